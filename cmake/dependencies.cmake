@@ -1,0 +1,14 @@
+# Everything comes from Debian 12; scripts/setup.sh installs it.
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(fmt REQUIRED)
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(Spectra REQUIRED)
+find_package(Ceres 2.1 REQUIRED)
+find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
+
+find_path(OPENBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-pthread REQUIRED)
+find_library(OPENBLAS_LIBRARY openblas REQUIRED)
+find_library(LAPACKE_LIBRARY lapacke REQUIRED)
+find_library(ADOLC_LIBRARY adolc REQUIRED)

@@ -1,0 +1,144 @@
+#include "hesse/core/parallel.h"
+
+#include "hesse/core/error.h"
+
+#include <sched.h>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+extern "C" void openblas_set_num_threads(int);
+
+namespace hesse {
+namespace {
+
+int processors_available() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+thread_local bool inside_parallel_loop = false;
+
+/// Workers wait for `generation_` to change, then take tasks from `next_` until none is left.
+class Pool {
+ public:
+  explicit Pool(int n) {
+    openblas_set_num_threads(1);
+    for (int i = 1; i < n; ++i) workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+  }
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool() {
+    for (auto& worker : workers_) worker.request_stop();
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+  }
+
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  void run(Index tasks, void (*call)(void*, Index), void* context) {
+    const std::lock_guard lock(mutex_);
+    call_ = call;
+    context_ = context;
+    tasks_ = tasks;
+    error_ = nullptr;
+    error_task_ = std::numeric_limits<Index>::max();
+    next_.store(0, std::memory_order_relaxed);
+    busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+    take_tasks();
+    // Every worker must have seen this generation before the next loop may overwrite the fields.
+    for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
+      if (spin < 4000) {
+        relax();
+      } else {
+        std::this_thread::yield();  // more threads than processors: let the others run
+      }
+    }
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  void take_tasks() {
+    inside_parallel_loop = true;
+    for (;;) {
+      const Index task = next_.fetch_add(1, std::memory_order_relaxed);
+      if (task >= tasks_) break;
+      try {
+        call_(context_, task);
+      } catch (...) {
+        const std::lock_guard lock(error_mutex_);
+        if (task < error_task_) {
+          error_task_ = task;
+          error_ = std::current_exception();
+        }
+      }
+    }
+    inside_parallel_loop = false;
+  }
+
+  void work(const std::stop_token& stop) {
+    std::uint64_t seen = 0;
+    for (;;) {
+      // About 50 microseconds of spinning cover the serial stretches inside a training step.
+      for (int spin = 0; spin < 2000 && generation_.load(std::memory_order_acquire) == seen; ++spin) relax();
+      generation_.wait(seen, std::memory_order_acquire);
+      if (stop.stop_requested()) return;
+      ++seen;
+      take_tasks();
+      busy_.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  std::mutex mutex_;
+  void (*call_)(void*, Index) = nullptr;
+  void* context_ = nullptr;
+  Index tasks_ = 0;
+  std::atomic<Index> next_{0};
+  std::atomic<int> busy_{0};
+  std::atomic<std::uint64_t> generation_{0};
+  std::mutex error_mutex_;
+  std::exception_ptr error_;
+  Index error_task_ = 0;
+  std::vector<std::jthread> workers_;  // last: joined before the fields above are destroyed
+};
+
+std::unique_ptr<Pool>& pool() {
+  static std::unique_ptr<Pool> instance = std::make_unique<Pool>(processors_available());
+  return instance;
+}
+
+}  // namespace
+
+int threads() { return pool()->size(); }
+
+void set_threads(int n) {
+  if (n < 1) fail("threads: {} is not possible; give a whole number >= 1", n);
+  if (inside_parallel_loop) fail("threads: the number of threads cannot change inside a parallel loop");
+  if (n != pool()->size()) pool() = std::make_unique<Pool>(n);
+}
+
+void detail::run_tasks(Index tasks, void (*call)(void*, Index), void* context) {
+  if (inside_parallel_loop || tasks <= 1 || pool()->size() == 1) {
+    for (Index task = 0; task < tasks; ++task) call(context, task);
+    return;
+  }
+  pool()->run(tasks, call, context);
+}
+
+}  // namespace hesse

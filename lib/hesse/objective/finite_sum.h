@@ -1,0 +1,53 @@
+/// \file
+/// Finite sums f(x) = (1/N) sum_i f_i(x) and the batches drawn from them.
+#pragma once
+
+#include "hesse/core/types.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace hesse {
+
+/// Implemented beside Objective by a mean over samples. Value, gradient and curvature are those of
+/// the mean over the selected samples.
+class FiniteSum {
+ public:
+  virtual ~FiniteSum() = default;
+
+  /// N.
+  virtual Index sample_count() const = 0;
+
+  /// Restricts the mean to these samples (copied; each in [0, N), not empty) until the next call.
+  virtual void select(std::span<const Index> samples) = 0;
+
+  /// Back to the mean over all N samples: the state after construction.
+  virtual void select_all() = 0;
+};
+
+/// The batches of mini-batch methods: each epoch is a fresh permutation of all samples, cut into
+/// consecutive batches, the last of which may be smaller. A pure function of (seed, step), so a
+/// resumed run sees the batches that it would have seen.
+class BatchSequence {
+ public:
+  /// Throws Error unless 1 <= batch_size; a batch_size above N means N.
+  BatchSequence(Index sample_count, Index batch_size, std::uint64_t seed);
+
+  Index batches_per_epoch() const { return batches_per_epoch_; }
+  Index batch_size() const { return batch_size_; }
+  bool full_batch() const { return batch_size_ == sample_count_; }
+
+  /// The samples of step `step` >= 0; valid until the next call.
+  std::span<const Index> batch(std::int64_t step);
+
+ private:
+  Index sample_count_;
+  Index batch_size_;
+  Index batches_per_epoch_;
+  std::uint64_t seed_;
+  std::int64_t epoch_ = -1;
+  std::vector<Index> permutation_;
+};
+
+}  // namespace hesse

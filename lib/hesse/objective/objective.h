@@ -1,0 +1,82 @@
+/// \file
+/// A loss, seen through three products at a point: its value, its gradient, and a curvature matrix
+/// times a vector. Everything in Hesse is written against these three.
+#pragma once
+
+#include "hesse/core/cost.h"
+#include "hesse/core/parameter_layout.h"
+#include "hesse/core/types.h"
+#include "hesse/linalg/linear_operator.h"
+
+#include <memory>
+#include <string>
+
+namespace hesse {
+
+/// Which curvature matrix. For a loss that is the negative log-likelihood of an exponential family
+/// in its natural parameters (cross-entropy on logits, squared error) `fisher` equals
+/// `gauss_newton` (Martens 2020, section 9.2).
+enum class Curvature {
+  hessian,           ///< exact second derivatives
+  gauss_newton,      ///< generalised Gauss-Newton: J' H_L J (Schraudolph 2002)
+  fisher,            ///< J' E_{y ~ model}[s s'] J, expectation taken exactly
+  fisher_sampled,    ///< the same with one target drawn from the model for each sample
+  fisher_empirical,  ///< J' s s' J with the targets of the data
+};
+
+/// f : R^n -> R, twice differentiable almost everywhere.
+///
+/// Methods are not const because an objective owns its workspace; one objective serves one thread.
+/// A non-finite result is returned as it is: whoever asked decides what it means.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  /// n, and the named blocks that x is made of. Fixed for the life of the objective.
+  virtual const ParameterLayout& layout() const = 0;
+
+  /// f(x).
+  virtual double value(const Vector& x) = 0;
+
+  /// Returns f(x) and writes the gradient into g, which is resized to n.
+  virtual double value_and_gradient(const Vector& x, Vector& g) = 0;
+
+  /// The curvature at x, linearised once: whatever the products share (activations, adjoints, a
+  /// factorisation) is computed here, so that each product costs only itself. The operator stays
+  /// valid for as long as it is held, whatever is asked of the objective meanwhile; one that is let
+  /// go is recycled by the next call, which then allocates nothing. Throws Error when the objective
+  /// has no such curvature.
+  virtual std::shared_ptr<const LinearOperator> curvature(const Vector& x, Curvature kind) = 0;
+
+  /// Samples that one call touches now, and in all; both 1 for a plain function.
+  virtual Index samples() const { return 1; }
+  virtual Index total_samples() const { return 1; }
+
+  /// Price of each kind of call on the same samples.
+  virtual CostWeights cost_weights() const { return {}; }
+
+  /// Says what is not finite at x, in words for a person ("the loss of sample 17: logits of layer 2
+  /// are infinite"); empty when everything is finite. Called after a failure, so it may be slow.
+  virtual std::string explain_non_finite(const Vector& x);
+
+  /// The objective that this one decorates, or null. See find().
+  virtual Objective* decorated() { return nullptr; }
+
+  Index size() const { return layout().size(); }
+};
+
+/// Structure that only some objectives have (a finite sum, least squares, Kronecker factors) is a
+/// separate interface that an objective also implements. Returns the first in the chain of
+/// decorators that does, or null.
+template <class Structure>
+Structure* find(Objective& f) {
+  for (Objective* at = &f; at != nullptr; at = at->decorated()) {
+    if (auto* found = dynamic_cast<Structure*>(at)) return found;
+  }
+  return nullptr;
+}
+
+/// "hessian", "gauss-newton", "fisher", "fisher-sampled", "fisher-empirical".
+const char* to_string(Curvature kind);
+
+}  // namespace hesse

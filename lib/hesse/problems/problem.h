@@ -1,0 +1,51 @@
+/// \file
+/// A problem by name: an objective, where to start, and how its points are judged.
+#pragma once
+
+#include "hesse/core/registry.h"
+#include "hesse/objective/objective.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hesse {
+
+/// In what a network computes its matrix products; sums are double in either case.
+enum class Precision { float32, float64 };
+
+/// A figure of merit at a point, on data that training does not see or in other units than the
+/// objective's: test loss, test accuracy, reconstruction error. Its cost is not counted.
+struct Metric {
+  std::string name;  ///< "test_loss", "test_accuracy": a column of the trace
+  bool higher_is_better = false;
+  std::function<double(const Vector&)> evaluate;
+};
+
+/// Everything that a comparison needs to know of a problem.
+struct Problem {
+  std::unique_ptr<Objective> objective;
+  /// The starting point of a seed; the same for every optimizer.
+  std::function<Vector(std::uint64_t seed)> start;
+  std::vector<Metric> metrics;
+  /// The global minimum and the points where it is attained, where known.
+  std::optional<double> minimum_value;
+  std::vector<Vector> minimisers;
+  /// What a person should know: data set, samples, parameters.
+  std::string description;
+};
+
+struct ProblemContext {
+  Precision precision = Precision::float32;
+};
+
+using ProblemRegistry = Registry<Problem, const ProblemContext&>;
+using ProblemEntry = ProblemRegistry::Entry;
+
+/// Every problem by name. A new one is one file and one line in registry.cc.
+const ProblemRegistry& problems();
+
+}  // namespace hesse
