@@ -76,6 +76,10 @@ void OptionLister::option(std::string_view name, std::string& field, std::string
 void OptionLister::option(std::string_view name, std::vector<Index>& field, std::string_view meaning) {
   options.push_back({std::string(name), "sizes", join_sizes(field), "sizes >= 1 joined by '-'", std::string(meaning)});
 }
+void OptionLister::option(std::string_view name, std::vector<std::string>& field, std::string_view meaning) {
+  options.push_back({std::string(name), "texts", fmt::format("{}", fmt::join(field, " ")), "may be given several times",
+                     std::string(meaning)});
+}
 std::size_t OptionLister::choose(std::string_view name, const std::vector<std::string>& names, std::size_t current,
                                  std::string_view meaning) {
   options.push_back({std::string(name), "choice", names[current], fmt::format("{}", fmt::join(names, " | ")),
@@ -142,6 +146,16 @@ void OptionReader::option(std::string_view name, std::vector<Index>& field, std:
       if (rest.empty()) fail("{}: '{}' ends in '-'; write sizes like 128-64", what, *text);
     }
     field = std::move(sizes);
+  }
+}
+void OptionReader::option(std::string_view name, std::vector<std::string>& field, std::string_view) {
+  if (take(name) == nullptr) return;
+  field.clear();
+  for (std::size_t i = 0; i < spec_.arguments.size(); ++i) {
+    if (spec_.arguments[i].first != name) continue;
+    taken_[i] = true;
+    if (spec_.arguments[i].second.empty()) fail("{}: option {} is empty; give it a value or leave it out", spec_.name, name);
+    field.push_back(spec_.arguments[i].second);
   }
 }
 std::size_t OptionReader::choose(std::string_view name, const std::vector<std::string>& names, std::size_t current,

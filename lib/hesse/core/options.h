@@ -56,7 +56,7 @@ struct Interval {
 /// One setting as `hesse describe` prints it.
 struct OptionInfo {
   std::string name;
-  std::string type;  ///< "number", "whole number", "switch", "text", "sizes", "one of a|b|c"
+  std::string type;  ///< "number", "whole number", "switch", "text", "sizes", "texts", "choice"
   std::string value; ///< the default, or the value in use
   std::string range; ///< empty where every value of the type will do
   std::string meaning;
@@ -73,6 +73,8 @@ class OptionVisitor {
   virtual void option(std::string_view name, std::string& field, std::string_view meaning) = 0;
   /// Sizes separated by '-': "128-64"; each >= 1, the empty text means none.
   virtual void option(std::string_view name, std::vector<Index>& field, std::string_view meaning) = 0;
+  /// A text that may be given several times: on the command line and in specification files.
+  virtual void option(std::string_view name, std::vector<std::string>& field, std::string_view meaning) = 0;
 
   /// An enumeration by the names of its values.
   template <class Enum>
@@ -103,6 +105,7 @@ class OptionLister final : public OptionVisitor {
   void option(std::string_view name, bool& field, std::string_view meaning) override;
   void option(std::string_view name, std::string& field, std::string_view meaning) override;
   void option(std::string_view name, std::vector<Index>& field, std::string_view meaning) override;
+  void option(std::string_view name, std::vector<std::string>& field, std::string_view meaning) override;
 
   std::vector<OptionInfo> options;
 
@@ -122,6 +125,7 @@ class OptionReader final : public OptionVisitor {
   void option(std::string_view name, bool& field, std::string_view meaning) override;
   void option(std::string_view name, std::string& field, std::string_view meaning) override;
   void option(std::string_view name, std::vector<Index>& field, std::string_view meaning) override;
+  void option(std::string_view name, std::vector<std::string>& field, std::string_view meaning) override;
 
   void finish() const;
 
