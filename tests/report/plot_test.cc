@@ -13,8 +13,8 @@
 #include <limits>
 
 using namespace hesse;
-using hesse::test::ScratchFolder;
 using Catch::Matchers::Contains;
+using hesse::test::ScratchFolder;
 
 namespace {
 
@@ -41,8 +41,16 @@ class Environment {
 
 /// Losses that fall as a + b exp(-c x), with seeded noise.
 Plot example(int methods) {
-  const char* names[] = {"sgd:lr=0.1,momentum=0.9", "adam:lr=1e-3", "lbfgs:memory=20", "newton-cg", "kfac",
-                         "shampoo",                 "nesterov",     "gd",              "adamw",     "rmsprop"};
+  const char* names[] = {"sgd:lr=0.1,momentum=0.9",
+                         "adam:lr=1e-3",
+                         "lbfgs:memory=20",
+                         "newton-cg",
+                         "kfac",
+                         "shampoo",
+                         "nesterov",
+                         "gd",
+                         "adamw",
+                         "rmsprop"};
   Plot plot;
   plot.title = "mlp:data=fashion-mnist, hidden 128-64: training loss";
   plot.x_label = "seconds";
@@ -154,7 +162,8 @@ TEST_CASE("a plot is drawn as SVG, its texts shown as they are, its data saved b
   const std::string svg = read_file(scratch / "plot.svg");
   CHECK_THAT(svg, Contains("<svg") && Contains("</svg>"));
   CHECK_THAT(svg, Contains("a_b^c &lt;&amp;> 'quoted' \"double\" \\n {x} @ `date` üµ"));
-  CHECK_THAT(svg, Contains("median, 25-75 %, 3 seeds") && Contains("sgd:lr=0.1,momentum=0.9") && Contains("target 0.1"));
+  CHECK_THAT(svg,
+             Contains("median, 25-75 %, 3 seeds") && Contains("sgd:lr=0.1,momentum=0.9") && Contains("target 0.1"));
   CHECK(read_file(scratch / "plot.csv") == plot_data_text(plot));
   CHECK(scratch.count() == 2);
 }
@@ -171,7 +180,8 @@ TEST_CASE("every scale, format and odd shape of data can be drawn") {
       plot.log_y = log_y;
       plot.series.push_back({"constant", {{{1, 2}, {1, 1}}}});
       plot.series.push_back({"single point", {{{1}, {1}}}});
-      plot.series.push_back({"diverged", {{{1, 2}, {1, kInfinity}}, {{1, 2}, {1, std::nan("")}}, {{1, 2}, {1, 1e200}}}});
+      plot.series.push_back(
+          {"diverged", {{{1, 2}, {1, kInfinity}}, {{1, 2}, {1, std::nan("")}}, {{1, 2}, {1, 1e200}}}});
       plot.series.push_back({"negative", {{{1, 2}, {-1, 1}}}});
       plot.series.push_back({"empty", {}});
       write_plot(scratch / fmt::format("plot{}", ending), plot, palette);

@@ -80,22 +80,25 @@ struct Axis {
 
   /// gnuplot marks a logarithmic axis at powers of ten alone, which leaves a short one bare.
   std::string tics(char name) const {
-    if (!log) return {};
+    // The default format leaves a space for a sign, which moves the numbers off their tics.
+    if (!log) return fmt::format("set format {} '%h'\n", name);
     const double decades = std::log10(high / low);
     if (decades > 2.5) return fmt::format("set format {0} '10^{{%T}}'\nset m{0}tics default\n", name);
     std::string list;
-    const std::array<double, 9> factors = {1, 2, 5, 1.5, 3, 4, 6, 7, 8};
-    const std::size_t used = decades > 1.2 ? 3 : decades > 0.5 ? 6 : 9;
-    for (int e = static_cast<int>(std::floor(std::log10(low))); e <= static_cast<int>(std::ceil(std::log10(high)));
-         ++e) {
-      for (std::size_t i = 0; i < used; ++i) {
-        const double at = factors[i] * std::pow(10.0, e);
-        if (at < low || at > high) continue;
-        list += fmt::format("{}'{:.3g}' {}", list.empty() ? "" : ", ", at, at);
+    const auto mark = [&](double at) {
+      if (at >= low && at <= high) list += fmt::format("{}'{:.4g}' {}", list.empty() ? "" : ", ", at, at);
+    };
+    if (decades < 0.7) {
+      // So short a logarithmic axis is nearly linear: about five even steps of 1, 2 or 5 units.
+      const double unit = std::pow(10.0, std::floor(std::log10((high - low) / 5)));
+      const double ratio = (high - low) / 5 / unit;
+      const double step = unit * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
+      for (double i = std::ceil(low / step); i * step <= high; ++i) mark(i * step);
+    } else {
+      for (double e = std::floor(std::log10(low)); e <= std::ceil(std::log10(high)); ++e) {
+        for (const double factor : {1.0, 2.0, 5.0}) mark(factor * std::pow(10.0, e));
       }
     }
-    // Within a fifth of a decade a logarithmic axis is nearly linear, and gnuplot's own tics will do.
-    if (decades < 0.2) return fmt::format("set {}tics autofreq {}\n", name, (high - low) / 5);
     return fmt::format("set {}tics ({})\n", name, list);
   }
 };
@@ -145,11 +148,11 @@ std::string terminal_line(const std::filesystem::path& path) {
   const std::string ending = path.extension().string();
   constexpr const char* kFont = "font 'DejaVu Sans,12'";
   if (ending == ".svg")
-    return fmt::format("set terminal svg size 800,500 {} background rgb 'white' enhanced rounded\n", kFont);
+    return fmt::format("set terminal svg size 900,500 {} background rgb 'white' enhanced rounded\n", kFont);
   if (ending == ".png") {
-    return "set terminal pngcairo size 1600,1000 font 'DejaVu Sans,12' fontscale 2 linewidth 2 enhanced rounded\n";
+    return "set terminal pngcairo size 1800,1000 font 'DejaVu Sans,12' fontscale 2 linewidth 2 enhanced rounded\n";
   }
-  if (ending == ".pdf") return "set terminal pdfcairo size 16cm,10cm font 'DejaVu Sans,9' enhanced rounded\n";
+  if (ending == ".pdf") return "set terminal pdfcairo size 18cm,10cm font 'DejaVu Sans,9' enhanced rounded\n";
   fail("{}: a plot cannot be written as '{}'; choose .svg, .png or .pdf", path.string(), ending);
 }
 

@@ -16,6 +16,7 @@ double quantile(std::span<const double> sorted, double p) {
   // two infinities inf - inf.
   if (weight == 0 || low == sorted[below + 1]) return low;
   const double high = sorted[below + 1];
+  if (std::isinf(low)) return low;
   if (std::isinf(high)) return high;
   return low + weight * (high - low);
 }

@@ -102,7 +102,7 @@ Trace parse_trace(std::string_view text, std::string_view file) {
         fail("{}: line {}: column '{}': '{}' is not a number", file, line_number, trace.columns[i], cells[i]);
       }
     }
-    if (!(row[0] > last_step) || row[0] != std::floor(row[0])) {
+    if (!(row[0] > last_step) || !std::isfinite(row[0]) || row[0] != std::floor(row[0])) {
       fail("{}: line {}: the step {} does not follow the step {}", file, line_number, cells[0], last_step);
     }
     last_step = row[0];
