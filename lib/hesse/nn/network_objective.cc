@@ -483,6 +483,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
     selection_.samples.assign(samples.begin(), samples.end());
     selection_.contiguous = false;
     selection_changed_ = true;
+    ++revision_;
   }
 
   void select_all() override {
@@ -491,6 +492,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
     std::iota(selection_.samples.begin(), selection_.samples.end(), Index{0});
     selection_.contiguous = true;
     selection_changed_ = true;
+    ++revision_;
   }
 
   double value(const Vector& x) override {
@@ -528,8 +530,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
     own->selection = selection_;
     own->load(*model_, x);
     const Index passes = own->pass_count(*model_);
-    own->kept = static_cast<double>(bytes_of_a_sample(*model_)) * static_cast<double>(selection_.count()) <=
-                model_->options.memory_budget;
+    own->kept = fits_budget();
     own->passes.resize(own->kept ? static_cast<std::size_t>(passes) : 1);
     if (own->kept) {
       for (Index i = 0; i < passes; ++i) {
@@ -552,8 +553,22 @@ class NetworkObjectiveOf final : public NetworkObjective {
       p1 += entries;
     }
     const double gradient = 4 * p + 2 * (p - p1);
-    return {2 * p / gradient, 1.0, (4 * p + 8 * (p - p1)) / gradient, (4 * p + 4 * (p - p1)) / gradient, 1.0};
+    // Beyond the memory budget every product repeats the sweeps of a gradient.
+    const double repeat = selection_.count() > model_->options.pass_size && !fits_budget() ? 1.0 : 0.0;
+    return {2 * p / gradient, 1.0, repeat + (4 * p + 8 * (p - p1)) / gradient,
+            repeat + (4 * p + 4 * (p - p1)) / gradient};
   }
+
+  double linearisation_cost(const Vector& x) const override {
+    const bool known = !selection_changed_ && point_->kept && point_->depth == Depth::backward && is_at(*point_, x);
+    const bool repeated = selection_.count() > model_->options.pass_size && !fits_budget();
+    return known || repeated ? 0.0 : 1.0;
+  }
+
+  std::uint64_t revision() const override { return revision_; }
+
+  /// Losses of single samples carry the rounding of their precision; their mean averages it.
+  double value_noise() const override { return std::is_same_v<T, float> ? 1e-7 : 1e-15; }
 
   Evaluation evaluate(const Vector& x) override {
     Point<T>& point = at(x);
@@ -600,13 +615,21 @@ class NetworkObjectiveOf final : public NetworkObjective {
   }
 
  private:
+  static bool is_at(const Point<T>& point, const Vector& x) {
+    return point.x.size() == x.size() &&
+           std::memcmp(point.x.data(), x.data(), static_cast<std::size_t>(x.size()) * sizeof(double)) == 0;
+  }
+
+  /// Whether all passes over the selected samples may stay in memory.
+  bool fits_budget() const {
+    return static_cast<double>(bytes_of_a_sample(*model_)) * static_cast<double>(selection_.count()) <=
+           model_->options.memory_budget;
+  }
+
   /// The point x on the selected samples, loaded unless it is the last one.
   Point<T>& at(const Vector& x) {
     if (x.size() != size()) fail("network: a point of {} parameters, but the network has {}", x.size(), size());
-    if (!selection_changed_ && point_->x.size() == x.size() &&
-        std::memcmp(point_->x.data(), x.data(), static_cast<std::size_t>(x.size()) * sizeof(double)) == 0) {
-      return *point_;
-    }
+    if (!selection_changed_ && is_at(*point_, x)) return *point_;
     if (point_.use_count() > 1) {
       // An operator still holds this point. Another that nobody holds any more may serve.
       if (!spare_ || spare_.use_count() > 1) spare_ = std::make_shared<Point<T>>();
@@ -670,6 +693,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   std::shared_ptr<const Model<T>> model_;
   Selection selection_{{}, false};
   bool selection_changed_ = true;
+  std::uint64_t revision_ = 0;
   std::shared_ptr<Point<T>> point_;
   std::shared_ptr<Point<T>> spare_;
   std::vector<std::shared_ptr<CurvatureOperator<T>>> operators_;
