@@ -31,9 +31,10 @@ inline constexpr std::array<std::string_view, 13> kModules = {
 /// neither compiles nor has to install them.
 inline constexpr std::array<std::string_view, 2> kLibrariesInHeaders = {"Eigen/", "fmt/"};
 
-/// The exceptions: headers that exist to join Hesse to one library. (Start of the header's path, start of the include.)
-inline constexpr std::array<std::pair<std::string_view, std::string_view>, 1> kExceptions = {
-    {{"objective/adolc", "adolc/"}}};
+/// The exceptions: headers that exist to join Hesse to one library, which who includes them has to install. (Start of
+/// the header's path, start of the include.)
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kExceptions = {
+    {{"objective/adolc", "adolc/"}, {"report/json.h", "nlohmann/"}}};
 
 /// One include directive.
 struct Include {
