@@ -8,7 +8,4 @@ find_package(Spectra REQUIRED)
 find_package(Ceres 2.1 REQUIRED)
 find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
 
-find_path(OPENBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-pthread REQUIRED)
-find_library(OPENBLAS_LIBRARY openblas REQUIRED)
-find_library(LAPACKE_LIBRARY lapacke REQUIRED)
-find_library(ADOLC_LIBRARY adolc REQUIRED)
+include(${CMAKE_CURRENT_LIST_DIR}/numeric_libraries.cmake)

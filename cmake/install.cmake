@@ -1,1 +1,37 @@
+# Installs the library with its headers, so that others find it by find_package(hesse) or pkg-config, and the program.
+include(CMakePackageConfigHelpers)
 
+set(HESSE_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/hesse)
+
+install(TARGETS hesse EXPORT hesse-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET hesse_app)
+  # Optional, so that the library alone can be installed from a tree in which the program has not been built yet.
+  install(TARGETS hesse_app RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
+endif()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/lib/hesse DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(EXPORT hesse-targets NAMESPACE hesse:: DESTINATION ${HESSE_CONFIG_DIR})
+
+# A static library hands its own libraries on to whoever links to it, so the configuration file has to find those that
+# it was linked to: Ceres only if something in the library uses it.
+get_target_property(HESSE_LINKED hesse LINK_LIBRARIES)
+set(HESSE_NEEDS_CERES OFF)
+if(HESSE_LINKED MATCHES "Ceres::ceres")
+  set(HESSE_NEEDS_CERES ON)
+endif()
+configure_package_config_file(
+  ${PROJECT_SOURCE_DIR}/cmake/hesseConfig.cmake.in ${PROJECT_BINARY_DIR}/cmake/hesseConfig.cmake
+  INSTALL_DESTINATION ${HESSE_CONFIG_DIR} NO_SET_AND_CHECK_MACRO)
+# Before 1.0 every minor version may change the interface.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/hesseConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/cmake/hesseConfig.cmake ${PROJECT_BINARY_DIR}/cmake/hesseConfigVersion.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/numeric_libraries.cmake DESTINATION ${HESSE_CONFIG_DIR})
+
+set(HESSE_PC_LIBS "-ladolc -llapacke -lopenblas -pthread")
+if(HESSE_NEEDS_CERES)
+  string(PREPEND HESSE_PC_LIBS "-lceres -lglog ")
+endif()
+# The prefix is relative to the file, so that the installed tree may be moved.
+file(RELATIVE_PATH HESSE_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/hesse.pc.in ${PROJECT_BINARY_DIR}/cmake/hesse.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/cmake/hesse.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

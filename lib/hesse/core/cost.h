@@ -14,7 +14,6 @@ struct CostWeights {
   double gradient = 1.0;
   double hessian_product = 2.0;       ///< one vector, once linearised
   double gauss_newton_product = 2.0;  ///< likewise; Fisher products cost the same
-  double linearisation = 1.0;         ///< when the gradient at this point is not already known
 };
 
 /// Calls, each also weighted by the samples it touched.

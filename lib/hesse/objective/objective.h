@@ -8,6 +8,7 @@
 #include "hesse/core/types.h"
 #include "hesse/linalg/linear_operator.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -54,6 +55,17 @@ class Objective {
 
   /// Price of each kind of call on the same samples.
   virtual CostWeights cost_weights() const { return {}; }
+
+  /// Price of curvature(x, kind) itself, before any product: 0 when what it shares with the gradient at
+  /// x is already there, else about a gradient.
+  virtual double linearisation_cost(const Vector& /*x*/) const { return 1.0; }
+
+  /// Changes whenever f becomes another function (another batch): evaluations at one x under one
+  /// revision agree.
+  virtual std::uint64_t revision() const { return 0; }
+
+  /// Relative error to expect in a value from rounding alone: differences below it mean nothing.
+  virtual double value_noise() const { return 1e-15; }
 
   /// Says what is not finite at x, in words for a person ("the loss of sample 17: logits of layer 2
   /// are infinite"); empty when everything is finite. Called after a failure, so it may be slow.

@@ -59,6 +59,10 @@ struct Progress {
   double seconds = 0;
   Cost cost;
   double best_value = std::numeric_limits<double>::infinity();  ///< least f reported by a step
+  // Where the rules on steps and on plateaus stand.
+  std::int64_t small_steps = 0;
+  std::int64_t plateau_step = 0;
+  double plateau_value = std::numeric_limits<double>::infinity();
 };
 
 /// What observers see after each step.
@@ -90,7 +94,7 @@ class Observer {
 struct Summary {
   Termination termination = Termination::budget;
   std::string message;  ///< one line with the numbers: "gradient norm 3.1e-9 <= 1e-8 after 412 steps"
-  double initial_value = std::numeric_limits<double>::quiet_NaN();
+  double initial_value = std::numeric_limits<double>::quiet_NaN();  ///< reported by the first step of this call
   double value = std::numeric_limits<double>::quiet_NaN();
   double gradient_norm = std::numeric_limits<double>::quiet_NaN();
   Progress progress;

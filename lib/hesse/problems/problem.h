@@ -2,6 +2,7 @@
 /// A problem by name: an objective, where to start, and how its points are judged.
 #pragma once
 
+#include "hesse/core/precision.h"
 #include "hesse/core/registry.h"
 #include "hesse/objective/objective.h"
 
@@ -14,8 +15,8 @@
 
 namespace hesse {
 
-/// In what a network computes its matrix products; sums are double in either case.
-enum class Precision { float32, float64 };
+
+
 
 /// A figure of merit at a point, on data that training does not see or in other units than the
 /// objective's: test loss, test accuracy, reconstruction error. Its cost is not counted.

@@ -1,0 +1,114 @@
+#include "command_line.h"
+
+#include "hesse/core/error.h"
+
+#include <boost/program_options.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+namespace po = boost::program_options;
+
+namespace hesse::app {
+namespace {
+
+std::string help_text(const std::string& command, const std::string& summary, const std::vector<OptionInfo>& options,
+                      const std::string& positional) {
+  std::string text = fmt::format("{}\n\nUsage: hesse {}{} [options]\n\nOptions:\n", summary, command,
+                                 positional.empty() ? "" : fmt::format(" [{}]", positional));
+  for (const OptionInfo& option : options) {
+    const std::string left =
+        fmt::format("  --{}{}", option.name, option.type == "switch" ? "" : fmt::format(" <{}>", option.type));
+    text += fmt::format("{:<34} {}", left, option.meaning);
+    if (!option.range.empty() && option.type != "switch") text += fmt::format(" [{}]", option.range);
+    if (!option.value.empty() && option.type != "switch") text += fmt::format(" (default {})", option.value);
+    text += '\n';
+  }
+  text += fmt::format("{:<34} {}\n", "  --config <file>", "read options from a file of 'option = value' lines");
+  text += fmt::format("{:<34} {}\n", "  --help", "show this text");
+  return text;
+}
+
+/// Appends what a parser found to `spec`, except options that `spec` already has.
+void append(const po::basic_parsed_options<char>& parsed, const std::vector<OptionInfo>& options, Spec& spec,
+            const std::string& where) {
+  std::set<std::string> before;
+  for (const auto& [key, value] : spec.arguments) before.insert(key);
+  std::set<std::string> now;
+  for (const auto& option : parsed.options) {
+    const std::string& key = option.string_key;
+    if (before.contains(key)) continue;
+    bool repeatable = false;
+    for (const OptionInfo& info : options) repeatable = repeatable || (info.name == key && info.type == "texts");
+    if (!now.insert(key).second && !repeatable) fail("{}: option {} is given twice; keep one of them", where, key);
+    if (option.value.empty()) {
+      spec.arguments.emplace_back(key, "true");
+    } else {
+      for (const std::string& value : option.value) spec.arguments.emplace_back(key, value);
+    }
+  }
+}
+
+}  // namespace
+
+Spec parse_arguments(const std::string& command, const std::string& summary, std::span<const std::string> arguments,
+                     const std::vector<OptionInfo>& options, const std::string& positional) {
+  po::options_description known;
+  std::vector<std::string> names;
+  for (const OptionInfo& option : options) {
+    names.push_back(option.name);
+    auto* value = po::value<std::vector<std::string>>();
+    if (option.type == "switch") value->implicit_value({"true"}, "true");
+    known.add_options()(option.name.c_str(), value, option.meaning.c_str());
+  }
+  po::options_description with_file;
+  with_file.add(known);
+  with_file.add_options()("config", po::value<std::vector<std::string>>(), "")("help,h", "");
+  names.emplace_back("config");
+  names.emplace_back("help");
+
+  Spec spec{"hesse " + command, {}};
+  try {
+    po::command_line_parser parser(std::vector<std::string>(arguments.begin(), arguments.end()));
+    po::positional_options_description words;
+    if (!positional.empty()) words.add(positional.c_str(), -1);
+    const auto parsed = parser.options(with_file)
+                            .positional(words)
+                            .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
+                            .run();
+    append(parsed, options, spec, spec.name);
+  } catch (const po::unknown_option& e) {
+    std::string word = e.get_option_name();
+    word.erase(0, word.find_first_not_of('-'));
+    fail("hesse {}: there is no option --{}{}; 'hesse {} --help' shows all", command, word, suggestion(word, names),
+         command);
+  } catch (const po::too_many_positional_options_error&) {
+    fail("hesse {}: a word too many; 'hesse {} --help' shows what it takes", command, command);
+  } catch (const po::error& e) {
+    fail("hesse {}: {}; 'hesse {} --help' shows what it takes", command, e.what(), command);
+  }
+
+  std::vector<std::string> files;
+  std::erase_if(spec.arguments, [&](const auto& argument) {
+    if (argument.first == "help") throw HelpRequested{help_text(command, summary, options, positional)};
+    if (argument.first == "config") files.push_back(argument.second);
+    return argument.first == "config";
+  });
+  for (const std::string& file : files) {
+    if (!std::filesystem::is_regular_file(file)) fail("{}: there is no such specification file", file);
+    std::ifstream stream(file);
+    if (!stream) fail("{}: cannot be opened for reading; check its permissions", file);
+    try {
+      append(po::parse_config_file(stream, known), options, spec, file);
+    } catch (const po::unknown_option& e) {
+      fail("{}: there is no option '{}'{}; 'hesse {} --help' shows all", file, e.get_option_name(),
+           suggestion(e.get_option_name(), names), command);
+    } catch (const po::error& e) {
+      fail("{}: {}; write lines of the form 'option = value'", file, e.what());
+    }
+  }
+  return spec;
+}
+
+}  // namespace hesse::app

@@ -1,0 +1,81 @@
+#include "command_line.h"
+#include "commands.h"
+
+#include "hesse/core/error.h"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+namespace hesse::app {
+namespace {
+
+constexpr const char* kVersion = HESSE_VERSION;
+
+std::string overview() {
+  std::string text = "hesse: second-order optimization and curvature analysis\n\nUsage: hesse <command> [options]\n\n";
+  for (const Command& command : commands()) text += fmt::format("  {:<18} {}\n", command.name, command.summary);
+  text += "\n'hesse <command> --help' shows a command's options; 'hesse list' shows every problem and optimizer.\n";
+  return text;
+}
+
+int run(Arguments arguments) {
+  if (arguments.empty()) {
+    fmt::print(stderr, "{}", overview());
+    return kBadInput;
+  }
+  const std::string& name = arguments.front();
+  if (name == "--help" || name == "-h" || name == "help") {
+    fmt::print("{}", overview());
+    return kDone;
+  }
+  if (name == "--version") {
+    fmt::print("hesse {}\n", kVersion);
+    return kDone;
+  }
+  std::vector<std::string> names;
+  for (const Command& command : commands()) {
+    if (command.name == name) return command.run(arguments.subspan(1));
+    names.emplace_back(command.name);
+  }
+  fail("there is no command '{}'{}; 'hesse --help' shows all", name, suggestion(name, names));
+}
+
+}  // namespace
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> table = {
+      {"compare", "Run several optimizers on one problem under one protocol", compare_command},
+      {"train", "Run one optimizer on one problem", train_command},
+      {"resume", "Continue an interrupted run or comparison", resume_command},
+      {"spectrum", "Extreme eigenvalues of a curvature matrix, with residuals", spectrum_command},
+      {"check-derivatives", "Check gradients and curvature products against differences", check_derivatives_command},
+      {"list", "List problems, optimizers and data sets", list_command},
+      {"describe", "Explain one of them with all its options", describe_command},
+      {"data", "Show, verify and locate the data sets", data_command},
+      {"doctor", "Check this machine and installation", doctor_command},
+  };
+  return table;
+}
+
+}  // namespace hesse::app
+
+int main(int argc, char** argv) {
+  using namespace hesse::app;
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  try {
+    return run(arguments);
+  } catch (const HelpRequested& help) {
+    fmt::print("{}", help.text);
+    return kDone;
+  } catch (const hesse::Error& e) {
+    fmt::print(stderr, "hesse: {}\n", e.what());
+    return kBadInput;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "hesse: out of memory; try a smaller problem, batch or precision float\n");
+    return 1;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "hesse: unexpected failure: {}\n", e.what());
+    return 1;
+  }
+}

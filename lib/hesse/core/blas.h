@@ -1,0 +1,22 @@
+/// \file
+/// The matrix product of BLAS, for float and double. Each call runs on the calling thread: Hesse
+/// splits its work itself (core/parallel.h), so that bits do not depend on the number of threads.
+#pragma once
+
+#include "hesse/core/types.h"
+
+namespace hesse {
+
+enum class Transpose { no, yes };
+
+/// C = alpha op(A) op(B) + beta C with op(A) m x k, op(B) k x n, all column-major; the leading
+/// dimension of an operand is the number of rows it is stored with. beta = 0 ignores what C held.
+void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, float alpha, const float* A, Index lda,
+          const float* B, Index ldb, float beta, float* C, Index ldc);
+void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, double alpha, const double* A, Index lda,
+          const double* B, Index ldb, double beta, double* C, Index ldc);
+
+/// The library behind these calls and its kernels: "OpenBLAS 0.3.21 ... SkylakeX".
+const char* blas_description();
+
+}  // namespace hesse

@@ -1,0 +1,193 @@
+#include "hesse/core/error.h"
+#include "hesse/core/vector_math.h"
+#include "hesse/nn/layer.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace hesse {
+namespace {
+
+// Each activation gives phi, phi' and phi'' of an array, the derivatives from whichever of x and
+// y = phi(x) needs least work.
+
+struct Identity {
+  template <class T>
+  static void apply(Index n, const T* x, T* y) {
+    for (Index i = 0; i < n; ++i) y[i] = x[i];
+  }
+  template <class T>
+  static T first(T, T) {
+    return T(1);
+  }
+  template <class T>
+  static T second(T, T) {
+    return T(0);
+  }
+};
+
+struct Tanh {
+  template <class T>
+  static void apply(Index n, const T* x, T* y) {
+    vector_tanh(n, x, y);
+  }
+  template <class T>
+  static T first(T, T y) {
+    return (T(1) - y) * (T(1) + y);
+  }
+  template <class T>
+  static T second(T, T y) {
+    return T(-2) * y * (T(1) - y) * (T(1) + y);
+  }
+};
+
+struct Sigmoid {
+  template <class T>
+  static void apply(Index n, const T* x, T* y) {
+    vector_sigmoid(n, x, y);
+  }
+  template <class T>
+  static T first(T, T y) {
+    return y * (T(1) - y);
+  }
+  template <class T>
+  static T second(T, T y) {
+    return y * (T(1) - y) * (T(1) - T(2) * y);
+  }
+};
+
+struct Relu {
+  template <class T>
+  static void apply(Index n, const T* x, T* y) {
+    // Written so that NaN passes through.
+    for (Index i = 0; i < n; ++i) y[i] = x[i] < T(0) ? T(0) : x[i];
+  }
+  template <class T>
+  static T first(T x, T) {
+    return x > T(0) ? T(1) : T(0);
+  }
+  template <class T>
+  static T second(T, T) {
+    return T(0);
+  }
+};
+
+struct Softplus {
+  template <class T>
+  static void apply(Index n, const T* x, T* y) {
+    vector_softplus(n, x, y);
+  }
+  // phi' = sigmoid(x) = 1 - exp(-y).
+  template <class T>
+  static T first(T, T y) {
+    return -std::expm1(-y);
+  }
+  template <class T>
+  static T second(T, T y) {
+    return -std::expm1(-y) * std::exp(-y);
+  }
+};
+
+struct Gelu {
+  template <class T>
+  static T normal_density(T x) {
+    return std::exp(T(-0.5) * x * x) * T(0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2);
+  }
+  template <class T>
+  static T normal_distribution(T x) {
+    return T(0.5) * std::erfc(-x * T(0.5 * std::numbers::sqrt2));
+  }
+  template <class T>
+  static void apply(Index n, const T* x, T* y) {
+    for (Index i = 0; i < n; ++i) y[i] = x[i] * normal_distribution(x[i]);
+  }
+  template <class T>
+  static T first(T x, T) {
+    return normal_distribution(x) + x * normal_density(x);
+  }
+  template <class T>
+  static T second(T x, T) {
+    return (T(2) - x * x) * normal_density(x);
+  }
+};
+
+template <class Phi, class T>
+class ActivationMaps final : public LayerMaps<T> {
+ public:
+  void forward(const T*, ConstColumns<T> x, Columns<T> y) const override { Phi::apply(x.size(), x.data(), y.data()); }
+
+  void backward(const T*, ConstColumns<T> x, ConstColumns<T> y, ConstColumns<T> dy, Columns<T> dx) const override {
+    scale(x.size(), x.data(), y.data(), dy.data(), dx.data());
+  }
+
+  void forward_tangent(const T*, const T*, ConstColumns<T> x, ConstColumns<T> y, const T* rx,
+                       Columns<T> ry) const override {
+    if (rx == nullptr) {
+      ry.setZero();
+    } else {
+      scale(x.size(), x.data(), y.data(), rx, ry.data());
+    }
+  }
+
+  /// Rdx = phi''(x) Rx dy + phi'(x) Rdy.
+  void backward_tangent(const T*, const T*, ConstColumns<T> x, ConstColumns<T> y, ConstColumns<T> dy,
+                        ConstColumns<T> rx, ConstColumns<T> rdy, Columns<T> rdx) const override {
+    combine(x.size(), x.data(), y.data(), dy.data(), rx.data(), rdy.data(), rdx.data());
+  }
+
+ private:
+  static void scale(Index n, const T* x, const T* y, const T* in, T* out) {
+    for (Index i = 0; i < n; ++i) out[i] = Phi::first(x[i], y[i]) * in[i];
+  }
+  static void combine(Index n, const T* x, const T* y, const T* dy, const T* rx, const T* rdy, T* rdx) {
+    for (Index i = 0; i < n; ++i) {
+      rdx[i] = Phi::second(x[i], y[i]) * rx[i] * dy[i] + Phi::first(x[i], y[i]) * rdy[i];
+    }
+  }
+};
+
+template <class Phi>
+class ActivationLayer final : public Layer {
+ public:
+  ActivationLayer(Activation activation, Index size) : activation_(activation), size_(size) {}
+
+  std::string name() const override { return to_string(activation_); }
+  Index input_size() const override { return size_; }
+  Index output_size() const override { return size_; }
+  const LayerMaps<float>& in_float() const override { return in_float_; }
+  const LayerMaps<double>& in_double() const override { return in_double_; }
+
+ private:
+  Activation activation_;
+  Index size_;
+  ActivationMaps<Phi, float> in_float_;
+  ActivationMaps<Phi, double> in_double_;
+};
+
+}  // namespace
+
+const char* to_string(Activation activation) {
+  switch (activation) {
+    case Activation::identity: return "identity";
+    case Activation::tanh: return "tanh";
+    case Activation::sigmoid: return "sigmoid";
+    case Activation::relu: return "relu";
+    case Activation::gelu: return "gelu";
+    case Activation::softplus: return "softplus";
+  }
+  return "unknown";
+}
+
+std::unique_ptr<Layer> activation_layer(Activation activation, Index size) {
+  switch (activation) {
+    case Activation::identity: return std::make_unique<ActivationLayer<Identity>>(activation, size);
+    case Activation::tanh: return std::make_unique<ActivationLayer<Tanh>>(activation, size);
+    case Activation::sigmoid: return std::make_unique<ActivationLayer<Sigmoid>>(activation, size);
+    case Activation::relu: return std::make_unique<ActivationLayer<Relu>>(activation, size);
+    case Activation::gelu: return std::make_unique<ActivationLayer<Gelu>>(activation, size);
+    case Activation::softplus: return std::make_unique<ActivationLayer<Softplus>>(activation, size);
+  }
+  fail("there is no activation of number {}", static_cast<int>(activation));
+}
+
+}  // namespace hesse

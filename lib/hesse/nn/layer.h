@@ -1,0 +1,110 @@
+/// \file
+/// A layer of a network: its shape, its parameters, and the maps from which every derivative follows.
+///
+/// With y = L(p, x) for parameters p, a loss further on, dx and dy the adjoints of x and y, and R{.}
+/// the derivative along a direction (v in the parameters, Rx in the inputs; Pearlmutter 1994), a layer
+/// gives
+///
+///     forward            y   = L(p, x)
+///     backward           dx  = (dL/dx)' dy
+///     forward_tangent    Ry  = (dL/dx) Rx + (dL/dp) v
+///     backward_tangent   Rdx = R{(dL/dx)' dy}
+///     gradient           g   = (dL/dp)' dy
+///     gradient_tangent   Rg  = R{(dL/dp)' dy}
+///
+/// The Hessian-vector product is a forward_tangent sweep and a backward_tangent sweep; the
+/// Gauss-Newton product is a forward_tangent sweep, the loss's Hessian, and a plain backward sweep.
+#pragma once
+
+#include "hesse/core/types.h"
+
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace hesse {
+
+/// Samples as columns, contiguous.
+template <class T>
+using Columns = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>>;
+template <class T>
+using ConstColumns = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>>;
+
+/// The maps of a layer in one precision. All are const and safe from several threads at once: they
+/// are called on disjoint chunks of samples (the first four) or disjoint tiles of the parameters
+/// (the last two). Pointers `p`, `v` and `g` address the layer's own parameters, in the order in
+/// which the layer declares them.
+template <class T>
+class LayerMaps {
+ public:
+  virtual ~LayerMaps() = default;
+
+  virtual void forward(const T* p, ConstColumns<T> x, Columns<T> y) const = 0;
+  virtual void backward(const T* p, ConstColumns<T> x, ConstColumns<T> y, ConstColumns<T> dy, Columns<T> dx) const = 0;
+  /// `rx` is null where the inputs do not depend on the parameters (the first layer).
+  virtual void forward_tangent(const T* p, const T* v, ConstColumns<T> x, ConstColumns<T> y, const T* rx,
+                               Columns<T> ry) const = 0;
+  virtual void backward_tangent(const T* p, const T* v, ConstColumns<T> x, ConstColumns<T> y, ConstColumns<T> dy,
+                                ConstColumns<T> rx, ConstColumns<T> rdy, Columns<T> rdx) const = 0;
+
+  /// The parameters are cut into this many tiles, fixed by the layer's shape; 0 without parameters.
+  virtual Index tiles() const { return 0; }
+  /// First parameter and number of parameters of a tile: it writes only these.
+  virtual Index tile_begin(Index /*tile*/) const { return 0; }
+  virtual Index tile_size(Index /*tile*/) const { return 0; }
+  /// Writes (beta = 0) or adds (beta = 1) the tile's gradient, summed over all columns, into `g`,
+  /// which addresses the tile.
+  virtual void gradient(Index /*tile*/, ConstColumns<T> /*x*/, ConstColumns<T> /*dy*/, T /*beta*/, T* /*g*/) const {}
+  /// Likewise for R{gradient}; `rx` is null as above.
+  virtual void gradient_tangent(Index /*tile*/, ConstColumns<T> /*x*/, ConstColumns<T> /*dy*/, const T* /*rx*/,
+                                ConstColumns<T> /*rdy*/, T /*beta*/, T* /*g*/) const {}
+};
+
+/// One tensor that a layer owns.
+struct LayerParameter {
+  std::string name;          ///< "weight", "bias"
+  std::vector<Index> shape;  ///< row-major, outputs first, as PyTorch has it
+  Index fan_in = 0;          ///< inputs that one output sees
+  Index fan_out = 0;
+  bool is_bias = false;
+};
+
+/// Shape and parameters of a layer, and its maps in both precisions. Immutable.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  /// "dense", "tanh": as architectures are printed.
+  virtual std::string name() const = 0;
+  virtual Index input_size() const = 0;
+  virtual Index output_size() const = 0;
+  virtual std::vector<LayerParameter> parameters() const { return {}; }
+  /// True when a sample's output depends on the other samples of the batch (batch normalisation in
+  /// training); such a layer is handed whole batches, any other one chunk after chunk.
+  virtual bool couples_samples() const { return false; }
+
+  virtual const LayerMaps<float>& in_float() const = 0;
+  virtual const LayerMaps<double>& in_double() const = 0;
+
+  template <class T>
+  const LayerMaps<T>& maps() const {
+    if constexpr (std::is_same_v<T, float>) {
+      return in_float();
+    } else {
+      return in_double();
+    }
+  }
+};
+
+/// y = W x + b with W outputs x inputs, stored row-major, then b.
+std::unique_ptr<Layer> dense_layer(Index inputs, Index outputs);
+
+enum class Activation { identity, tanh, sigmoid, relu, gelu, softplus };
+const char* to_string(Activation activation);
+
+/// y_i = phi(x_i) on `size` units. gelu is x Phi(x) with the normal distribution function (Hendrycks
+/// and Gimpel 2016); the derivatives of relu at 0 are taken as 0.
+std::unique_ptr<Layer> activation_layer(Activation activation, Index size);
+
+}  // namespace hesse

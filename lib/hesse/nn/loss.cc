@@ -1,0 +1,183 @@
+#include "hesse/nn/loss.h"
+
+#include "hesse/core/error.h"
+#include "hesse/core/vector_math.h"
+
+#include <cmath>
+
+namespace hesse {
+namespace {
+
+template <class T>
+T target_of(const Targets<T>& targets, Index sample, Index output) {
+  return targets.labels != nullptr ? static_cast<T>(targets.labels[sample])
+                                   : targets.values[sample * targets.outputs + output];
+}
+
+/// dz = scale (cache - t): common to the losses whose targets are values.
+template <class T>
+void subtract_targets(ConstColumns<T> cache, const Targets<T>& targets, const Index* samples, T scale, Columns<T> dz) {
+  for (Index j = 0; j < cache.cols(); ++j) {
+    for (Index i = 0; i < cache.rows(); ++i) dz(i, j) = scale * (cache(i, j) - target_of(targets, samples[j], i));
+  }
+}
+
+/// Position in a sample's own stretch of draws.
+std::uint64_t draw_position(Index sample, Index output, Index outputs) {
+  return static_cast<std::uint64_t>(sample * outputs + output);
+}
+
+template <class T>
+class SoftmaxCrossEntropy final : public LossMaps<T> {
+ public:
+  double value(ConstColumns<T> z, const Targets<T>& targets, const Index* samples, Columns<T> cache) const override {
+    double sum = 0;
+    for (Index j = 0; j < z.cols(); ++j) {
+      // Shifted by its largest entry, no exponential overflows and the sum is at least 1.
+      const T largest = z.col(j).template maxCoeff<Eigen::PropagateNaN>();
+      cache.col(j) = z.col(j).array() - largest;
+      sum -= static_cast<double>(cache(targets.labels[samples[j]], j));
+    }
+    vector_exp(cache.size(), cache.data(), cache.data());
+    for (Index j = 0; j < z.cols(); ++j) {
+      const T total = cache.col(j).sum();
+      sum += std::log(static_cast<double>(total));
+      cache.col(j) /= total;
+    }
+    return sum;
+  }
+
+  void adjoint(ConstColumns<T> cache, const Targets<T>& targets, const Index* samples, T scale,
+               Columns<T> dz) const override {
+    dz = scale * cache;
+    for (Index j = 0; j < cache.cols(); ++j) dz(targets.labels[samples[j]], j) -= scale;
+  }
+
+  /// H = diag(p) - p p'.
+  void hessian_product(ConstColumns<T> cache, ConstColumns<T> u, T scale, Columns<T> out) const override {
+    for (Index j = 0; j < u.cols(); ++j) {
+      const T mean = cache.col(j).dot(u.col(j));
+      out.col(j) = scale * cache.col(j).array() * (u.col(j).array() - mean);
+    }
+  }
+
+  void sampled_score(ConstColumns<T> cache, const RandomStream& stream, const Index* samples,
+                     Columns<T> s) const override {
+    s = cache;
+    for (Index j = 0; j < cache.cols(); ++j) {
+      const double u = stream.uniform(draw_position(samples[j], 0, 1));
+      double cumulated = 0;
+      Index label = cache.rows() - 1;
+      for (Index i = 0; i + 1 < cache.rows(); ++i) {
+        cumulated += static_cast<double>(cache(i, j));
+        if (u < cumulated) {
+          label = i;
+          break;
+        }
+      }
+      s(label, j) -= T(1);
+    }
+  }
+};
+
+template <class T>
+class BinaryCrossEntropy final : public LossMaps<T> {
+ public:
+  double value(ConstColumns<T> z, const Targets<T>& targets, const Index* samples, Columns<T> cache) const override {
+    vector_softplus(z.size(), z.data(), cache.data());
+    double sum = 0;
+    for (Index j = 0; j < z.cols(); ++j) {
+      double column = 0;
+      for (Index i = 0; i < z.rows(); ++i) {
+        column += static_cast<double>(cache(i, j) - target_of(targets, samples[j], i) * z(i, j));
+      }
+      sum += column;
+    }
+    vector_sigmoid(z.size(), z.data(), cache.data());
+    return sum;
+  }
+
+  void adjoint(ConstColumns<T> cache, const Targets<T>& targets, const Index* samples, T scale,
+               Columns<T> dz) const override {
+    subtract_targets(cache, targets, samples, scale, dz);
+  }
+
+  /// H = diag(p (1 - p)).
+  void hessian_product(ConstColumns<T> cache, ConstColumns<T> u, T scale, Columns<T> out) const override {
+    out = scale * cache.array() * (T(1) - cache.array()) * u.array();
+  }
+
+  void sampled_score(ConstColumns<T> cache, const RandomStream& stream, const Index* samples,
+                     Columns<T> s) const override {
+    for (Index j = 0; j < cache.cols(); ++j) {
+      for (Index i = 0; i < cache.rows(); ++i) {
+        const bool one = stream.uniform(draw_position(samples[j], i, cache.rows())) < static_cast<double>(cache(i, j));
+        s(i, j) = cache(i, j) - (one ? T(1) : T(0));
+      }
+    }
+  }
+};
+
+template <class T>
+class SquaredError final : public LossMaps<T> {
+ public:
+  double value(ConstColumns<T> z, const Targets<T>& targets, const Index* samples, Columns<T> cache) const override {
+    double sum = 0;
+    for (Index j = 0; j < z.cols(); ++j) {
+      double column = 0;
+      for (Index i = 0; i < z.rows(); ++i) {
+        const double residual = static_cast<double>(z(i, j) - target_of(targets, samples[j], i));
+        column += residual * residual;
+      }
+      sum += 0.5 * column;
+    }
+    cache = z;
+    return sum;
+  }
+
+  void adjoint(ConstColumns<T> cache, const Targets<T>& targets, const Index* samples, T scale,
+               Columns<T> dz) const override {
+    subtract_targets(cache, targets, samples, scale, dz);
+  }
+
+  void hessian_product(ConstColumns<T>, ConstColumns<T> u, T scale, Columns<T> out) const override { out = scale * u; }
+
+  /// The model is a normal distribution of unit variance around z.
+  void sampled_score(ConstColumns<T> cache, const RandomStream& stream, const Index* samples,
+                     Columns<T> s) const override {
+    for (Index j = 0; j < cache.cols(); ++j) {
+      for (Index i = 0; i < cache.rows(); ++i) {
+        s(i, j) = static_cast<T>(-stream.normal(draw_position(samples[j], i, cache.rows())));
+      }
+    }
+  }
+};
+
+}  // namespace
+
+const char* to_string(Loss loss) {
+  switch (loss) {
+    case Loss::softmax_cross_entropy: return "softmax-cross-entropy";
+    case Loss::binary_cross_entropy: return "binary-cross-entropy";
+    case Loss::squared_error: return "squared-error";
+  }
+  return "unknown";
+}
+
+template <class T>
+const LossMaps<T>& loss_maps(Loss loss) {
+  static const SoftmaxCrossEntropy<T> softmax;
+  static const BinaryCrossEntropy<T> binary;
+  static const SquaredError<T> squared;
+  switch (loss) {
+    case Loss::softmax_cross_entropy: return softmax;
+    case Loss::binary_cross_entropy: return binary;
+    case Loss::squared_error: return squared;
+  }
+  fail("there is no loss of number {}", static_cast<int>(loss));
+}
+
+template const LossMaps<float>& loss_maps<float>(Loss);
+template const LossMaps<double>& loss_maps<double>(Loss);
+
+}  // namespace hesse

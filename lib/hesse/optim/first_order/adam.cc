@@ -1,0 +1,97 @@
+#include "hesse/optim/first_order/adam.h"
+
+#include "hesse/core/multiversion.h"
+#include "hesse/optim/first_order/elementwise.h"
+#include "hesse/optim/registry.h"
+
+namespace hesse {
+namespace {
+
+struct Coefficients {
+  double beta1;
+  double beta2;
+  double rate;         // lr / (1 - beta1^t)
+  double root_factor;  // 1 / sqrt(1 - beta2^t)
+  double eps;
+  double l2;
+  double shrink;
+};
+
+/// The update of one entry; returns its step.
+inline double update_entry(double g, double& m, double& v, double& x, const Coefficients& c) {
+  const double d = g + c.l2 * x;
+  m = c.beta1 * m + (1 - c.beta1) * d;
+  v = c.beta2 * v + (1 - c.beta2) * d * d;
+  const double s = -c.rate * m / (std::sqrt(v) * c.root_factor + c.eps) - c.shrink * x;
+  x += s;
+  return s;
+}
+
+HESSE_MULTIVERSION double adam_update(Index n, const double* g, double* m, double* v, double* x,
+                                      const Coefficients& coefficients) {
+  const Coefficients c = coefficients;
+  constexpr Index kLanes = 8;  // independent sums, so that the loop vectorises
+  std::array<double, kLanes> sums{};
+  Index i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (Index l = 0; l < kLanes; ++l) {
+      const double s = update_entry(g[i + l], m[i + l], v[i + l], x[i + l], c);
+      sums[static_cast<std::size_t>(l)] += s * s;
+    }
+  }
+  for (Index l = 0; i + l < n; ++l) {
+    const double s = update_entry(g[i + l], m[i + l], v[i + l], x[i + l], c);
+    sums[static_cast<std::size_t>(l)] += s * s;
+  }
+  double total = 0;
+  for (const double s : sums) total += s;
+  return total;
+}
+
+}  // namespace
+
+void visit_options(AdamOptions& o, OptionVisitor& v) {
+  v.option("lr", o.lr, Interval::positive(), "alpha, learning rate");
+  v.option("beta1", o.beta1, Interval::half_open(0, 1), "decay of the mean of gradients");
+  v.option("beta2", o.beta2, Interval::half_open(0, 1), "decay of the mean of squared gradients");
+  v.option("eps", o.eps, Interval::positive(), "epsilon, added to the root");
+  v.option("weight_decay", o.weight_decay, Interval::non_negative(), "lambda");
+}
+
+StepReport Adam::step(Objective& f, Vector& x) {
+  StepReport report;
+  if (!evaluate_gradient(f, x, gradient_, report)) return report;
+  if (m_.size() != x.size()) {
+    m_ = Vector::Zero(x.size());
+    v_ = Vector::Zero(x.size());
+  }
+  ++t_;
+  const auto t = static_cast<double>(t_);
+  Coefficients c{};
+  c.beta1 = options_.beta1;
+  c.beta2 = options_.beta2;
+  c.rate = options_.lr / (1 - std::pow(options_.beta1, t));
+  c.root_factor = 1 / std::sqrt(1 - std::pow(options_.beta2, t));
+  c.eps = options_.eps;
+  c.l2 = options_.decay == Decay::gradient ? options_.weight_decay : 0;
+  c.shrink = options_.decay == Decay::decoupled ? options_.lr * options_.weight_decay : 0;
+  report.step_size = options_.lr;
+  report.step_norm = update_blocks(x.size(), [&](Index begin, Index n) {
+    return adam_update(n, gradient_.data() + begin, m_.data() + begin, v_.data() + begin, x.data() + begin, c);
+  });
+  return report;
+}
+
+OptimizerEntry adam_entry() {
+  return optimizer_entry<Adam, AdamOptions>("adam", "Adaptive moment estimation",
+                                            "Kingma and Ba (2015), Algorithm 1");
+}
+OptimizerEntry adamw_entry() {
+  AdamOptions defaults;
+  defaults.weight_decay = 0.01;
+  defaults.decay = Decay::decoupled;
+  return optimizer_entry<Adam, AdamOptions>("adamw", "Adam with decoupled weight decay",
+                                            "Loshchilov and Hutter (2019), Algorithm 2", defaults);
+}
+
+}  // namespace hesse

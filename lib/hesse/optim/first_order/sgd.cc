@@ -1,0 +1,130 @@
+#include "hesse/optim/first_order/sgd.h"
+
+#include "hesse/core/error.h"
+#include "hesse/core/multiversion.h"
+#include "hesse/optim/first_order/elementwise.h"
+#include "hesse/optim/registry.h"
+
+namespace hesse {
+namespace {
+
+constexpr Index kLanes = 8;  // independent sums, so that the loops vectorise
+
+/// x <- x - rate (g + l2 x) - shrink x. Returns the square of the step.
+HESSE_MULTIVERSION double plain_update(Index n, const double* g, double* x, double rate, double l2, double shrink) {
+  std::array<double, kLanes> sums{};
+  const double keep = rate * l2 + shrink;
+  Index i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (Index l = 0; l < kLanes; ++l) {
+      const double s = -rate * g[i + l] - keep * x[i + l];
+      x[i + l] += s;
+      sums[static_cast<std::size_t>(l)] += s * s;
+    }
+  }
+  for (Index l = 0; i + l < n; ++l) {
+    const double s = -rate * g[i + l] - keep * x[i + l];
+    x[i + l] += s;
+    sums[static_cast<std::size_t>(l)] += s * s;
+  }
+  double total = 0;
+  for (const double s : sums) total += s;
+  return total;
+}
+
+/// v <- mu v - into (g + l2 x); x <- x + a v - b (g + l2 x) - shrink x.
+HESSE_MULTIVERSION double momentum_update(Index n, const double* g, double* v, double* x, double mu, double into,
+                                          double a, double b, double l2, double shrink) {
+  std::array<double, kLanes> sums{};
+  Index i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (Index l = 0; l < kLanes; ++l) {
+      const double d = g[i + l] + l2 * x[i + l];
+      v[i + l] = mu * v[i + l] - into * d;
+      const double s = a * v[i + l] - b * d - shrink * x[i + l];
+      x[i + l] += s;
+      sums[static_cast<std::size_t>(l)] += s * s;
+    }
+  }
+  for (Index l = 0; i + l < n; ++l) {
+    const double d = g[i + l] + l2 * x[i + l];
+    v[i + l] = mu * v[i + l] - into * d;
+    const double s = a * v[i + l] - b * d - shrink * x[i + l];
+    x[i + l] += s;
+    sums[static_cast<std::size_t>(l)] += s * s;
+  }
+  double total = 0;
+  for (const double s : sums) total += s;
+  return total;
+}
+
+}  // namespace
+
+void visit_options(SgdOptions& o, OptionVisitor& v) {
+  v.option("lr", o.lr, Interval::positive(), "learning rate");
+  v.option("momentum", o.momentum, Interval::half_open(0, 1), "mu, weight of the past");
+  v.choice("form", o.form, {{"classical", Momentum::classical}, {"averaged", Momentum::averaged}},
+           "v <- mu v - lr g, or m <- mu m + (1 - mu) g");
+  v.option("nesterov", o.nesterov, "evaluate the gradient ahead of the velocity (classical form)");
+  v.option("weight_decay", o.weight_decay, Interval::non_negative(), "lambda");
+  v.choice("decay", o.decay, {{"gradient", Decay::gradient}, {"decoupled", Decay::decoupled}},
+           "lambda x in the gradient, or x shrunk by lr lambda beside the step");
+}
+
+Sgd::Sgd(const SgdOptions& options) : options_(options) {
+  if (options.nesterov && options.form != Momentum::classical) {
+    fail("sgd: nesterov=true needs form=classical; Nesterov's step is defined by the velocity");
+  }
+}
+
+StepReport Sgd::step(Objective& f, Vector& x) {
+  StepReport report;
+  if (!evaluate_gradient(f, x, gradient_, report)) return report;
+  const double lr = options_.lr;
+  const double mu = options_.momentum;
+  const double l2 = options_.decay == Decay::gradient ? options_.weight_decay : 0;
+  const double shrink = options_.decay == Decay::decoupled ? lr * options_.weight_decay : 0;
+  report.step_size = lr;
+  if (mu == 0) {
+    report.step_norm = update_blocks(x.size(), [&](Index begin, Index n) {
+      return plain_update(n, gradient_.data() + begin, x.data() + begin, lr, l2, shrink);
+    });
+    return report;
+  }
+  if (velocity_.size() != x.size()) velocity_ = Vector::Zero(x.size());
+  // With v the velocity: classical x + v; Nesterov x + mu v - lr g; averaged keeps v = -m, x + lr v.
+  const bool averaged = options_.form == Momentum::averaged;
+  const double into = averaged ? 1 - mu : lr;
+  const double a = averaged ? lr : (options_.nesterov ? mu : 1.0);
+  const double b = options_.nesterov ? lr : 0.0;
+  report.step_norm = update_blocks(x.size(), [&](Index begin, Index n) {
+    return momentum_update(n, gradient_.data() + begin, velocity_.data() + begin, x.data() + begin, mu, into, a, b, l2,
+                           shrink);
+  });
+  return report;
+}
+
+OptimizerEntry gd_entry() {
+  return optimizer_entry<Sgd, SgdOptions>("gd", "Gradient descent", "Cauchy (1847)");
+}
+OptimizerEntry sgd_entry() {
+  return optimizer_entry<Sgd, SgdOptions>("sgd", "Stochastic gradient descent, with momentum if asked",
+                                          "Robbins and Monro (1951); Sutskever et al. (2013)");
+}
+OptimizerEntry momentum_entry() {
+  SgdOptions defaults;
+  defaults.lr = 0.05;
+  defaults.momentum = 0.9;
+  return optimizer_entry<Sgd, SgdOptions>("momentum", "Stochastic gradient descent with momentum 0.9",
+                                          "Polyak (1964); Sutskever et al. (2013), eq. (1)", defaults);
+}
+OptimizerEntry nesterov_entry() {
+  SgdOptions defaults;
+  defaults.lr = 0.05;
+  defaults.momentum = 0.9;
+  defaults.nesterov = true;
+  return optimizer_entry<Sgd, SgdOptions>("nesterov", "Nesterov's accelerated gradient",
+                                          "Nesterov (1983); Sutskever et al. (2013), eq. (3) and (4)", defaults);
+}
+
+}  // namespace hesse

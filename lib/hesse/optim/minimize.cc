@@ -1,0 +1,242 @@
+#include "hesse/optim/minimize.h"
+
+#include "hesse/core/error.h"
+#include "hesse/core/vector_ops.h"
+#include "hesse/objective/counting_objective.h"
+#include "hesse/objective/finite_sum.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+
+namespace hesse {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Value and gradient norm on all samples, for the truth of what is reported; neither counted nor
+/// clocked.
+struct Truth {
+  double value = kInfinity;
+  double gradient_norm = kInfinity;
+  bool finite() const { return std::isfinite(value) && std::isfinite(gradient_norm); }
+};
+
+Truth evaluate(Objective& f, FiniteSum* sum, const Vector& x, Vector& g) {
+  if (sum != nullptr) sum->select_all();
+  Truth truth;
+  truth.value = f.value_and_gradient(x, g);
+  truth.gradient_norm = norm(g);
+  return truth;
+}
+
+std::string steps_text(std::int64_t steps) { return fmt::format("{} step{}", steps, steps == 1 ? "" : "s"); }
+
+/// Which limit of the budget is spent, or nothing.
+std::string spent(const Progress& progress, const Stopping& stopping) {
+  if (progress.step >= stopping.max_steps) return fmt::format("the budget of {} is spent", steps_text(stopping.max_steps));
+  // Epochs are sums of shares of the data: a hair below the limit is the limit.
+  if (progress.epochs >= stopping.max_epochs * (1 - 1e-12)) {
+    return fmt::format("the budget of {:g} epochs is spent after {}", stopping.max_epochs, steps_text(progress.step));
+  }
+  if (progress.cost.gradient_equivalents >= stopping.max_gradient_equivalents * (1 - 1e-12)) {
+    return fmt::format("the budget of {:g} gradient equivalents is spent after {}", stopping.max_gradient_equivalents,
+                       steps_text(progress.step));
+  }
+  if (progress.seconds >= stopping.max_seconds) {
+    return fmt::format("the budget of {:g} s is spent after {}", stopping.max_seconds, steps_text(progress.step));
+  }
+  return {};
+}
+
+void check(const Stopping& stopping) {
+  if (!(stopping.gradient_tolerance >= 0) || !(stopping.step_tolerance >= 0) || !(stopping.plateau_tolerance >= 0)) {
+    fail("stopping: tolerances must be >= 0");
+  }
+  if (stopping.patience < 1) fail("stopping: patience {} is not possible; give at least 1", stopping.patience);
+}
+
+}  // namespace
+
+const char* to_string(Termination termination) {
+  switch (termination) {
+    case Termination::gradient: return "gradient";
+    case Termination::target: return "target";
+    case Termination::step: return "step";
+    case Termination::plateau: return "plateau";
+    case Termination::rounding: return "rounding";
+    case Termination::line_search_failed: return "line-search-failed";
+    case Termination::trust_region_collapsed: return "trust-region-collapsed";
+    case Termination::budget: return "budget";
+    case Termination::non_finite: return "non-finite";
+    case Termination::user: return "user";
+  }
+  return "unknown";
+}
+
+bool converged(Termination termination) {
+  switch (termination) {
+    case Termination::gradient:
+    case Termination::target:
+    case Termination::step:
+    case Termination::plateau:
+    case Termination::rounding: return true;
+    default: return false;
+  }
+}
+
+Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& stopping, const Batches& batches,
+                 std::span<Observer* const> observers, const Progress& start) {
+  check(stopping);
+  if (x.size() != f.size()) fail("minimize: a start of {} parameters for an objective of {}", x.size(), f.size());
+
+  CountingObjective counted(f, start.cost);
+  FiniteSum* const sum = find<FiniteSum>(f);
+  std::optional<BatchSequence> sequence;
+  if (sum != nullptr) {
+    if (batches.size > 0 && batches.size < sum->sample_count()) {
+      sequence.emplace(sum->sample_count(), batches.size, batches.seed);
+    } else {
+      sum->select_all();
+    }
+  }
+
+  Summary summary;
+  Progress& progress = summary.progress;
+  progress = start;
+  Vector g(x.size());
+  Vector before(x.size());
+  // The point to fall back on when the run ends where f is not finite: for full batches the best one
+  // seen, for mini-batches one a pass over the data ago.
+  Vector refuge = x;
+  double refuge_value = kInfinity;
+  std::int64_t last_confirmation = -1;
+  const std::int64_t between_confirmations = sequence ? sequence->batches_per_epoch() : 1;
+
+  const auto stop = [&](Termination why, std::string message) {
+    summary.termination = why;
+    summary.message = std::move(message);
+    return true;
+  };
+
+  // Claims of convergence count only when a fresh evaluation on all samples confirms them.
+  const auto confirmed = [&](const StepReport& report) {
+    const bool small_gradient = report.gradient_norm_after <= stopping.gradient_tolerance ||
+                                report.gradient_norm <= stopping.gradient_tolerance;
+    const bool low_value = report.value_after <= stopping.target_value || report.value <= stopping.target_value;
+    if (!small_gradient && !low_value) return false;
+    if (last_confirmation >= 0 && progress.step - last_confirmation < between_confirmations) return false;
+    last_confirmation = progress.step;
+    const Truth truth = evaluate(f, sum, x, g);
+    if (!truth.finite()) return false;
+    if (truth.gradient_norm <= stopping.gradient_tolerance) {
+      return stop(Termination::gradient, fmt::format("gradient norm {:.3g} <= {:g} after {}", truth.gradient_norm,
+                                                     stopping.gradient_tolerance, steps_text(progress.step)));
+    }
+    if (truth.value <= stopping.target_value) {
+      return stop(Termination::target, fmt::format("value {:.6g} <= target {:g} after {}", truth.value,
+                                                   stopping.target_value, steps_text(progress.step)));
+    }
+    return false;
+  };
+
+  const auto step_once = [&]() -> bool {
+    if (const std::string why = spent(progress, stopping); !why.empty()) return stop(Termination::budget, why);
+    if (sequence) {
+      sum->select(sequence->batch(progress.step));
+      if (progress.step % sequence->batches_per_epoch() == 0) refuge = x;
+    } else {
+      before = x;
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    const StepReport report = optimizer.step(counted, x);
+    progress.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    progress.cost = counted.cost();
+    progress.epochs += static_cast<double>(counted.samples()) / static_cast<double>(counted.total_samples());
+    ++progress.step;
+    if (progress.step == start.step + 1) summary.initial_value = report.value;
+
+    if (report.status == StepStatus::non_finite || !std::isfinite(report.value)) {
+      if (!sequence && std::isfinite(report.value) && report.value < refuge_value) refuge = before;
+      std::string what = counted.explain_non_finite(x);
+      if (what.empty()) what = "the step met a number that is not finite";
+      return stop(Termination::non_finite, fmt::format("diverged at step {}: {}", progress.step, what));
+    }
+    progress.best_value = std::min(progress.best_value, report.value);
+    if (!sequence && report.value < refuge_value) {
+      refuge_value = report.value;
+      std::swap(refuge, before);
+    }
+
+    bool asked = false;
+    std::string reason;
+    for (Observer* observer : observers) {
+      if (observer->after_step({progress, report, x, optimizer}) && !asked) {
+        asked = true;
+        reason = observer->stop_reason();
+      }
+    }
+    if (asked) return stop(Termination::user, fmt::format("{} after {}", reason, steps_text(progress.step)));
+    if (confirmed(report)) return true;
+
+    // On a mini-batch a failed search concerns this batch alone.
+    if (!sequence) {
+      switch (report.status) {
+        case StepStatus::line_search_at_rounding:
+          return stop(Termination::rounding, fmt::format("no decrease of {:.6g} can be told from rounding after {}",
+                                                         report.value, steps_text(progress.step)));
+        case StepStatus::line_search_failed:
+          return stop(Termination::line_search_failed,
+                      fmt::format("the line search found no acceptable step at value {:.6g}, gradient norm {:.3g}, after {}",
+                                  report.value, report.gradient_norm, steps_text(progress.step)));
+        case StepStatus::trust_region_collapsed:
+          return stop(Termination::trust_region_collapsed,
+                      fmt::format("the trust region collapsed at value {:.6g}, gradient norm {:.3g}, after {}",
+                                  report.value, report.gradient_norm, steps_text(progress.step)));
+        default: break;
+      }
+    }
+
+    if (stopping.step_tolerance > 0) {
+      const double relative = report.step_norm / std::max(1.0, norm(x));
+      progress.small_steps = relative <= stopping.step_tolerance ? progress.small_steps + 1 : 0;
+      if (progress.small_steps >= stopping.patience) {
+        return stop(Termination::step, fmt::format("{} steps in a row changed x by at most {:g}, after {}",
+                                                   stopping.patience, stopping.step_tolerance, steps_text(progress.step)));
+      }
+    }
+    if (stopping.plateau_tolerance > 0 && !sequence) {
+      const double needed = stopping.plateau_tolerance * std::max(std::abs(progress.plateau_value), 1e-300);
+      if (!(report.value > progress.plateau_value - needed)) {
+        progress.plateau_value = report.value;
+        progress.plateau_step = progress.step;
+      } else if (progress.step - progress.plateau_step >= stopping.patience) {
+        return stop(Termination::plateau, fmt::format("the value fell by less than {:g} of {:.6g} in {} steps, after {}",
+                                                      stopping.plateau_tolerance, progress.plateau_value,
+                                                      stopping.patience, steps_text(progress.step)));
+      }
+    }
+    return false;
+  };
+
+  for (Observer* observer : observers) observer->begin(progress, x, optimizer);
+  while (!step_once()) {
+  }
+
+  Truth truth = evaluate(f, sum, x, g);
+  if (!truth.finite()) {
+    if (summary.termination != Termination::non_finite) {
+      summary.message = fmt::format("diverged: {} (the run had ended because {})", f.explain_non_finite(x), summary.message);
+      summary.termination = Termination::non_finite;
+    }
+    x = refuge;
+    truth = evaluate(f, sum, x, g);
+  }
+  summary.value = truth.value;
+  summary.gradient_norm = truth.gradient_norm;
+  for (Observer* observer : observers) observer->end(summary, x);
+  return summary;
+}
+
+}  // namespace hesse
