@@ -46,6 +46,9 @@ void visit_progress(Progress& progress, Visit visit) {
   visit("progress.epochs", progress.epochs);
   visit("progress.seconds", progress.seconds);
   visit("progress.best_value", progress.best_value);
+  visit("progress.small_steps", progress.small_steps);
+  visit("progress.plateau_step", progress.plateau_step);
+  visit("progress.plateau_value", progress.plateau_value);
   visit("progress.cost.values", progress.cost.values);
   visit("progress.cost.gradients", progress.cost.gradients);
   visit("progress.cost.linearisations", progress.cost.linearisations);
