@@ -135,7 +135,8 @@ std::size_t label_column(const std::string& path, const std::string& label, std:
   }
   const Index count = static_cast<Index>(columns);
   if (number < -count || number >= count) {
-    fail("{}: line 1: label column {} is out of range; the table has {} columns, numbered from 0", path, number, columns);
+    fail("{}: line 1: label column {} is out of range; the table has {} columns, numbered from 0", path, number,
+         columns);
   }
   return static_cast<std::size_t>(number < 0 ? number + count : number);
 }
@@ -192,8 +193,8 @@ std::shared_ptr<Dataset> read_csv(const FileBytes& file, const CsvOptions& optio
   bool numeric = true;
   for (CsvRecords pass = start; pass.next(fields);) {
     if (fields.size() != columns) {
-      fail("{}: line {}: has {} fields where the first record has {}; repair the line", path, pass.line(), fields.size(),
-           columns);
+      fail("{}: line {}: has {} fields where the first record has {}; repair the line", path, pass.line(),
+           fields.size(), columns);
     }
     ++samples;
     if (label == columns) continue;

@@ -26,8 +26,8 @@ struct CsvOptions {
   Index skip_lines = 0;  ///< lines before the header or the first record, >= 0
 };
 
-/// Reads a table, gzip-compressed or not, with LF, CRLF or CR line ends, quoted fields (a quote inside is doubled) and an
-/// optional UTF-8 byte-order mark. Blank lines are skipped. All features must be finite numbers; text classes are
+/// Reads a table, gzip-compressed or not, with LF, CRLF or CR line ends, quoted fields (a quote inside is doubled) and
+/// an optional UTF-8 byte-order mark. Blank lines are skipped. All features must be finite numbers; text classes are
 /// numbered alphabetically. Two passes over the text, so that memory is the text and the result.
 /// Throws Error with file, line and column on missing values, texts among the features, unequal records, unclosed
 /// quotes, NUL bytes, a header that names a column twice, and a table without samples or features.

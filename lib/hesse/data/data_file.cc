@@ -114,8 +114,10 @@ std::string decode_text(const FileBytes& file) {
       const std::size_t count = gzip.read(text.data() + old, step);
       text.resize(old + count);
       if (text.size() > limit) {
-        fail("{}: decompresses to more than {} bytes, too many for {} compressed ones; if it is genuine, gunzip it first",
-             file.path(), limit, file.view().size());
+        fail(
+            "{}: decompresses to more than {} bytes, too many for {} compressed ones; if it is genuine, gunzip it "
+            "first",
+            file.path(), limit, file.view().size());
       }
       if (count < step) break;
     }

@@ -131,7 +131,8 @@ Array read_idx(const FileBytes& file, double scale) {
     char size[4] = {};
     const std::size_t count = source.read(size, 4);
     if (count < 4) {
-      fail("{}: byte {}: ends inside size {} of {}; fetch or write the file again", path, 4 + 4 * i + count, i + 1, rank);
+      fail("{}: byte {}: ends inside size {} of {}; fetch or write the file again", path, 4 + 4 * i + count, i + 1,
+           rank);
     }
     array.shape.push_back(static_cast<Index>(big_endian<std::uint32_t, std::uint32_t>(size)));
     shape_text += fmt::format("{}{}", i == 0 ? "" : " x ", array.shape.back());
@@ -162,8 +163,8 @@ std::vector<std::int32_t> read_idx_labels(const std::string& path, Index class_c
     const double label = array.values.data()[i];
     labels[i] = label >= 0 && label < static_cast<double>(class_count) ? static_cast<std::int32_t>(label) : -1;
     if (labels[i] != label) {
-      fail("{}: label {} of sample {} is no class in 0..{}; check that images and labels belong together", path, label, i,
-           class_count - 1);
+      fail("{}: label {} of sample {} is no class in 0..{}; check that images and labels belong together", path, label,
+           i, class_count - 1);
     }
   }
   return labels;

@@ -57,7 +57,8 @@ void parse(const std::string& path, std::string_view text, OnLabel on_label, OnE
       if (index <= previous) refuse("repeats an index or goes back; sort the indices of each line");
       previous = index;
       const TextNumber value = read_number(token.substr(colon + 1));
-      if (value.kind != TextNumber::Kind::finite) refuse("has no finite number after the ':'; fill it in or leave it out");
+      if (value.kind != TextNumber::Kind::finite)
+        refuse("has no finite number after the ':'; fill it in or leave it out");
       on_entry(index - 1, value.value);
     }
   }
@@ -89,9 +90,10 @@ std::shared_ptr<Dataset> read_libsvm(const FileBytes& file, const LibsvmOptions&
   const double limit = 32.0 * 1048576 + 64 * static_cast<double>(text.size());
   const double dense = 8.0 * static_cast<double>(features) * static_cast<double>(labels.size());
   if (dense > limit) {
-    fail("{}: {} features for {} samples would take {:.0f} bytes, for a text of {}; check the largest index, or choose "
-         "fewer features",
-         path, features, labels.size(), dense, text.size());
+    fail(
+        "{}: {} features for {} samples would take {:.0f} bytes, for a text of {}; check the largest index, or choose "
+        "fewer features",
+        path, features, labels.size(), dense, text.size());
   }
 
   auto dataset = std::make_shared<Dataset>();
@@ -99,7 +101,8 @@ std::shared_ptr<Dataset> read_libsvm(const FileBytes& file, const LibsvmOptions&
   dataset->inputs.setZero(features, static_cast<Index>(labels.size()));
   Index sample = -1;
   parse(
-      path, text, [&](double) { ++sample; }, [&](Index index, double value) { dataset->inputs(index, sample) = value; });
+      path, text, [&](double) { ++sample; },
+      [&](Index index, double value) { dataset->inputs(index, sample) = value; });
   assign_labels(path, labels, options.label_kind, *dataset);
   return dataset;
 }

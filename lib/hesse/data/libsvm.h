@@ -17,8 +17,8 @@ struct LibsvmOptions {
   LabelKind label_kind = LabelKind::automatic;
 };
 
-/// Reads into dense inputs, gzip-compressed or not; labels of -1/+1, several classes or real targets. Since an index may
-/// promise any number of features, the dense inputs may take at most 32 MiB + 64 bytes for each byte of text.
+/// Reads into dense inputs, gzip-compressed or not; labels of -1/+1, several classes or real targets. Since an index
+/// may promise any number of features, the dense inputs may take at most 32 MiB + 64 bytes for each byte of text.
 /// Throws Error with file, line and column on anything else, also on several labels a sample and on `qid:`.
 std::shared_ptr<Dataset> read_libsvm(const std::string& path, const LibsvmOptions& options = {});
 std::shared_ptr<Dataset> read_libsvm(const FileBytes& file, const LibsvmOptions& options = {});

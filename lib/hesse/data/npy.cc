@@ -164,8 +164,8 @@ struct Conversion {
         bool exact = value <= kExact;
         if constexpr (std::is_signed_v<Value>) exact = exact && value >= -kExact;
         if (!exact) {
-          fail("{}: byte {}: the whole number {} passes 2^53 and is not exact as a double; rescale the array first", path,
-               offset + i * sizeof(Bits), value);
+          fail("{}: byte {}: the whole number {} passes 2^53 and is not exact as a double; rescale the array first",
+               path, offset + i * sizeof(Bits), value);
         }
       }
       out[target(i)] = static_cast<double>(value);
@@ -201,7 +201,8 @@ std::size_t size_of_type(std::string_view descr) {
 /// Walks a shape in Fortran order and gives each entry's position in C order.
 class FortranWalk {
  public:
-  explicit FortranWalk(const std::vector<Index>& shape) : shape_(shape), at_(shape.size(), 0), stride_(shape.size(), 1) {
+  explicit FortranWalk(const std::vector<Index>& shape)
+      : shape_(shape), at_(shape.size(), 0), stride_(shape.size(), 1) {
     for (std::size_t d = shape.size(); d-- > 1;) stride_[d - 1] = stride_[d] * shape[d];
   }
 
@@ -228,7 +229,8 @@ void append_little_endian(std::string& out, Bits bits) {
   for (std::size_t b = 0; b < sizeof(Bits); ++b) out.push_back(static_cast<char>((bits >> (8 * b)) & 0xFFU));
 }
 
-std::string encode(const std::vector<Index>& shape, bool fortran_order, NpyType type, Eigen::Map<const Vector> entries) {
+std::string encode(const std::vector<Index>& shape, bool fortran_order, NpyType type,
+                   Eigen::Map<const Vector> entries) {
   std::string header =
       fmt::format("{{'descr': '{}', 'fortran_order': {}, 'shape': ({}{}), }}", type == NpyType::f8 ? "<f8" : "<f4",
                   fortran_order ? "True" : "False", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
@@ -258,14 +260,16 @@ Array read_npy(const std::string& path) { return read_npy(FileBytes(path)); }
 Array read_npy(const FileBytes& file) {
   const std::string& path = file.path();
   const std::string_view bytes = file.view();
-  if (!looks_like_npy(file)) fail("{}: byte 0: does not open with NPY's magic string; it is no NPY file, give one", path);
+  if (!looks_like_npy(file))
+    fail("{}: byte 0: does not open with NPY's magic string; it is no NPY file, give one", path);
   const auto byte_at = [&](std::size_t i) -> std::size_t {
     if (i >= bytes.size()) fail("{}: byte {}: ends inside NPY's header; save the array again", path, bytes.size());
     return static_cast<unsigned char>(bytes[i]);
   };
   const std::size_t version = byte_at(6);
   if (version < 1 || version > 3 || byte_at(7) != 0) {
-    fail("{}: byte 6: NPY version {}.{} is not among 1.0, 2.0 and 3.0; save the array again", path, version, byte_at(7));
+    fail("{}: byte 6: NPY version {}.{} is not among 1.0, 2.0 and 3.0; save the array again", path, version,
+         byte_at(7));
   }
   std::size_t start = version == 1 ? 10 : 12;
   std::size_t length = 0;

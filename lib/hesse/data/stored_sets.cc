@@ -82,14 +82,16 @@ std::shared_ptr<Dataset> first_samples(std::shared_ptr<Dataset> dataset, Index c
 DataSplit image_set(const char* name, const char* ending, const ImageSetOptions& options, const DataContext& context) {
   constexpr Index kClasses = 10;
   const double scale = options.scaling == Scaling::unit ? 1.0 / 255 : 1.0;
-  const auto path = [&](const char* file) { return fetched_file(name, fmt::format("{}{}", file, ending), context.cache); };
+  const auto path = [&](const char* file) {
+    return fetched_file(name, fmt::format("{}{}", file, ending), context.cache);
+  };
   const std::string images[2] = {path("train-images-idx3-ubyte"), path("t10k-images-idx3-ubyte")};
   const std::string labels[2] = {path("train-labels-idx1-ubyte"), path("t10k-labels-idx1-ubyte")};
   // Not over the files: inside such a loop the training images' own conversion would run on one thread.
   std::shared_ptr<Dataset> parts[2];
   for (std::size_t i = 0; i < 2; ++i) {
-    const auto part = labelled_images(name, read_idx(images[i], scale), images[i],
-                                      read_idx_labels(labels[i], kClasses), labels[i], kClasses);
+    const auto part = labelled_images(name, read_idx(images[i], scale), images[i], read_idx_labels(labels[i], kClasses),
+                                      labels[i], kClasses);
     parts[i] = first_samples(part, i == 0 ? options.samples : options.test);
   }
   return MutableSplit{parts[0], parts[1]}.standardised(options.scaling == Scaling::standard);
@@ -171,7 +173,8 @@ std::shared_ptr<Dataset> read_any(const FileOptions& options) {
 }  // namespace
 
 void visit_options(ImageSetOptions& options, OptionVisitor& visitor) {
-  visitor.option("samples", options.samples, Interval::at_least(0), "only the first so many training samples, 0 for all");
+  visitor.option("samples", options.samples, Interval::at_least(0),
+                 "only the first so many training samples, 0 for all");
   visitor.option("test", options.test, Interval::at_least(0), "only the first so many test samples, 0 for all");
   visit_scaling(options.scaling, visitor);
 }
@@ -218,10 +221,9 @@ void visit_options(FileOptions& options, OptionVisitor& visitor) {
   visitor.option("path", options.path, "the file: CSV, LIBSVM, IDX or NPY");
   visitor.option("labels", options.labels, "file of labels, for IDX and NPY");
   visitor.option("label", options.label, "label column of CSV: last, none, a name or a number from 0");
-  visitor.choice(
-      "label_kind", options.label_kind,
-      {{"automatic", LabelKind::automatic}, {"classes", LabelKind::classes}, {"real", LabelKind::real}},
-      "whether labels are classes or real targets");
+  visitor.choice("label_kind", options.label_kind,
+                 {{"automatic", LabelKind::automatic}, {"classes", LabelKind::classes}, {"real", LabelKind::real}},
+                 "whether labels are classes or real targets");
   visit_split(options.test_fraction, options.seed, visitor);
   visitor.option("standardise", options.standardise, "zero mean and unit variance of each feature");
 }

@@ -39,7 +39,8 @@ void visit_sizes(Index& samples, Index& test, Index& seed, OptionVisitor& visito
   visitor.option("seed", seed, Interval::at_least(0), "seed of the random streams");
 }
 
-/// Training samples by make(samples, 0), test samples by make(test, 1); the second argument is added to a stream's step.
+/// Training samples by make(samples, 0), test samples by make(test, 1); the second argument is added to a stream's
+/// step.
 template <class Make>
 DataSplit split_of(const char* name, Index samples, Index test, Make make) {
   const auto named = [&](Index n, std::uint64_t which) {
@@ -55,7 +56,8 @@ std::shared_ptr<Dataset> labelled(Index features, Index samples, Index classes) 
   dataset->inputs.resize(features, samples);
   dataset->labels.resize(static_cast<std::size_t>(samples));
   dataset->class_count = classes;
-  for (Index i = 0; i < samples; ++i) dataset->labels[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i % classes);
+  for (Index i = 0; i < samples; ++i)
+    dataset->labels[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i % classes);
   return dataset;
 }
 
@@ -83,7 +85,8 @@ DataSplit gaussian_blobs(const GaussianBlobsOptions& options) {
 
 void visit_options(TwoMoonsOptions& options, OptionVisitor& visitor) {
   visit_sizes(options.samples, options.test, options.seed, visitor);
-  visitor.option("noise", options.noise, Interval::non_negative(), "standard deviation of the noise on each coordinate");
+  visitor.option("noise", options.noise, Interval::non_negative(),
+                 "standard deviation of the noise on each coordinate");
 }
 
 DataSplit two_moons(const TwoMoonsOptions& options) {
@@ -105,7 +108,8 @@ void visit_options(SpiralsOptions& options, OptionVisitor& visitor) {
   visit_sizes(options.samples, options.test, options.seed, visitor);
   visitor.option("classes", options.classes, Interval::closed(2, 65536), "number of classes, one arm each");
   visitor.option("turns", options.turns, Interval::positive(), "turns of each arm");
-  visitor.option("noise", options.noise, Interval::non_negative(), "standard deviation of the noise on each coordinate");
+  visitor.option("noise", options.noise, Interval::non_negative(),
+                 "standard deviation of the noise on each coordinate");
 }
 
 DataSplit spirals(const SpiralsOptions& options) {
@@ -134,7 +138,8 @@ void visit_options(LinearRegressionOptions& options, OptionVisitor& visitor) {
 DataSplit linear_regression(const LinearRegressionOptions& options) {
   const Index d = options.features;
   if (options.samples < d) {
-    fail("linear-regression: {} samples cannot give {} features full rank; give samples >= features", options.samples, d);
+    fail("linear-regression: {} samples cannot give {} features full rank; give samples >= features", options.samples,
+         d);
   }
   const Vector w = normal_matrix(stream(options.seed, kModel), d, 1);
   // X = U diag(sqrt(lambda)) sqrt(n) Q^T with Q^T Q = I, so X X^T / n = U diag(lambda) U^T.
