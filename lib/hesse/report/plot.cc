@@ -338,8 +338,9 @@ std::string run_gnuplot(std::string_view script) {
   ::posix_spawn_file_actions_adddup2(&actions, ::fileno(output.get()), 1);
   ::posix_spawn_file_actions_adddup2(&actions, ::fileno(complaints.get()), 2);
   std::string name = "gnuplot";
-  std::string option = "-";
-  std::array<char*, 3> arguments = {name.data(), option.data(), nullptr};
+  std::string defaults = "-d";  // no start-up file of the user's, so that plots look alike everywhere
+  std::string from_input = "-";
+  std::array<char*, 4> arguments = {name.data(), defaults.data(), from_input.data(), nullptr};
   pid_t child = 0;
   const int error = ::posix_spawnp(&child, name.c_str(), &actions, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);

@@ -52,7 +52,9 @@ ProgressBar::ProgressBar(std::FILE* stream, std::string label, const Stopping& s
             std::fwrite(text.data(), 1, text.size(), stream);
             std::fflush(stream);
           },
-          terminal_style(stream), std::move(label), stopping) {}
+          terminal_style(stream), std::move(label), stopping) {
+  stream_ = stream;
+}
 
 ProgressBar::ProgressBar(Sink sink, TerminalStyle style, std::string label, const Stopping& stopping)
     : sink_(std::move(sink)), style_(style), label_(std::move(label)), stopping_(stopping) {}
@@ -122,6 +124,7 @@ bool ProgressBar::after_step(const Iterate& iterate) {
     const auto now = std::chrono::steady_clock::now();
     if (now - shown_ < kInterval) return false;
     shown_ = now;
+    if (stream_ != nullptr) style_.width = terminal_style(stream_).width;
     show(line(iterate.progress, iterate.report), false);
     return false;
   }
