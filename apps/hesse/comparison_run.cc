@@ -68,7 +68,7 @@ int run_comparison(const ComparisonSettings& settings, Problem& problem, const s
   if (json) {
     fmt::print("{}", results_json(comparison));
   } else {
-    fmt::print("{}", terminal_text(summary_table(comparison), terminal_style(stdout)));
+    fmt::print("{}", terminal_text(comparison.table, terminal_style(stdout)));
     fmt::print("records, tables and figures: {}\n", folder.string());
   }
   bool all_diverged = true;

@@ -62,6 +62,9 @@ struct Fixture {
     progress.epochs = 1.0 / 3;
     progress.seconds = 0.1;
     progress.cost = {1, 2, 3, (std::int64_t{1} << 60) + 1, 0.5, 1.0 / 7, 1e300, 2.0 / 3};
+    progress.small_steps = 3;
+    progress.plateau_value = 0.7;
+    progress.plateau_step = 12340;
     // best_value stays infinite.
   }
   void save() { save_checkpoint(scratch.path(), kIdentity, layout, x, optimizer.state(), progress); }
@@ -100,6 +103,9 @@ TEST_CASE("a checkpoint restores the point, every kind of state and all counters
   CHECK(p.epochs == f.progress.epochs);
   CHECK(p.seconds == f.progress.seconds);
   CHECK(p.best_value == f.progress.best_value);
+  CHECK(p.small_steps == 3);
+  CHECK(p.plateau_value == 0.7);
+  CHECK(p.plateau_step == 12340);
   CHECK(p.cost.values == 1);
   CHECK(p.cost.gradients == 2);
   CHECK(p.cost.linearisations == 3);

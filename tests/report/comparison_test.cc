@@ -35,32 +35,37 @@ const std::vector<std::string> kHigher = {"test_accuracy"};
 TEST_CASE("a comparison has one row a method with median, quartiles and failures, and marks the best") {
   const std::vector<RecordedRun> runs = {run("adam", 1, 0.5, 1), run("sgd", 0.5, 0.25, 4), run("adam", 2, 0.75, 2),
                                          run("adam", std::nan(""), 0.9, 3), run("sgd", 0.75, 0.25, 4)};
-  const Table table = comparison_table(runs, kHigher);
+  const Table table = comparison_table(runs, {kHigher});
   CHECK(table.title == "rosenbrock");
   REQUIRE(table.rows.size() == 2);
-  CHECK(table.columns[3].name == "test accuracy");
+  CHECK(table.columns[2].name == "test accuracy");
   const auto& adam = table.rows[0];
   CHECK(adam[0].text == "adam");
-  CHECK(adam[1].text == "3");
-  CHECK(adam[2].text == "2.000 [1.500, inf] (1 of 3 failed)");
+  CHECK(adam[1].text == "2.000 [1.500, inf] (1 of 3 failed)");
   // Of {-inf, 0.5, 0.75}: a run that failed counts as worst in every figure of merit.
-  CHECK(adam[3].text == "0.5000 [-inf, 0.6250] (1 of 3 failed)");
-  CHECK(adam[4].text == "2.000 [1.500, 2.500]");
-  CHECK(adam[5].text == "20.00 [15.00, 25.00]");
-  CHECK_FALSE(adam[2].emphasised);
-  CHECK(adam[3].emphasised);
-  CHECK(table.rows[1][2].text == "0.6250 [0.5625, 0.6875]");
-  CHECK(table.rows[1][2].emphasised);
-  CHECK_FALSE(table.rows[1][3].emphasised);
+  CHECK(adam[2].text == "0.5000 [-inf, 0.6250] (1 of 3 failed)");
+  CHECK(adam[3].text == "20.00");
+  CHECK(adam[5].text == "2.000");
+  CHECK(adam[6].text == "3");
+  CHECK(adam[7].text == "1");
+  CHECK(adam[8].text == "gradient x2, non-finite");
+  CHECK_FALSE(adam[1].emphasised);
+  CHECK(adam[2].emphasised);
+  CHECK(table.rows[1][1].text == "0.6250 [0.5625, 0.6875]");
+  CHECK(table.rows[1][1].emphasised);
+  CHECK_FALSE(table.rows[1][2].emphasised);
+  // The trace falls to 1 at 10 gradient equivalents and never below.
+  CHECK(comparison_table(runs, {kHigher, 1.0}).rows[1][3].text == "10.00 [10.00, 10.00]");
+  CHECK(comparison_table(runs, {kHigher, 0.5}).rows[1][3].text == "inf [inf, inf] (2 of 2 failed)");
 }
 
 TEST_CASE("no runs, one method, and runs without a verdict make a table") {
   CHECK(comparison_table({}).rows.empty());
   std::vector<RecordedRun> runs = {run("adam", 1, 0.5, 1)};
-  CHECK_FALSE(comparison_table(runs).rows[0][2].emphasised);
+  CHECK_FALSE(comparison_table(runs).rows[0][1].emphasised);
   runs.push_back(run("adam", 1, 0.5, 1));
   runs[1].record.verdict.reset();
-  CHECK_THAT(comparison_table(runs).rows[0][2].text, Contains("1 of 2 failed"));
+  CHECK_THAT(comparison_table(runs).rows[0][1].text, Contains("1 of 2 failed"));
 }
 
 TEST_CASE("a comparison's plot holds the known figures of each run, and a failed run ends in infinity") {

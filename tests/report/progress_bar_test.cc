@@ -133,6 +133,9 @@ TEST_CASE("a stream that is a file gets plain lines") {
 
 TEST_CASE("durations are told in their two largest units") {
   CHECK(duration_text(0) == "0.0 s");
+  CHECK(duration_text(0.00042) == "0.4 ms");
+  CHECK(duration_text(0.0999) == "99.9 ms");
+  CHECK(duration_text(0.1) == "0.1 s");
   CHECK(duration_text(9.94) == "9.9 s");
   CHECK(duration_text(9.96) == "10 s");
   CHECK(duration_text(59.6) == "1 min 0 s");

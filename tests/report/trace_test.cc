@@ -43,8 +43,9 @@ struct Player {
       CHECK_FALSE(observer.after_step({progress, report, x, optimizer}));
     }
   }
-  void end(Observer& observer) {
+  void end(Observer& observer, Termination termination = Termination::budget) {
     Summary summary;
+    summary.termination = termination;
     summary.progress = progress;
     observer.end(summary, x);
   }
@@ -100,6 +101,21 @@ TEST_CASE("rows fall on every k-th step, evenly in an epoch, or evenly in the lo
   // 10^(1/3) = 2.15, 10^(2/3) = 4.64: the first whole steps at or after them.
   CHECK(steps_of({Spacing::decades, 3}, 100) == std::vector<double>{0, 1, 3, 5, 10, 22, 47, 100});
   CHECK_THROWS_AS(TraceObserver("x", {.count = 0}, kTrain, {}), Error);
+}
+
+TEST_CASE("a run that diverged ends in a row that has nothing but its counters") {
+  const ScratchFolder scratch;
+  TraceObserver observer(scratch / "trace.csv", {}, kTrain, kMetrics);
+  Player player;
+  player.begin(observer);
+  player.to(observer, 2);
+  player.progress.step = 3;  // the loop shows observers no step that failed
+  player.end(observer, Termination::non_finite);
+  const Trace trace = read_trace(scratch / "trace.csv");
+  CHECK(trace.column("step") == std::vector<double>{0, 1, 2, 3});
+  CHECK(trace.column("epoch").back() == 0.2);
+  for (const char* name : {"value", "train_value", "test_loss", "damping"})
+    CHECK(std::isnan(trace.column(name).back()));
 }
 
 TEST_CASE("each row is in the file before the next step") {

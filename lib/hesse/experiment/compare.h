@@ -39,6 +39,7 @@ struct ComparisonCell {
 struct Comparison {
   ComparisonSettings settings;
   std::vector<ComparisonCell> cells;  ///< those that were run, method by method
+  Table table;                        ///< a row a method; empty when interrupted
   bool interrupted = false;
   std::vector<std::string> warnings;  ///< figures that could not be drawn, and the like
 };
@@ -55,10 +56,6 @@ Comparison compare(const ComparisonSettings& settings, Problem& problem, const s
 ComparisonSettings read_comparison(const std::filesystem::path& folder);
 inline constexpr const char* kComparisonFile = "comparison.json";
 
-/// A row a method: final value and metrics as median and quartiles, cost, and how the runs ended.
-Table summary_table(const Comparison& comparison);
-/// A row a run.
-Table results_table(const Comparison& comparison);
 /// The whole as JSON text, as results.json holds it.
 std::string results_json(const Comparison& comparison);
 

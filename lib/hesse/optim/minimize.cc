@@ -169,6 +169,19 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
       std::swap(refuge, before);
     }
 
+    // Before observers see the progress, so that a checkpoint holds where the rules stand.
+    if (stopping.step_tolerance > 0) {
+      const double relative = report.step_norm / std::max(1.0, norm(x));
+      progress.small_steps = relative <= stopping.step_tolerance ? progress.small_steps + 1 : 0;
+    }
+    if (stopping.plateau_tolerance > 0) {
+      const double needed = stopping.plateau_tolerance * std::max(std::abs(progress.plateau_value), 1e-300);
+      if (!(report.value > progress.plateau_value - needed)) {
+        progress.plateau_value = report.value;
+        progress.plateau_step = progress.step;
+      }
+    }
+
     bool asked = false;
     std::string reason;
     for (Observer* observer : observers) {
@@ -198,24 +211,14 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
       }
     }
 
-    if (stopping.step_tolerance > 0) {
-      const double relative = report.step_norm / std::max(1.0, norm(x));
-      progress.small_steps = relative <= stopping.step_tolerance ? progress.small_steps + 1 : 0;
-      if (progress.small_steps >= stopping.patience) {
-        return stop(Termination::step, fmt::format("{} steps in a row changed x by at most {:g}, after {}",
-                                                   stopping.patience, stopping.step_tolerance, steps_text(progress.step)));
-      }
+    if (stopping.step_tolerance > 0 && progress.small_steps >= stopping.patience) {
+      return stop(Termination::step, fmt::format("{} steps in a row changed x by at most {:g}, after {}",
+                                                 stopping.patience, stopping.step_tolerance, steps_text(progress.step)));
     }
-    if (stopping.plateau_tolerance > 0 && !sequence) {
-      const double needed = stopping.plateau_tolerance * std::max(std::abs(progress.plateau_value), 1e-300);
-      if (!(report.value > progress.plateau_value - needed)) {
-        progress.plateau_value = report.value;
-        progress.plateau_step = progress.step;
-      } else if (progress.step - progress.plateau_step >= stopping.patience) {
-        return stop(Termination::plateau, fmt::format("the value fell by less than {:g} of {:.6g} in {} steps, after {}",
-                                                      stopping.plateau_tolerance, progress.plateau_value,
-                                                      stopping.patience, steps_text(progress.step)));
-      }
+    if (stopping.plateau_tolerance > 0 && !sequence && progress.step - progress.plateau_step >= stopping.patience) {
+      return stop(Termination::plateau, fmt::format("the value fell by less than {:g} of {:.6g} in {} steps, after {}",
+                                                    stopping.plateau_tolerance, progress.plateau_value,
+                                                    stopping.patience, steps_text(progress.step)));
     }
     return false;
   };

@@ -39,7 +39,9 @@ std::uint32_t crc(std::uint32_t so_far, std::string_view bytes) {
 
 std::span<const double> entries_of(const double* data, Index size) { return {data, static_cast<std::size_t>(size)}; }
 
-/// The counters by name, for writing and for reading alike.
+/// The counters by name, for writing and for reading alike. A field that is added to Progress or Cost
+/// has to be named here, or a resumed run would go another way.
+static_assert(sizeof(Cost) == 8 * sizeof(double) && sizeof(Progress) == sizeof(Cost) + 7 * sizeof(double));
 template <class Progress, class Visit>
 void visit_progress(Progress& progress, Visit visit) {
   visit("progress.step", progress.step);
@@ -47,8 +49,8 @@ void visit_progress(Progress& progress, Visit visit) {
   visit("progress.seconds", progress.seconds);
   visit("progress.best_value", progress.best_value);
   visit("progress.small_steps", progress.small_steps);
-  visit("progress.plateau_step", progress.plateau_step);
   visit("progress.plateau_value", progress.plateau_value);
+  visit("progress.plateau_step", progress.plateau_step);
   visit("progress.cost.values", progress.cost.values);
   visit("progress.cost.gradients", progress.cost.gradients);
   visit("progress.cost.linearisations", progress.cost.linearisations);

@@ -1,6 +1,7 @@
 #include "hesse/report/comparison.h"
 
 #include "hesse/core/error.h"
+#include "hesse/report/statistics.h"
 
 #include <algorithm>
 #include <array>
@@ -31,7 +32,8 @@ std::vector<Method> methods_of(std::span<const RecordedRun> runs) {
 }
 
 bool failed(const RecordedRun& run) {
-  return !run.record.verdict || run.record.verdict->termination == to_string(Termination::non_finite);
+  return !run.record.verdict || run.record.verdict->termination == "failed" ||
+         run.record.verdict->termination == to_string(Termination::non_finite);
 }
 
 double metric_of(const RecordedRun& run, const std::string& name) {
@@ -41,6 +43,17 @@ double metric_of(const RecordedRun& run, const std::string& name) {
     }
   }
   return kNaN;
+}
+
+/// Gradient equivalents at the first row whose training objective is at or below the target.
+double first_reach(const Trace& trace, double target) {
+  if (trace.find("train_value") < 0) return std::numeric_limits<double>::infinity();
+  const std::vector<double> values = trace.column("train_value");
+  const std::vector<double> cost = trace.column("gradient_equivalents");
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] <= target) return cost[i];
+  }
+  return std::numeric_limits<double>::infinity();
 }
 
 const char* label_of(std::string_view column) {
@@ -69,7 +82,7 @@ std::string common_problem(std::span<const RecordedRun> runs) {
 
 }  // namespace
 
-Table comparison_table(std::span<const RecordedRun> runs, std::span<const std::string> higher_is_better) {
+Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableOptions& options) {
   std::vector<std::string> metrics;
   for (const RecordedRun& run : runs) {
     if (!run.record.verdict) continue;
@@ -77,52 +90,75 @@ Table comparison_table(std::span<const RecordedRun> runs, std::span<const std::s
       if (std::find(metrics.begin(), metrics.end(), name) == metrics.end()) metrics.push_back(name);
     }
   }
+  const auto higher = [&](const std::string& metric) {
+    return std::find(options.higher_is_better.begin(), options.higher_is_better.end(), metric) !=
+           options.higher_is_better.end();
+  };
+  const bool has_target = std::isfinite(options.target);
+
   Table table;
   table.title = common_problem(runs);
-  table.columns = {{"method", false}, {"n"}, {"objective"}};
-  for (const std::string& name : metrics) table.columns.push_back({label_text(name)});
-  table.columns.push_back({"seconds"});
-  table.columns.push_back({"gradient equivalents"});
+  table.columns = {{"optimizer", false}, {"objective"}};
+  for (const std::string& metric : metrics) table.columns.push_back({label_text(metric)});
+  if (has_target) table.columns.push_back({"gradients to target"});
+  for (const char* name : {"gradients", "steps", "seconds", "n", "failed"}) table.columns.push_back({name});
+  table.columns.push_back({"ended by", false});
 
-  // The columns that have a best: the objective and the metrics.
-  struct Best {
-    double median = kNaN;
-    std::size_t row = 0;
-  };
-  std::vector<Best> best(1 + metrics.size());
+  // Medians of the columns of merit, for the best of each; lower is better once signed.
+  std::vector<std::vector<double>> merits;
   for (const Method& method : methods_of(runs)) {
-    std::vector<Cell> row = {method.name, std::to_string(method.runs.size())};
-    const auto summary_of = [&](bool higher, auto figure) {
-      std::vector<double> values;
-      for (const RecordedRun* run : method.runs) values.push_back(figure(*run));
-      return summarise(values, Failures::as_worst, higher);
-    };
-    for (std::size_t c = 0; c <= metrics.size(); ++c) {
-      const bool higher = c > 0 && std::find(higher_is_better.begin(), higher_is_better.end(), metrics[c - 1]) !=
-                                       higher_is_better.end();
-      const SampleSummary sample = summary_of(higher, [&](const RecordedRun& run) {
-        if (failed(run)) return kNaN;
-        return c == 0 ? run.record.verdict->value : metric_of(run, metrics[c - 1]);
-      });
-      row.emplace_back(median_and_quartiles(sample));
-      const bool better = higher ? sample.median > best[c].median : sample.median < best[c].median;
-      if (std::isfinite(sample.median) && (std::isnan(best[c].median) || better)) {
-        best[c] = {sample.median, table.rows.size()};
+    std::vector<std::vector<double>> figures(metrics.size() + 1);
+    std::vector<double> reached;
+    std::vector<double> gradients;
+    std::vector<double> steps;
+    std::vector<double> seconds;
+    std::vector<std::pair<std::string, int>> endings;
+    int failures = 0;
+    for (const RecordedRun* run : method.runs) {
+      const bool bad = failed(*run);
+      if (bad) ++failures;
+      figures[0].push_back(bad ? kNaN : run->record.verdict->value);
+      for (std::size_t m = 0; m < metrics.size(); ++m) figures[m + 1].push_back(bad ? kNaN : metric_of(*run, metrics[m]));
+      if (has_target) reached.push_back(first_reach(run->trace, options.target));
+      const std::string ending = run->record.verdict ? run->record.verdict->termination : "unfinished";
+      const auto known = std::find_if(endings.begin(), endings.end(), [&](const auto& e) { return e.first == ending; });
+      if (known == endings.end()) {
+        endings.emplace_back(ending, 1);
+      } else {
+        ++known->second;
       }
+      if (!run->record.verdict) continue;
+      const Progress& progress = run->record.verdict->progress;
+      gradients.push_back(progress.cost.gradient_equivalents);
+      steps.push_back(static_cast<double>(progress.step));
+      seconds.push_back(progress.seconds);
     }
-    // A failed run has spent what it has spent.
-    const auto spent = [&](auto figure) {
-      return median_and_quartiles(summary_of(false, [&](const RecordedRun& run) {
-        return run.record.verdict ? figure(run.record.verdict->progress) : kNaN;
-      }));
-    };
-    row.emplace_back(spent([](const Progress& progress) { return progress.seconds; }));
-    row.emplace_back(spent([](const Progress& progress) { return progress.cost.gradient_equivalents; }));
+    std::vector<Cell> row = {Cell(method.name)};
+    std::vector<double>& merit = merits.emplace_back();
+    for (std::size_t m = 0; m < figures.size(); ++m) {
+      const bool up = m > 0 && higher(metrics[m - 1]);
+      const SampleSummary sample = summarise(figures[m], Failures::as_worst, up);
+      merit.push_back(up ? -sample.median : sample.median);
+      row.emplace_back(median_and_quartiles(sample));
+    }
+    if (has_target) row.emplace_back(median_and_quartiles(summarise(reached)));
+    for (const auto* numbers : {&gradients, &steps, &seconds}) row.emplace_back(significant(summarise(*numbers).median));
+    row.emplace_back(fmt::format("{}", method.runs.size()));
+    row.emplace_back(fmt::format("{}", failures));
+    std::string ended;
+    for (const auto& [name, count] : endings) {
+      ended += fmt::format("{}{}{}", ended.empty() ? "" : ", ", name, count > 1 ? fmt::format(" x{}", count) : "");
+    }
+    row.emplace_back(ended);
     table.add(std::move(row));
   }
   if (table.rows.size() > 1) {
-    for (std::size_t c = 0; c < best.size(); ++c) {
-      if (!std::isnan(best[c].median)) table.rows[best[c].row][2 + c].emphasised = true;
+    for (std::size_t m = 0; m <= metrics.size(); ++m) {
+      double best = std::numeric_limits<double>::infinity();
+      for (const auto& merit : merits) best = std::min(best, std::isfinite(merit[m]) ? merit[m] : best);
+      for (std::size_t r = 0; r < merits.size(); ++r) {
+        table.rows[r][m + 1].emphasised = std::isfinite(best) && merits[r][m] == best;
+      }
     }
   }
   return table;

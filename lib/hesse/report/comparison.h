@@ -7,6 +7,7 @@
 #include "hesse/report/table.h"
 
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,12 +15,20 @@
 
 namespace hesse {
 
-/// One row a method (the optimizer's specification as given), in the order of first appearance: n,
-/// then median and quartiles over its runs of the final objective, each metric, seconds and
-/// gradient equivalents. Runs that ended in NaN or infinity rank as worst and are counted as failed; so do runs
-/// without a verdict. The best finite median of the objective and of each metric is emphasised.
-/// `higher_is_better` names the metrics of which that is true.
-Table comparison_table(std::span<const RecordedRun> runs, std::span<const std::string> higher_is_better = {});
+/// What a comparison's table says besides the figures.
+struct ComparisonTableOptions {
+  std::vector<std::string> higher_is_better;  ///< names of the metrics of which that is true
+  /// With a finite target, a column tells the gradient equivalents after which a run's training
+  /// objective was first at or below it; a run that never was ranks as infinity.
+  double target = -std::numeric_limits<double>::infinity();
+};
+
+/// One row a method (the optimizer's specification as given), in the order of first appearance: the
+/// final objective and each metric as median and quartiles over the runs; the medians of gradient
+/// equivalents, steps and seconds; n, failures, and how the runs ended. Runs that ended in NaN or
+/// infinity or threw rank as worst and are counted as failed; so do runs without a verdict. The best
+/// finite median of the objective and of each metric is emphasised.
+Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableOptions& options = {});
 
 /// How each method's `y` column went over its `x` column, both of the trace ("train_value" against
 /// "step", "seconds" or "gradient_equivalents"). Rows without a figure in either are left out; a

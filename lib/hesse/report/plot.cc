@@ -50,6 +50,9 @@ std::string contents(std::FILE* file) {
   return out;
 }
 
+/// Dashes and gaps, wide enough for lines with round ends; the first is solid.
+constexpr std::array<const char*, 5> kDashes = {"1", "(18,12)", "(4,10)", "(24,10,4,10)", "(40,12)"};
+
 /// An axis of the plot: its range and, where gnuplot's own choice would be poor, its tics.
 struct Axis {
   double low = kInfinity;
@@ -83,8 +86,21 @@ struct Axis {
     // The default format leaves a space for a sign, which moves the numbers off their tics.
     if (!log) return fmt::format("set format {} '%h'\n", name);
     const double decades = std::log10(high / low);
-    if (decades > 2.5) return fmt::format("set format {0} '10^{{%T}}'\nset m{0}tics default\n", name);
     std::string list;
+    if (decades > 2.5) {
+      // Powers of ten, at most nine of them with their label; level 1 marks a small tic.
+      const int every = static_cast<int>(std::ceil(decades / 9));
+      for (int e = static_cast<int>(std::floor(std::log10(low))); e <= std::log10(high); ++e) {
+        for (int factor = 1; factor <= (every == 1 ? 9 : 1); ++factor) {
+          const double at = factor * std::pow(10.0, e);
+          if (!(at >= low && at <= high)) continue;
+          const bool labelled = factor == 1 && e % every == 0;
+          const std::string label = labelled ? fmt::format("10^{{{}}}", e) : "";
+          list += fmt::format("{}'{}' {} {}", list.empty() ? "" : ", ", label, at, labelled ? 0 : 1);
+        }
+      }
+      return fmt::format("set {}tics ({})\n", name, list);
+    }
     const auto mark = [&](double at) {
       if (at >= low && at <= high) list += fmt::format("{}'{:.4g}' {}", list.empty() ? "" : ", ", at, at);
     };
@@ -180,7 +196,7 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
   out += "set tics out nomirror scale 0.6,0.3 textcolor rgb '#333333'\n";
   out += "set grid xtics ytics linetype 1 linecolor rgb '#E8E8E8' linewidth 0.7\n";
   out += "set style fill transparent solid 0.18 noborder\n";
-  out += "set key outside right top vertical Left reverse samplen 1.8 spacing 1.25 noenhanced\n";
+  out += "set key outside right top vertical Left reverse samplen 2.2 spacing 1.25 noenhanced\n";
   out += fmt::format("set key title {} left noenhanced\n", gnuplot_quoted(legend_title(plot)));
   if (!plot.title.empty()) out += fmt::format("set title {} noenhanced\n", gnuplot_quoted(plot.title));
   out += fmt::format("set xlabel {} noenhanced\n", gnuplot_quoted(plot.x_label));
@@ -221,7 +237,8 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
     // A single point would make an invisible line.
     const bool point = bands[s].x.size() == 1;
     lines_drawn += fmt::format("{}$data{} using 1:2 with {} linewidth 2 dashtype {} linecolor rgb '{}' title {}",
-                               s > 0 ? ", " : "", s, point ? "points pointtype 7" : "lines", style.dash, style.color,
+                               s > 0 ? ", " : "", s, point ? "points pointtype 7" : "lines",
+                               kDashes[static_cast<std::size_t>(style.dash)], style.color,
                                gnuplot_quoted(legend_entry(plot, plot.series[s], bands[s])));
   }
   return out + "plot " + bands_drawn + lines_drawn + "\n";
@@ -292,7 +309,7 @@ Palette::Style Palette::style(std::string_view method) {
   auto found = std::find(methods_.begin(), methods_.end(), method);
   if (found == methods_.end()) found = methods_.insert(methods_.end(), std::string(method));
   const auto at = static_cast<std::size_t>(found - methods_.begin());
-  return {kColors[at % kColors.size()], 1 + static_cast<int>(at / kColors.size() % 5)};
+  return {kColors[at % kColors.size()], static_cast<int>(at / kColors.size() % kDashes.size())};
 }
 
 std::string plot_data_text(const Plot& plot) { return data_text(plot, bands_of(plot)); }
@@ -321,8 +338,9 @@ std::string run_gnuplot(std::string_view script) {
   ::posix_spawn_file_actions_adddup2(&actions, ::fileno(output.get()), 1);
   ::posix_spawn_file_actions_adddup2(&actions, ::fileno(complaints.get()), 2);
   std::string name = "gnuplot";
-  std::string option = "-";
-  std::array<char*, 3> arguments = {name.data(), option.data(), nullptr};
+  std::string defaults = "-d";  // no start-up file of the user's, so that plots look alike everywhere
+  std::string from_input = "-";
+  std::array<char*, 4> arguments = {name.data(), defaults.data(), from_input.data(), nullptr};
   pid_t child = 0;
   const int error = ::posix_spawnp(&child, name.c_str(), &actions, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);

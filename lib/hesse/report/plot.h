@@ -64,7 +64,7 @@ class Palette {
  public:
   struct Style {
     const char* color;  ///< "#0072B2"
-    int dash;           ///< gnuplot's dash type, 1 is solid
+    int dash;           ///< 0 is solid, 1 to 4 are dashed in four ways
   };
   Style style(std::string_view method);
 

@@ -14,12 +14,13 @@ namespace hesse {
 namespace {
 
 constexpr std::chrono::milliseconds kInterval{100};
-constexpr Index kBarWidth = 16;
+constexpr Index kLeastBar = 6;
+constexpr Index kGreatestBar = 24;
 
 /// "########--------", or in eighths of a character.
-std::string bar(double spent, bool unicode) {
+std::string bar(double spent, Index width, bool unicode) {
   static constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const int eighths = static_cast<int>(std::clamp(spent, 0.0, 1.0) * 8 * static_cast<double>(kBarWidth));
+  const int eighths = static_cast<int>(std::clamp(spent, 0.0, 1.0) * 8 * static_cast<double>(width));
   Index filled = eighths / 8;
   std::string out;
   for (Index i = 0; i < filled; ++i) out += unicode ? "█" : "#";
@@ -27,7 +28,7 @@ std::string bar(double spent, bool unicode) {
     out += kEighths[eighths % 8];
     ++filled;
   }
-  for (Index i = filled; i < kBarWidth; ++i) out += unicode ? "░" : "-";
+  for (Index i = filled; i < width; ++i) out += unicode ? "░" : "-";
   return out;
 }
 
@@ -36,6 +37,7 @@ std::string bar(double spent, bool unicode) {
 std::string duration_text(double seconds) {
   if (!(seconds < 1e10)) return "?";
   seconds = std::max(seconds, 0.0);
+  if (seconds > 0 && seconds < 0.09995) return fmt::format("{:.1f} ms", 1000 * seconds);
   if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
   if (whole < 60) return fmt::format("{} s", whole);
@@ -50,7 +52,9 @@ ProgressBar::ProgressBar(std::FILE* stream, std::string label, const Stopping& s
             std::fwrite(text.data(), 1, text.size(), stream);
             std::fflush(stream);
           },
-          terminal_style(stream), std::move(label), stopping) {}
+          terminal_style(stream), std::move(label), stopping) {
+  stream_ = stream;
+}
 
 ProgressBar::ProgressBar(Sink sink, TerminalStyle style, std::string label, const Stopping& stopping)
     : sink_(std::move(sink)), style_(style), label_(std::move(label)), stopping_(stopping) {}
@@ -79,18 +83,20 @@ ProgressBar::Share ProgressBar::share(const Progress& progress) const {
 std::string ProgressBar::line(const Progress& progress, const StepReport& report) const {
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
   const Share now = share(progress);
-  std::string out = label_.empty() ? "" : label_ + "  ";
-  if (!std::isnan(now.spent)) {
-    if (style_.interactive) out += bar(now.spent, style_.unicode) + ' ';
-    out += fmt::format("{:3.0f} %  ", std::floor(100 * std::clamp(now.spent, 0.0, 1.0)));
-  }
+  const std::string name = label_.empty() ? "" : label_ + "  ";
+  std::string out;
+  if (!std::isnan(now.spent)) out += fmt::format("{:3.0f} %  ", std::floor(100 * std::clamp(now.spent, 0.0, 1.0)));
   out += fmt::format("step {}  epoch {:.2f}", progress.step, progress.epochs);
   if (!std::isnan(report.value)) out += "  f " + significant(report.value, 5);
   if (!std::isnan(report.gradient_norm)) out += "  |g| " + significant(report.gradient_norm, 3);
   const auto steps = static_cast<double>(progress.step - start_.step);
   if (steps > 0 && passed.count() > 0) out += fmt::format("  {}/s", significant(steps / passed.count(), 3));
   if (std::isfinite(now.left)) out += "  " + duration_text(now.left * passed.count()) + " left";
-  return out;
+  // The bar takes what room the figures leave on the line.
+  const Index taken = display_width(name) + display_width(out) + 2;
+  const Index room = style_.width > 0 ? std::min(kGreatestBar, style_.width - taken) : kGreatestBar;
+  if (!style_.interactive || std::isnan(now.spent) || room < kLeastBar) return name + out;
+  return fmt::format("{}{} {}", name, bar(now.spent, room, style_.unicode), out);
 }
 
 void ProgressBar::show(const std::string& text, bool last) {
@@ -118,6 +124,7 @@ bool ProgressBar::after_step(const Iterate& iterate) {
     const auto now = std::chrono::steady_clock::now();
     if (now - shown_ < kInterval) return false;
     shown_ = now;
+    if (stream_ != nullptr) style_.width = terminal_style(stream_).width;
     show(line(iterate.progress, iterate.report), false);
     return false;
   }
@@ -144,7 +151,7 @@ void ProgressBar::end(const Summary& summary, const Vector&) {
                       : summary.termination == Termination::user   ? ""
                                                                    : "\033[31m";
   const bool colored = style_.color && *color != '\0';
-  text += fmt::format("{}{}{}  f {}  |g| {}  {}", colored ? color : "", summary.message, colored ? "\033[0m" : "",
+  text += fmt::format("{}{}{}  f {}  |g| {}  in {}", colored ? color : "", summary.message, colored ? "\033[0m" : "",
                       significant(summary.value, 6), significant(summary.gradient_norm, 3),
                       duration_text(summary.progress.seconds));
   show(text, true);

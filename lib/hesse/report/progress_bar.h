@@ -41,6 +41,7 @@ class ProgressBar final : public Observer {
   void show(const std::string& text, bool last);
 
   Sink sink_;
+  std::FILE* stream_ = nullptr;  ///< to ask for its width again, since windows change
   TerminalStyle style_;
   std::string label_;
   Stopping stopping_;

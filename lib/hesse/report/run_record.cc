@@ -1,10 +1,10 @@
 #include "hesse/report/run_record.h"
 
+#include "hesse/core/blas.h"
 #include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
 
-#include <cblas.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -115,7 +115,7 @@ Software this_software() {
   out.build = "debug";
 #endif
   out.eigen = fmt::format("{}.{}.{}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);
-  out.blas = openblas_get_config();
+  out.blas = blas_description();
   return out;
 }
 

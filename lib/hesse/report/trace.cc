@@ -190,7 +190,19 @@ bool TraceObserver::after_step(const Iterate& iterate) {
 
 void TraceObserver::end(const Summary& summary, const Vector& x) {
   const auto step = static_cast<double>(summary.progress.step);
-  if (trace_.rows.empty() || trace_.rows.back()[0] < step) record(summary.progress, last_report_, x);
+  if (!trace_.rows.empty() && trace_.rows.back()[0] >= step) return;
+  if (summary.termination != Termination::non_finite) {
+    record(summary.progress, last_report_, x);
+    return;
+  }
+  // The returned point is an earlier one: its figures are not those of this step, which has none.
+  std::vector<double> row(trace_.columns.size(), StepReport::kUnknown);
+  row[0] = step;
+  row[1] = summary.progress.epochs;
+  row[2] = summary.progress.seconds;
+  row[3] = summary.progress.cost.gradient_equivalents;
+  append(row);
+  trace_.rows.push_back(std::move(row));
 }
 
 void TraceObserver::record(const Progress& progress, const StepReport& report, const Vector& x) {

@@ -57,7 +57,9 @@ struct TraceSchedule {
 /// the report of the step that led to the point: on that step's samples, before its update. `train_value`
 /// and the metrics are evaluated at the point itself.
 ///
-/// In a resumed run the rows after the checkpoint's step are dropped first: the run writes them again.
+/// In a resumed run the rows after the checkpoint's step are dropped first: the run writes them
+/// again. The last row of a run that ended in NaN or infinity has only its counters: the point that is
+/// returned then is an earlier one.
 class TraceObserver final : public Observer {
  public:
   /// `train_value` gives the full training objective at a point, or is empty; it may select samples
