@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace hesse {
@@ -161,11 +163,11 @@ std::vector<std::int32_t> read_idx_labels(const std::string& path, Index class_c
   std::vector<std::int32_t> labels(static_cast<std::size_t>(array.values.size()));
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const double label = array.values.data()[i];
-    labels[i] = label >= 0 && label < static_cast<double>(class_count) ? static_cast<std::int32_t>(label) : -1;
-    if (labels[i] != label) {
+    if (!(label >= 0 && label < static_cast<double>(class_count) && label == std::floor(label))) {
       fail("{}: label {} of sample {} is no class in 0..{}; check that images and labels belong together", path, label,
            i, class_count - 1);
     }
+    labels[i] = static_cast<std::int32_t>(label);
   }
   return labels;
 }
