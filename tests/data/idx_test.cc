@@ -83,6 +83,17 @@ TEST_CASE("a large compressed IDX file reads to the same bits for any number of 
   }
 }
 
+TEST_CASE("a limit keeps the first samples and still checks the rest of the file") {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("x", gzip(small_u8()));
+  const Array one = read_idx(path, 1.0, 1);
+  CHECK(one.shape == std::vector<Index>{1, 3});
+  CHECK(one.values.col(0) == read_idx(path).values.col(0));
+  CHECK(read_idx(path, 1.0, 9).values == read_idx(path).values);
+  const std::string bad = folder.write("bad", small_u8() + "x");
+  refusal(bad, [&] { read_idx(bad, 1.0, 1); });
+}
+
 TEST_CASE("an IDX file without samples is an empty array") {
   const TemporaryFolder folder;
   const Array array = read_idx(folder.write("x", magic(0x08, 3) + big(0) + big(28) + big(28)));
