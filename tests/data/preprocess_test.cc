@@ -14,7 +14,8 @@ TEST_CASE("standardised features have mean 0 and variance 1, and constant ones a
   for (const Index n : {2, 3, 10, 50, 3000}) {
     const Index d = 70;  // past one block of features
     Matrix x = Matrix::Random(d, n);
-    for (Index i = 0; i < d; ++i) x.row(i) = static_cast<double>(i + 1) * x.row(i).array() + 10.0 * static_cast<double>(i);
+    for (Index i = 0; i < d; ++i)
+      x.row(i) = static_cast<double>(i + 1) * x.row(i).array() + 10.0 * static_cast<double>(i);
     x.row(5).setConstant(0.1);  // its mean rounds, so its deviation is not exactly 0
     const Standardisation fitted = fit_standardisation(x);
     Matrix y = x;

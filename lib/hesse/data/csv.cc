@@ -173,7 +173,7 @@ std::shared_ptr<Dataset> read_csv(const FileBytes& file, const CsvOptions& optio
       names.emplace_back(trimmed(field));
       if (!seen.insert(names.back()).second) {
         fail("{}: line {}, column {}: the header names '{}' twice; rename one of the columns", path, records.line(),
-             names.size(), names.back());
+             names.size(), excerpt(names.back()));
       }
     }
   }
@@ -201,7 +201,7 @@ std::shared_ptr<Dataset> read_csv(const FileBytes& file, const CsvOptions& optio
     const TextNumber value = read_number(fields[label]);
     if (value.kind == TextNumber::Kind::missing || value.kind == TextNumber::Kind::non_finite) {
       fail("{}: line {}, column {}: the label '{}' is {}; fill it in or remove the line", path, pass.line(), label + 1,
-           fields[label].substr(0, 40), value.kind == TextNumber::Kind::missing ? "missing" : "not finite");
+           excerpt(fields[label]), value.kind == TextNumber::Kind::missing ? "missing" : "not finite");
     }
     numeric = numeric && value.kind == TextNumber::Kind::finite;
   }
@@ -221,7 +221,7 @@ std::shared_ptr<Dataset> read_csv(const FileBytes& file, const CsvOptions& optio
                            : value.kind == TextNumber::Kind::text  ? "not a number"
                                                                    : "not finite";
         fail("{}: line {}, column {}{}: '{}' is {}; fill it in, or remove the line or the column", path, pass.line(),
-             i + 1, names.empty() ? "" : fmt::format(" ({})", names[i]), fields[i].substr(0, 40), what);
+             i + 1, names.empty() ? "" : fmt::format(" ({})", excerpt(names[i])), excerpt(fields[i]), what);
       }
       *out++ = value.value;
     }
@@ -243,7 +243,7 @@ std::shared_ptr<Dataset> read_csv(const FileBytes& file, const CsvOptions& optio
   if (!classes.empty()) {
     if (options.label_kind == LabelKind::real) {
       fail("{}: column {}: holds texts such as '{}', but real targets are asked for; choose another label column", path,
-           label + 1, classes.begin()->first.substr(0, 40));
+           label + 1, excerpt(classes.begin()->first));
     }
     std::vector<std::int32_t> rank(classes.size());
     std::int32_t next = 0;

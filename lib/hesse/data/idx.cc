@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace hesse {
@@ -75,19 +77,20 @@ double big_endian(const char* bytes) {
 }
 
 template <class Bits, class Value>
-void convert(const Contents& contents, double scale, double* out) {
-  constexpr std::size_t kTaskEntries = std::size_t{1} << 18U;
+void convert(const Contents& contents, double scale, VectorView out) {
+  constexpr Index kTaskEntries = Index{1} << 18U;
+  auto* to = out.data();
+  auto left = static_cast<std::size_t>(out.size());
   for (const std::string_view block : contents.blocks) {
-    const std::size_t entries = block.size() / sizeof(Bits);
-    const Index tasks = block_count(static_cast<Index>(entries), static_cast<Index>(kTaskEntries));
-    parallel_for(tasks, [&](Index task) {
-      const std::size_t begin = static_cast<std::size_t>(task) * kTaskEntries;
-      const std::size_t end = std::min(entries, begin + kTaskEntries);
-      for (std::size_t i = begin; i < end; ++i) {
-        out[i] = scale * big_endian<Bits, Value>(block.data() + i * sizeof(Bits));
+    const std::size_t entries = std::min(left, block.size() / sizeof(Bits));
+    parallel_for(block_count(static_cast<Index>(entries), kTaskEntries), [&](Index task) {
+      const Range range = block_range(static_cast<Index>(entries), kTaskEntries, task);
+      for (Index i = range.begin; i < range.end; ++i) {
+        to[i] = scale * big_endian<Bits, Value>(block.data() + static_cast<std::size_t>(i) * sizeof(Bits));
       }
     });
-    out += entries;
+    to += entries;
+    left -= entries;
   }
 }
 
@@ -105,9 +108,9 @@ std::size_t element_size(unsigned char code) {
 
 }  // namespace
 
-Array read_idx(const std::string& path, double scale) { return read_idx(FileBytes(path), scale); }
+Array read_idx(const std::string& path, double scale, Index limit) { return read_idx(FileBytes(path), scale, limit); }
 
-Array read_idx(const FileBytes& file, double scale) {
+Array read_idx(const FileBytes& file, double scale, Index limit) {
   const std::string& path = file.path();
   Source source(file);
   unsigned char magic[4] = {};
@@ -140,8 +143,9 @@ Array read_idx(const FileBytes& file, double scale) {
   const std::size_t bytes = checked_bytes(fmt::format("{}: byte 4", path), array.shape, size_of_element);
   const Contents contents = source.rest(bytes, shape_text);
 
+  if (limit > 0) array.shape[0] = std::min(array.shape[0], limit);
   array.values = matrix_of_shape(array.shape);
-  double* out = array.values.data();
+  const VectorView out = array.values.reshaped();
   switch (magic[2]) {
     case 0x08: convert<std::uint8_t, std::uint8_t>(contents, scale, out); break;
     case 0x09: convert<std::uint8_t, std::int8_t>(contents, scale, out); break;
@@ -161,11 +165,11 @@ std::vector<std::int32_t> read_idx_labels(const std::string& path, Index class_c
   std::vector<std::int32_t> labels(static_cast<std::size_t>(array.values.size()));
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const double label = array.values.data()[i];
-    labels[i] = label >= 0 && label < static_cast<double>(class_count) ? static_cast<std::int32_t>(label) : -1;
-    if (labels[i] != label) {
+    if (!(label >= 0 && label < static_cast<double>(class_count) && label == std::floor(label))) {
       fail("{}: label {} of sample {} is no class in 0..{}; check that images and labels belong together", path, label,
            i, class_count - 1);
     }
+    labels[i] = static_cast<std::int32_t>(label);
   }
   return labels;
 }

@@ -31,7 +31,7 @@ void parse(const std::string& path, std::string_view text, OnLabel on_label, OnE
       line.remove_prefix(begin);
       const std::string_view token = line.substr(0, line.find_first_of(" \t\r"));
       const auto refuse = [&](std::string_view what) {
-        fail("{}: line {}, column {}: '{}' {}", path, line_number, token.data() - whole.data() + 1, token.substr(0, 40),
+        fail("{}: line {}, column {}: '{}' {}", path, line_number, token.data() - whole.data() + 1, excerpt(token),
              what);
       };
       line.remove_prefix(token.size());

@@ -1,13 +1,12 @@
 #include "hesse/data/npy.h"
 
 #include "hesse/core/error.h"
+#include "hesse/data/text_number.h"
 
 #include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstdint>
-#include <cstring>
-#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -53,7 +52,8 @@ class HeaderParser {
         header.shape = shape();
         has_shape = true;
       } else {
-        refuse(fmt::format("the key '{}' is unknown or given twice; save the array again with numpy.save", key));
+        refuse(
+            fmt::format("the key '{}' is unknown or given twice; save the array again with numpy.save", excerpt(key)));
       }
       if (!accept(',')) {
         expect('}');
@@ -284,7 +284,7 @@ Array read_npy(const FileBytes& file) {
   const std::size_t element = size_of_type(header.descr);
   if (element == 0) {
     fail("{}: byte 8: the type '{}' is not among f4, f8, i1, i2, i4, i8, u1, u2, u4, u8 and b1; convert it with astype",
-         path, header.descr);
+         path, excerpt(header.descr));
   }
   Array array;
   array.shape = header.shape;

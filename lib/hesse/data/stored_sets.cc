@@ -1,7 +1,6 @@
 #include "hesse/data/stored_sets.h"
 
 #include "hesse/core/error.h"
-#include "hesse/core/parallel.h"
 #include "hesse/data/csv.h"
 #include "hesse/data/idx.h"
 #include "hesse/data/libsvm.h"
@@ -13,7 +12,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -52,10 +50,16 @@ MutableSplit split_at_random(const Dataset& all, double fraction, Index seed) {
   return {take_samples(all, indices.train), indices.test.empty() ? nullptr : take_samples(all, indices.test)};
 }
 
-/// Images with their labels, and a check that they belong together.
-std::shared_ptr<Dataset> labelled_images(const std::string& name, Array images, const std::string& image_path,
-                                         std::vector<std::int32_t> labels, const std::string& label_path,
-                                         Index class_count) {
+/// The first `count` images (0 for all) with their labels.
+std::shared_ptr<Dataset> read_images(const std::string& name, const std::string& image_path,
+                                     const std::string& label_path, double scale, Index count) {
+  constexpr Index kClasses = 10;
+  std::vector<std::int32_t> labels = read_idx_labels(label_path, kClasses);
+  if (count > static_cast<Index>(labels.size())) {
+    fail("{}: {} samples are asked for, but there are {}; ask for fewer, or 0 for all", name, count, labels.size());
+  }
+  Array images = read_idx(image_path, scale, count);
+  if (count > 0) labels.resize(static_cast<std::size_t>(count));
   if (images.values.cols() != static_cast<Index>(labels.size())) {
     fail("{}: holds {} labels, but {} holds {} samples; give files that belong together", label_path, labels.size(),
          image_path, images.values.cols());
@@ -64,37 +68,22 @@ std::shared_ptr<Dataset> labelled_images(const std::string& name, Array images, 
   dataset->name = name;
   dataset->inputs = std::move(images.values);
   dataset->labels = std::move(labels);
-  dataset->class_count = class_count;
+  dataset->class_count = kClasses;
   return dataset;
 }
 
-std::shared_ptr<Dataset> first_samples(std::shared_ptr<Dataset> dataset, Index count) {
-  if (count == 0 || count == dataset->sample_count()) return dataset;
-  if (count > dataset->sample_count()) {
-    fail("{}: {} samples are asked for, but there are {}; ask for fewer, or 0 for all", dataset->name, count,
-         dataset->sample_count());
-  }
-  std::vector<Index> first(static_cast<std::size_t>(count));
-  std::iota(first.begin(), first.end(), Index{0});
-  return take_samples(*dataset, first);
-}
-
 DataSplit image_set(const char* name, const char* ending, const ImageSetOptions& options, const DataContext& context) {
-  constexpr Index kClasses = 10;
   const double scale = options.scaling == Scaling::unit ? 1.0 / 255 : 1.0;
   const auto path = [&](const char* file) {
     return fetched_file(name, fmt::format("{}{}", file, ending), context.cache);
   };
-  const std::string images[2] = {path("train-images-idx3-ubyte"), path("t10k-images-idx3-ubyte")};
-  const std::string labels[2] = {path("train-labels-idx1-ubyte"), path("t10k-labels-idx1-ubyte")};
-  // Not over the files: inside such a loop the training images' own conversion would run on one thread.
-  std::shared_ptr<Dataset> parts[2];
-  for (std::size_t i = 0; i < 2; ++i) {
-    const auto part = labelled_images(name, read_idx(images[i], scale), images[i], read_idx_labels(labels[i], kClasses),
-                                      labels[i], kClasses);
-    parts[i] = first_samples(part, i == 0 ? options.samples : options.test);
-  }
-  return MutableSplit{parts[0], parts[1]}.standardised(options.scaling == Scaling::standard);
+  const std::string train = path("train-images-idx3-ubyte");
+  const std::string train_labels = path("train-labels-idx1-ubyte");
+  const std::string test = path("t10k-images-idx3-ubyte");
+  const std::string test_labels = path("t10k-labels-idx1-ubyte");
+  return MutableSplit{read_images(name, train, train_labels, scale, options.samples),
+                      read_images(name, test, test_labels, scale, options.test)}
+      .standardised(options.scaling == Scaling::standard);
 }
 
 /// What tells LIBSVM from CSV: a second word of the form index:value, with no comma or semicolon before it.

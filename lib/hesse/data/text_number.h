@@ -2,13 +2,17 @@
 /// Numbers in text files, read the same under every locale.
 #pragma once
 
-#include <optional>
+#include <string>
 #include <string_view>
 
 namespace hesse {
 
 /// Without blanks and tabs at either end.
 std::string_view trimmed(std::string_view text);
+
+/// The beginning of a text of unknown origin, fit for one line of an error text: at most 40 bytes, anything but
+/// printable ASCII replaced by '?'.
+std::string excerpt(std::string_view text);
 
 /// What a field of a text file holds.
 struct TextNumber {
