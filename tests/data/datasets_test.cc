@@ -74,7 +74,7 @@ TEST_CASE("the cache is where the first variable that is set says") {
   CHECK(data_cache_dir() == fmt::format("/var/tmp/hesse-{}/data", ::getuid()));
 }
 
-TEST_CASE("a missing set names the folder, the set and the command that fetches it; a damaged one is corrupt") {
+TEST_CASE("a missing set names the folder, the set and the command that fetches it, a damaged one is corrupt") {
   const TemporaryFolder folder;
   const std::string cache = folder.path("");
   for (const SetStatus& status : list_fetched_sets(cache)) {

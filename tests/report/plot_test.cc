@@ -118,7 +118,7 @@ TEST_CASE("a long grid is thinned evenly, in the logarithm where the axis is log
   CHECK(log.x.back() == 10'000);
 }
 
-TEST_CASE("no runs, empty runs and runs of one point make a band; unequal lengths are refused") {
+TEST_CASE("no runs, empty runs and runs of one point make a band, unequal lengths are refused") {
   CHECK(band_of({}).x.empty());
   const std::vector<Curve> runs = {{}, {{3}, {4}}};
   CHECK(band_of(runs).median == std::vector<double>{4});

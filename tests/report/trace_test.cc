@@ -167,7 +167,7 @@ TEST_CASE("a run that was killed and resumed from an older step leaves the trace
   CHECK(read_file(scratch / "trace.csv") == read_file(scratch / "reference.csv"));
 }
 
-TEST_CASE("a resumed run with other metrics is refused; a fresh run replaces an old trace") {
+TEST_CASE("a resumed run with other metrics is refused, a fresh run replaces an old trace") {
   const ScratchFolder scratch;
   write_file(scratch / "trace.csv", "step,other\n1,2\n");
   TraceObserver observer(scratch / "trace.csv", {}, kTrain, kMetrics);
