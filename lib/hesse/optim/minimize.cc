@@ -54,6 +54,10 @@ void check(const Stopping& stopping) {
   if (!(stopping.gradient_tolerance >= 0) || !(stopping.step_tolerance >= 0) || !(stopping.plateau_tolerance >= 0)) {
     fail("stopping: tolerances must be >= 0");
   }
+  if (std::isnan(stopping.target_value) || std::isnan(stopping.max_epochs) || std::isnan(stopping.max_seconds) ||
+      std::isnan(stopping.max_gradient_equivalents)) {
+    fail("stopping: a target or budget is NaN; give a number, or leave it at its default to switch the rule off");
+  }
   if (stopping.patience < 1) fail("stopping: patience {} is not possible; give at least 1", stopping.patience);
 }
 
@@ -158,7 +162,6 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
     if (progress.step == start.step + 1) summary.initial_value = report.value;
 
     if (report.status == StepStatus::non_finite || !std::isfinite(report.value)) {
-      if (!sequence && std::isfinite(report.value) && report.value < refuge_value) refuge = before;
       std::string what = counted.explain_non_finite(x);
       if (what.empty()) what = "the step met a number that is not finite";
       return stop(Termination::non_finite, fmt::format("diverged at step {}: {}", progress.step, what));

@@ -6,7 +6,7 @@
 ///
 /// by the search of More and Thuente (1994), which brackets such a step by safeguarded cubic and
 /// quadratic interpolation. Near a minimum the decrease drowns in the rounding of f; then a step that
-/// satisfies the approximate Wolfe conditions of Hager and Zhang (2005, eq. (27)), which use slopes
+/// satisfies the approximate Wolfe conditions of Hager and Zhang (2005, condition T2), which use slopes
 /// alone, is taken instead. Each trial costs one value and gradient.
 #pragma once
 
