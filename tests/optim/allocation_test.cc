@@ -62,7 +62,8 @@ TEST_CASE("The loop allocates the same for 20 steps as for 60") {
   const auto count = [&](std::int64_t steps) {
     const Index n = 2000;
     Quadratic f(logarithmic_spectrum(n, 1e8), Vector::Ones(n));
-    auto optimizer = optimizers().make(parse_spec(name == "newton-cg" ? "newton-cg:trust_radius=1e-3,max_trust_radius=1e-3" : name), {f, 0});
+    auto optimizer = optimizers().make(
+        parse_spec(name == "newton-cg" ? "newton-cg:trust_radius=1e-3,max_trust_radius=1e-3" : name), {f, 0});
     Vector x = Vector::Zero(n);
     Stopping stopping;
     stopping.max_steps = steps;

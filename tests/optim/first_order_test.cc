@@ -78,8 +78,8 @@ TEST_CASE("Momentum in its three forms follows its defining recursion") {
   const double mu = 0.8;
   const double decay = GENERATE(0.0, 0.3);
   const bool decoupled = GENERATE(false, true);
-  const std::string common = fmt::format("lr=0.01,momentum=0.8,weight_decay={},decay={}", decay,
-                                         decoupled ? "decoupled" : "gradient");
+  const std::string common =
+      fmt::format("lr=0.01,momentum=0.8,weight_decay={},decay={}", decay, decoupled ? "decoupled" : "gradient");
   const auto gradient = [&](const Vector& x) {
     Vector g;
     f.value_and_gradient(x, g);
@@ -172,7 +172,8 @@ TEST_CASE("Adam and AdamW follow Algorithm 1 of Kingma and Ba and Algorithm 2 of
     }
   }
   const std::string name = decoupled ? "adamw" : "adam";
-  const Vector ours = run(name + ":lr=0.05,beta1=0.8,beta2=0.95,eps=1e-3,weight_decay=0.1", f, Vector::Constant(n, 3.0), steps);
+  const Vector ours =
+      run(name + ":lr=0.05,beta1=0.8,beta2=0.95,eps=1e-3,weight_decay=0.1", f, Vector::Constant(n, 3.0), steps);
   // Both round a handful of times a step; the update's derivative in g is at most lr / eps = 50 where
   // the gradient vanishes, far from where this trajectory goes.
   CHECK(relative(ours, x) <= 1e-12);

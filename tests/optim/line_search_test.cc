@@ -113,10 +113,12 @@ TEST_CASE("The More-Thuente search satisfies both Wolfe conditions on the six pu
     double minimiser_low, minimiser_high;  ///< where the accepted steps may lie for the tight settings
     Index most;                            ///< evaluations from the worst of the four published starts
   };
-  const Case cases[] = {
-      {"1", function1(2), 0.001, 0.1, 1.0, 50, 6},          {"2", function2(0.004), 0.1, 0.1, 1.55, 1.65, 12},
-      {"3", function3(0.01, 39), 0.1, 0.1, 0.95, 1.05, 13}, {"4", yanai(0.001, 0.001), 0.001, 0.001, 0.05, 0.95, 4},
-      {"5", yanai(0.01, 0.001), 0.001, 0.001, 0.07, 0.08, 8}, {"6", yanai(0.001, 0.01), 0.001, 0.001, 0.91, 0.94, 13}};
+  const Case cases[] = {{"1", function1(2), 0.001, 0.1, 1.0, 50, 6},
+                        {"2", function2(0.004), 0.1, 0.1, 1.55, 1.65, 12},
+                        {"3", function3(0.01, 39), 0.1, 0.1, 0.95, 1.05, 13},
+                        {"4", yanai(0.001, 0.001), 0.001, 0.001, 0.05, 0.95, 4},
+                        {"5", yanai(0.01, 0.001), 0.001, 0.001, 0.07, 0.08, 8},
+                        {"6", yanai(0.001, 0.01), 0.001, 0.001, 0.91, 0.94, 13}};
   for (const Case& c : cases) {
     for (const double start : {1e-3, 1e-1, 1e1, 1e3}) {
       Line f(c.phi);
@@ -278,7 +280,9 @@ TEST_CASE("A search stays inside a domain beyond which f is not finite") {
   // -log(1 - a) - 3 a: minimiser 2/3, a pole at 1; the first trials lie beyond it.
   const double first = GENERATE(0.1, 0.9999, 2.0, 1e6);
   const double beyond = GENERATE(std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN());
-  Line f([&](double a) { return a >= 1 ? std::pair{beyond, beyond} : std::pair{-std::log(1 - a) - 3 * a, 1 / (1 - a) - 3}; });
+  Line f([&](double a) {
+    return a >= 1 ? std::pair{beyond, beyond} : std::pair{-std::log(1 - a) - 3 * a, 1 / (1 - a) - 3};
+  });
   LineSearchOptions options;
   options.gtol = 0.1;
   const Found found = search(f, first, options);

@@ -99,7 +99,7 @@ TEST_CASE("Every rule stops the run under its own name, with a message that carr
   }
   SECTION("plateau") {
     stopping.plateau_tolerance = 1e-3;
-    Quadratic high(Eigen::Vector2d(1, 0), Vector::Zero(2));
+    Quadratic high(Eigen::Vector2d(1, 1e-12), Vector::Zero(2));
     x = Eigen::Vector2d(0, 4);
     const Summary s = minimize(gd, high, x, stopping);
     CHECK(s.termination == Termination::plateau);
@@ -198,11 +198,11 @@ TEST_CASE("Steps that fail are named as what they are") {
   StepReport report;
   report.value = 1;
   report.gradient_norm = 1;
-  const auto [status, termination] = GENERATE(
-      std::pair{StepStatus::line_search_failed, Termination::line_search_failed},
-      std::pair{StepStatus::line_search_at_rounding, Termination::rounding},
-      std::pair{StepStatus::trust_region_collapsed, Termination::trust_region_collapsed},
-      std::pair{StepStatus::non_finite, Termination::non_finite});
+  const auto [status, termination] =
+      GENERATE(std::pair{StepStatus::line_search_failed, Termination::line_search_failed},
+               std::pair{StepStatus::line_search_at_rounding, Termination::rounding},
+               std::pair{StepStatus::trust_region_collapsed, Termination::trust_region_collapsed},
+               std::pair{StepStatus::non_finite, Termination::non_finite});
   report.status = status;
   Liar liar(report);
   Vector x = Eigen::Vector2d(4, 4);
@@ -307,9 +307,10 @@ TEST_CASE("Wrong stopping rules and a start of the wrong size are refused") {
 
 TEST_CASE("Every termination has its own spelling") {
   std::vector<std::string> names;
-  for (const Termination t : {Termination::gradient, Termination::target, Termination::step, Termination::plateau,
-                              Termination::rounding, Termination::line_search_failed, Termination::trust_region_collapsed,
-                              Termination::budget, Termination::non_finite, Termination::user}) {
+  for (const Termination t :
+       {Termination::gradient, Termination::target, Termination::step, Termination::plateau, Termination::rounding,
+        Termination::line_search_failed, Termination::trust_region_collapsed, Termination::budget,
+        Termination::non_finite, Termination::user}) {
     names.emplace_back(to_string(t));
   }
   std::sort(names.begin(), names.end());

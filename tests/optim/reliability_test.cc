@@ -96,7 +96,8 @@ std::unique_ptr<NetworkObjective> small_network(Index features = 4, Index hidden
 }
 
 bool same_bits(const Vector& a, const Vector& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(double)) == 0;
+  return a.size() == b.size() &&
+         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(double)) == 0;
 }
 
 /// Copies state as a checkpoint does: by name, resizing.
@@ -211,6 +212,36 @@ TEST_CASE("A run resumed from its state ends with the bits and the counts of one
   CHECK(resumed.progress.cost.products == uninterrupted.progress.cost.products);
   CHECK(resumed.progress.cost.gradient_equivalents ==
         Approx(uninterrupted.progress.cost.gradient_equivalents).epsilon(1e-12));
+}
+
+TEST_CASE("A run on batches whose claims were refused stops where it would have stopped without an interruption") {
+  // The target lies between the losses of single batches and that of all samples, so that claims are
+  // made and refused for a while.
+  const Batches batches{.size = 5, .seed = 5};
+  Stopping stopping;
+  stopping.max_steps = 400;
+  stopping.target_value = 0.9;
+  auto f = small_network();
+  const Vector start = f->network().initial_parameters(Initialisation::glorot_uniform, 1);
+  Vector x = start;
+  auto whole = make("adam", *f);
+  const Summary uninterrupted = minimize(*whole, *f, x, stopping, batches);
+  REQUIRE(uninterrupted.termination == Termination::target);
+  REQUIRE(uninterrupted.progress.step > 8);
+  for (std::int64_t cut = 1; cut < uninterrupted.progress.step; ++cut) {
+    auto objective = small_network();
+    Vector y = start;
+    auto first = make("adam", *objective);
+    Stopping part = stopping;
+    part.max_steps = cut;
+    const Summary interrupted = minimize(*first, *objective, y, part, batches);
+    auto second = make("adam", *objective);
+    copy_state(*first, *second);
+    const Summary resumed = minimize(*second, *objective, y, stopping, batches, {}, interrupted.progress);
+    CAPTURE(cut, resumed.message, uninterrupted.message);
+    CHECK(resumed.progress.step == uninterrupted.progress.step);
+    CHECK(same_bits(x, y));
+  }
 }
 
 TEST_CASE("Every optimizer lowers the loss of a network on all samples and on mini-batches") {

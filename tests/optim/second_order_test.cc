@@ -38,7 +38,9 @@ class TwoBatches final : public Objective, public FiniteSum {
     g = scale() * (x - centre());
     return value(x);
   }
-  std::shared_ptr<const LinearOperator> curvature(const Vector&, Curvature) override { fail("two batches: no curvature"); }
+  std::shared_ptr<const LinearOperator> curvature(const Vector&, Curvature) override {
+    fail("two batches: no curvature");
+  }
   Index samples() const override { return all_ ? 2 : 1; }
   Index total_samples() const override { return 2; }
   std::uint64_t revision() const override { return revision_; }
@@ -251,9 +253,9 @@ TEST_CASE("An objective without the curvature asked for says so") {
 
 TEST_CASE("Wrong options of second-order methods are refused") {
   Quadratic f(Vector::Ones(2), Vector::Zero(2));
-  for (const char* text : {"lbfgs:memory=0", "lbfgs:ftol=0", "lbfgs:gtol=1", "lbfgs:curvature=-1", "newton-cg:eta=0.25",
-                           "newton-cg:trust_radius=0", "newton-cg:forcing=1", "newton-cg:max_cg=0",
-                           "newton-cg:curvature=none"}) {
+  for (const char* text :
+       {"lbfgs:memory=0", "lbfgs:ftol=0", "lbfgs:gtol=1", "lbfgs:curvature=-1", "newton-cg:eta=0.25",
+        "newton-cg:trust_radius=0", "newton-cg:forcing=1", "newton-cg:max_cg=0", "newton-cg:curvature=none"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(optimizers().make(parse_spec(text), {f, 0}), Error);
   }

@@ -33,8 +33,8 @@ class EarlyStopping final : public Observer {
   bool after_step(const Iterate& iterate) override;
   std::string stop_reason() const override;
 
-  double best_figure() const { return best_figure_; }     ///< infinity before the first finite look
-  std::int64_t best_step() const { return best_step_; }   ///< step at which it was seen; -1 if none
+  double best_figure() const { return best_figure_; }       ///< infinity before the first finite look
+  std::int64_t best_step() const { return best_step_; }     ///< step at which it was seen; -1 if none
   const Vector& best_point() const { return best_point_; }  ///< x at that step; empty if none
 
  private:

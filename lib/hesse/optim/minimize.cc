@@ -35,7 +35,8 @@ std::string steps_text(std::int64_t steps) { return fmt::format("{} step{}", ste
 
 /// Which limit of the budget is spent, or nothing.
 std::string spent(const Progress& progress, const Stopping& stopping) {
-  if (progress.step >= stopping.max_steps) return fmt::format("the budget of {} is spent", steps_text(stopping.max_steps));
+  if (progress.step >= stopping.max_steps)
+    return fmt::format("the budget of {} is spent", steps_text(stopping.max_steps));
   // Epochs are sums of shares of the data: a hair below the limit is the limit.
   if (progress.epochs >= stopping.max_epochs * (1 - 1e-12)) {
     return fmt::format("the budget of {:g} epochs is spent after {}", stopping.max_epochs, steps_text(progress.step));
@@ -115,7 +116,6 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
   // seen, for mini-batches one a pass over the data ago.
   Vector refuge = x;
   double refuge_value = kInfinity;
-  std::int64_t last_confirmation = -1;
   const std::int64_t between_confirmations = sequence ? sequence->batches_per_epoch() : 1;
 
   const auto stop = [&](Termination why, std::string message) {
@@ -130,8 +130,10 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
                                 report.gradient_norm <= stopping.gradient_tolerance;
     const bool low_value = report.value_after <= stopping.target_value || report.value <= stopping.target_value;
     if (!small_gradient && !low_value) return false;
-    if (last_confirmation >= 0 && progress.step - last_confirmation < between_confirmations) return false;
-    last_confirmation = progress.step;
+    if (progress.last_confirmation >= 0 && progress.step - progress.last_confirmation < between_confirmations) {
+      return false;
+    }
+    progress.last_confirmation = progress.step;
     const Truth truth = evaluate(f, sum, x, g);
     if (!truth.finite()) return false;
     if (truth.gradient_norm <= stopping.gradient_tolerance) {
@@ -190,9 +192,10 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
           return stop(Termination::rounding, fmt::format("no decrease of {:.6g} can be told from rounding after {}",
                                                          report.value, steps_text(progress.step)));
         case StepStatus::line_search_failed:
-          return stop(Termination::line_search_failed,
-                      fmt::format("the line search found no acceptable step at value {:.6g}, gradient norm {:.3g}, after {}",
-                                  report.value, report.gradient_norm, steps_text(progress.step)));
+          return stop(
+              Termination::line_search_failed,
+              fmt::format("the line search found no acceptable step at value {:.6g}, gradient norm {:.3g}, after {}",
+                          report.value, report.gradient_norm, steps_text(progress.step)));
         case StepStatus::trust_region_collapsed:
           return stop(Termination::trust_region_collapsed,
                       fmt::format("the trust region collapsed at value {:.6g}, gradient norm {:.3g}, after {}",
@@ -205,8 +208,9 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
       const double relative = report.step_norm / std::max(1.0, norm(x));
       progress.small_steps = relative <= stopping.step_tolerance ? progress.small_steps + 1 : 0;
       if (progress.small_steps >= stopping.patience) {
-        return stop(Termination::step, fmt::format("{} steps in a row changed x by at most {:g}, after {}",
-                                                   stopping.patience, stopping.step_tolerance, steps_text(progress.step)));
+        return stop(Termination::step,
+                    fmt::format("{} steps in a row changed x by at most {:g}, after {}", stopping.patience,
+                                stopping.step_tolerance, steps_text(progress.step)));
       }
     }
     if (stopping.plateau_tolerance > 0 && !sequence) {
@@ -215,9 +219,10 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
         progress.plateau_value = report.value;
         progress.plateau_step = progress.step;
       } else if (progress.step - progress.plateau_step >= stopping.patience) {
-        return stop(Termination::plateau, fmt::format("the value fell by less than {:g} of {:.6g} in {} steps, after {}",
-                                                      stopping.plateau_tolerance, progress.plateau_value,
-                                                      stopping.patience, steps_text(progress.step)));
+        return stop(
+            Termination::plateau,
+            fmt::format("the value fell by less than {:g} of {:.6g} in {} steps, after {}", stopping.plateau_tolerance,
+                        progress.plateau_value, stopping.patience, steps_text(progress.step)));
       }
     }
     return false;
@@ -230,7 +235,8 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
   Truth truth = evaluate(f, sum, x, g);
   if (!truth.finite()) {
     if (summary.termination != Termination::non_finite) {
-      summary.message = fmt::format("diverged: {} (the run had ended because {})", f.explain_non_finite(x), summary.message);
+      summary.message =
+          fmt::format("diverged: {} (the run had ended because {})", f.explain_non_finite(x), summary.message);
       summary.termination = Termination::non_finite;
     }
     x = refuge;

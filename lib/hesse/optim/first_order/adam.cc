@@ -83,8 +83,7 @@ StepReport Adam::step(Objective& f, Vector& x) {
 }
 
 OptimizerEntry adam_entry() {
-  return optimizer_entry<Adam, AdamOptions>("adam", "Adaptive moment estimation",
-                                            "Kingma and Ba (2015), Algorithm 1");
+  return optimizer_entry<Adam, AdamOptions>("adam", "Adaptive moment estimation", "Kingma and Ba (2015), Algorithm 1");
 }
 OptimizerEntry adamw_entry() {
   AdamOptions defaults;

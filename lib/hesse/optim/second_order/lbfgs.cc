@@ -24,19 +24,19 @@ Lbfgs::Lbfgs(const LbfgsOptions& options) : options_(options) {
 }
 
 StateView Lbfgs::state() {
-  return {{"S", &S_},         {"Y", &Y_},       {"rho", &rho_}, {"pairs", &pairs_},
-          {"next", &next_},   {"x", &x_},       {"g", &g_},     {"f", &f_},
-          {"on_all_samples", &on_all_samples_}};
+  return {{"S", &S_},         {"Y", &Y_},       {"rho", &rho_},
+          {"pairs", &pairs_}, {"next", &next_}, {"x", &x_},
+          {"g", &g_},         {"f", &f_},       {"on_all_samples", &on_all_samples_}};
 }
 
 void Lbfgs::reserve(Index n) {
-  if (alpha_.size() != options_.memory) alpha_.resize(options_.memory);
+  const Index columns = options_.memory + 1;
+  if (alpha_.size() != columns) alpha_.resize(columns);
   if (direction_.size() != n) {
     direction_.resize(n);
     x_new_.resize(n);
     g_new_.resize(n);
   }
-  const Index columns = options_.memory + 1;
   if (S_.rows() == n && S_.cols() == columns) return;
   S_.resize(n, columns);
   Y_.resize(n, columns);
