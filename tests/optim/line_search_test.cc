@@ -221,6 +221,14 @@ TEST_CASE("The four cases of the More-Thuente step are exact on cubics, and keep
     CHECK(best.step == 0.4);
     CHECK(other.step == 2.0);
   }
+  SECTION("the scale is of magnitudes: with theta and both slopes negative the root keeps its sign") {
+    // The cubic -4 a^3 + 6 a^2 - a has its minimiser at the smaller root of 12 a^2 - 12 a + 1.
+    TrialPoint best{0, 0, -1};
+    TrialPoint other = best;
+    bool bracketed = false;
+    const double next = more_thuente_step(best, other, {1, 1, -1}, bracketed, 0, 5);
+    CHECK(std::abs(next - (12 - std::sqrt(96.0)) / 24) <= tolerance);
+  }
   SECTION("the scale is of magnitudes: values near the largest double do not overflow the root") {
     const double big = 1e200;
     TrialPoint best{0, 0, -big};
