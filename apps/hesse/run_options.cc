@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
+#include "hesse/report/atomic_file.h"
 
 #include <fmt/chrono.h>
 
@@ -73,6 +74,8 @@ std::filesystem::path output_folder(const std::string& output, const std::string
   namespace fs = std::filesystem;
   if (!output.empty()) {
     std::error_code ignored;
+    // What a run that was killed before its first record left behind is no one's work.
+    if (fs::is_directory(output)) remove_partial_files(output);
     if (fs::exists(output) && !(fs::is_directory(output) && fs::is_empty(output, ignored))) {
       fail("{}: the output folder exists and is not empty; name another, or continue it with 'hesse resume {}'", output,
            output);

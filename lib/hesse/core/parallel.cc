@@ -33,7 +33,9 @@ void relax() {
 
 thread_local bool inside_parallel_loop = false;
 
-/// Workers wait for `generation_` to change, then take tasks from `next_` until none is left.
+/// Workers wait for `generation_` to change, enter through the gate if it is still open, and take
+/// tasks from `next_` until none is left. The caller never waits for a worker that has not entered:
+/// on a busy machine one may be woken long after the loop has ended, and then finds the gate closed.
 class Pool {
  public:
   explicit Pool(int n) {
@@ -58,12 +60,12 @@ class Pool {
     error_ = nullptr;
     error_task_ = std::numeric_limits<Index>::max();
     next_.store(0, std::memory_order_relaxed);
-    busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    gate_.store(kOpen, std::memory_order_release);
     generation_.fetch_add(1, std::memory_order_release);
     generation_.notify_all();
     take_tasks();
-    // Every worker must have seen this generation before the next loop may overwrite the fields.
-    for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
+    gate_.fetch_and(~kOpen, std::memory_order_acq_rel);
+    for (int spin = 0; gate_.load(std::memory_order_acquire) != 0; ++spin) {
       if (spin < 4000) {
         relax();
       } else {
@@ -92,6 +94,15 @@ class Pool {
     inside_parallel_loop = false;
   }
 
+  /// Joins the loop that is under way, if there is one.
+  bool enter() {
+    std::uint32_t gate = gate_.load(std::memory_order_acquire);
+    while ((gate & kOpen) != 0) {
+      if (gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acq_rel, std::memory_order_acquire)) return true;
+    }
+    return false;
+  }
+
   void work(const std::stop_token& stop) {
     std::uint64_t seen = 0;
     for (;;) {
@@ -99,18 +110,20 @@ class Pool {
       for (int spin = 0; spin < 2000 && generation_.load(std::memory_order_acquire) == seen; ++spin) relax();
       generation_.wait(seen, std::memory_order_acquire);
       if (stop.stop_requested()) return;
-      ++seen;
+      seen = generation_.load(std::memory_order_acquire);
+      if (!enter()) continue;
       take_tasks();
-      busy_.fetch_sub(1, std::memory_order_release);
+      gate_.fetch_sub(1, std::memory_order_release);
     }
   }
 
+  static constexpr std::uint32_t kOpen = 1U << 31U;
   std::mutex mutex_;
   void (*call_)(void*, Index) = nullptr;
   void* context_ = nullptr;
   Index tasks_ = 0;
   std::atomic<Index> next_{0};
-  std::atomic<int> busy_{0};
+  std::atomic<std::uint32_t> gate_{0};  // whether a loop is open, and how many workers are inside
   std::atomic<std::uint64_t> generation_{0};
   std::mutex error_mutex_;
   std::exception_ptr error_;

@@ -35,7 +35,8 @@ std::string steps_text(std::int64_t steps) { return fmt::format("{} step{}", ste
 
 /// Which limit of the budget is spent, or nothing.
 std::string spent(const Progress& progress, const Stopping& stopping) {
-  if (progress.step >= stopping.max_steps) return fmt::format("the budget of {} is spent", steps_text(stopping.max_steps));
+  if (progress.step >= stopping.max_steps)
+    return fmt::format("the budget of {} is spent", steps_text(stopping.max_steps));
   // Epochs are sums of shares of the data: a hair below the limit is the limit.
   if (progress.epochs >= stopping.max_epochs * (1 - 1e-12)) {
     return fmt::format("the budget of {:g} epochs is spent after {}", stopping.max_epochs, steps_text(progress.step));
@@ -53,6 +54,10 @@ std::string spent(const Progress& progress, const Stopping& stopping) {
 void check(const Stopping& stopping) {
   if (!(stopping.gradient_tolerance >= 0) || !(stopping.step_tolerance >= 0) || !(stopping.plateau_tolerance >= 0)) {
     fail("stopping: tolerances must be >= 0");
+  }
+  if (std::isnan(stopping.target_value) || std::isnan(stopping.max_epochs) || std::isnan(stopping.max_seconds) ||
+      std::isnan(stopping.max_gradient_equivalents)) {
+    fail("stopping: a target or budget is NaN; give a number, or leave it at its default to switch the rule off");
   }
   if (stopping.patience < 1) fail("stopping: patience {} is not possible; give at least 1", stopping.patience);
 }
@@ -111,7 +116,6 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
   // seen, for mini-batches one a pass over the data ago.
   Vector refuge = x;
   double refuge_value = kInfinity;
-  std::int64_t last_confirmation = -1;
   const std::int64_t between_confirmations = sequence ? sequence->batches_per_epoch() : 1;
 
   const auto stop = [&](Termination why, std::string message) {
@@ -126,8 +130,10 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
                                 report.gradient_norm <= stopping.gradient_tolerance;
     const bool low_value = report.value_after <= stopping.target_value || report.value <= stopping.target_value;
     if (!small_gradient && !low_value) return false;
-    if (last_confirmation >= 0 && progress.step - last_confirmation < between_confirmations) return false;
-    last_confirmation = progress.step;
+    if (progress.last_confirmation >= 0 && progress.step - progress.last_confirmation < between_confirmations) {
+      return false;
+    }
+    progress.last_confirmation = progress.step;
     const Truth truth = evaluate(f, sum, x, g);
     if (!truth.finite()) return false;
     if (truth.gradient_norm <= stopping.gradient_tolerance) {
@@ -158,7 +164,6 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
     if (progress.step == start.step + 1) summary.initial_value = report.value;
 
     if (report.status == StepStatus::non_finite || !std::isfinite(report.value)) {
-      if (!sequence && std::isfinite(report.value) && report.value < refuge_value) refuge = before;
       std::string what = counted.explain_non_finite(x);
       if (what.empty()) what = "the step met a number that is not finite";
       return stop(Termination::non_finite, fmt::format("diverged at step {}: {}", progress.step, what));
@@ -200,9 +205,10 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
           return stop(Termination::rounding, fmt::format("no decrease of {:.6g} can be told from rounding after {}",
                                                          report.value, steps_text(progress.step)));
         case StepStatus::line_search_failed:
-          return stop(Termination::line_search_failed,
-                      fmt::format("the line search found no acceptable step at value {:.6g}, gradient norm {:.3g}, after {}",
-                                  report.value, report.gradient_norm, steps_text(progress.step)));
+          return stop(
+              Termination::line_search_failed,
+              fmt::format("the line search found no acceptable step at value {:.6g}, gradient norm {:.3g}, after {}",
+                          report.value, report.gradient_norm, steps_text(progress.step)));
         case StepStatus::trust_region_collapsed:
           return stop(Termination::trust_region_collapsed,
                       fmt::format("the trust region collapsed at value {:.6g}, gradient norm {:.3g}, after {}",
@@ -230,7 +236,8 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
   Truth truth = evaluate(f, sum, x, g);
   if (!truth.finite()) {
     if (summary.termination != Termination::non_finite) {
-      summary.message = fmt::format("diverged: {} (the run had ended because {})", f.explain_non_finite(x), summary.message);
+      summary.message =
+          fmt::format("diverged: {} (the run had ended because {})", f.explain_non_finite(x), summary.message);
       summary.termination = Termination::non_finite;
     }
     x = refuge;

@@ -15,16 +15,16 @@ namespace hesse {
 
 /// Why a run ended.
 enum class Termination {
-  gradient,               ///< |g|_2 <= gradient_tolerance, confirmed by a fresh full evaluation
-  target,                 ///< f <= target_value, confirmed likewise
-  step,                   ///< steps no longer change x
-  plateau,                ///< f no longer falls
-  rounding,               ///< no decrease can be told from rounding error
+  gradient,  ///< |g|_2 <= gradient_tolerance, confirmed by a fresh full evaluation
+  target,    ///< f <= target_value, confirmed likewise
+  step,      ///< steps no longer change x
+  plateau,   ///< f no longer falls
+  rounding,  ///< no decrease can be told from rounding error
   line_search_failed,
   trust_region_collapsed,
-  budget,                 ///< steps, epochs, gradient equivalents or seconds are spent
-  non_finite,             ///< NaN or infinity; the best finite point is returned
-  user,                   ///< an observer asked to stop
+  budget,      ///< steps, epochs, gradient equivalents or seconds are spent
+  non_finite,  ///< NaN or infinity; the best finite point is returned
+  user,        ///< an observer asked to stop
 };
 
 /// "gradient", "target", ... as records spell it.
@@ -37,8 +37,8 @@ bool converged(Termination termination);
 struct Stopping {
   double gradient_tolerance = 0;  ///< on |g|_2, >= 0
   double target_value = -std::numeric_limits<double>::infinity();
-  double step_tolerance = 0;      ///< on |s|_2 / max(1, |x|_2), for `patience` steps in a row
-  double plateau_tolerance = 0;   ///< on the relative fall of f over `patience` steps, full batch only
+  double step_tolerance = 0;     ///< on |s|_2 / max(1, |x|_2), for `patience` steps in a row
+  double plateau_tolerance = 0;  ///< on the relative fall of f over `patience` steps, full batch only
   Index patience = 5;
   std::int64_t max_steps = std::numeric_limits<std::int64_t>::max();
   double max_epochs = std::numeric_limits<double>::infinity();                ///< passes over the data by batches drawn
@@ -63,6 +63,8 @@ struct Progress {
   std::int64_t small_steps = 0;
   std::int64_t plateau_step = 0;
   double plateau_value = std::numeric_limits<double>::infinity();
+  // Step after which a claim was last put to the test, -1 if never: on batches once an epoch is enough.
+  std::int64_t last_confirmation = -1;
 };
 
 /// What observers see after each step.

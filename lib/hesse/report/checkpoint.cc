@@ -41,7 +41,7 @@ std::span<const double> entries_of(const double* data, Index size) { return {dat
 
 /// The counters by name, for writing and for reading alike. A field that is added to Progress or Cost
 /// has to be named here, or a resumed run would go another way.
-static_assert(sizeof(Cost) == 8 * sizeof(double) && sizeof(Progress) == sizeof(Cost) + 7 * sizeof(double));
+static_assert(sizeof(Cost) == 8 * sizeof(double) && sizeof(Progress) == sizeof(Cost) + 8 * sizeof(double));
 template <class Progress, class Visit>
 void visit_progress(Progress& progress, Visit visit) {
   visit("progress.step", progress.step);
@@ -51,6 +51,7 @@ void visit_progress(Progress& progress, Visit visit) {
   visit("progress.small_steps", progress.small_steps);
   visit("progress.plateau_value", progress.plateau_value);
   visit("progress.plateau_step", progress.plateau_step);
+  visit("progress.last_confirmation", progress.last_confirmation);
   visit("progress.cost.values", progress.cost.values);
   visit("progress.cost.gradients", progress.cost.gradients);
   visit("progress.cost.linearisations", progress.cost.linearisations);

@@ -17,35 +17,25 @@ struct Coefficients {
   double shrink;
 };
 
-/// The update of one entry; returns its step.
-inline double update_entry(double g, double& m, double& v, double& x, const Coefficients& c) {
-  const double d = g + c.l2 * x;
-  m = c.beta1 * m + (1 - c.beta1) * d;
-  v = c.beta2 * v + (1 - c.beta2) * d * d;
-  const double s = -c.rate * m / (std::sqrt(v) * c.root_factor + c.eps) - c.shrink * x;
-  x += s;
-  return s;
-}
-
-HESSE_MULTIVERSION double adam_update(Index n, const double* g, double* m, double* v, double* x,
-                                      const Coefficients& coefficients) {
+/// Updates n entries and returns the square of their step.
+HESSE_MULTIVERSION double adam_update(Index n, const double* __restrict g, double* __restrict m, double* __restrict v,
+                                      double* __restrict x, const Coefficients& coefficients) {
   const Coefficients c = coefficients;
-  constexpr Index kLanes = 8;  // independent sums, so that the loop vectorises
-  std::array<double, kLanes> sums{};
-  Index i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (Index l = 0; l < kLanes; ++l) {
-      const double s = update_entry(g[i + l], m[i + l], v[i + l], x[i + l], c);
-      sums[static_cast<std::size_t>(l)] += s * s;
+  StepBuffer step;
+  for (Index begin = 0; begin < n; begin += kStepBuffer) {
+    const Index size = std::min(kStepBuffer, n - begin);
+    for (Index j = 0; j < size; ++j) {
+      const Index i = begin + j;
+      const double d = g[i] + c.l2 * x[i];
+      m[i] = c.beta1 * m[i] + (1 - c.beta1) * d;
+      v[i] = c.beta2 * v[i] + (1 - c.beta2) * d * d;
+      const double s = -c.rate * m[i] / (std::sqrt(v[i]) * c.root_factor + c.eps) - c.shrink * x[i];
+      x[i] += s;
+      step.entries[j] = s;
     }
+    step.add_squares(size);
   }
-  for (Index l = 0; i + l < n; ++l) {
-    const double s = update_entry(g[i + l], m[i + l], v[i + l], x[i + l], c);
-    sums[static_cast<std::size_t>(l)] += s * s;
-  }
-  double total = 0;
-  for (const double s : sums) total += s;
-  return total;
+  return step.total();
 }
 
 }  // namespace
@@ -83,8 +73,7 @@ StepReport Adam::step(Objective& f, Vector& x) {
 }
 
 OptimizerEntry adam_entry() {
-  return optimizer_entry<Adam, AdamOptions>("adam", "Adaptive moment estimation",
-                                            "Kingma and Ba (2015), Algorithm 1");
+  return optimizer_entry<Adam, AdamOptions>("adam", "Adaptive moment estimation", "Kingma and Ba (2015), Algorithm 1");
 }
 OptimizerEntry adamw_entry() {
   AdamOptions defaults;

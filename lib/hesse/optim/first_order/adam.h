@@ -15,12 +15,12 @@
 namespace hesse {
 
 struct AdamOptions {
-  double lr = 1e-3;     ///< alpha, > 0
-  double beta1 = 0.9;   ///< [0, 1)
-  double beta2 = 0.999; ///< [0, 1)
-  double eps = 1e-8;    ///< epsilon, > 0, outside the root as in the paper's Algorithm 1
-  double weight_decay = 0;         ///< lambda >= 0
-  Decay decay = Decay::gradient;   ///< set by the method's name: adam or adamw
+  double lr = 1e-3;               ///< alpha, > 0
+  double beta1 = 0.9;             ///< [0, 1)
+  double beta2 = 0.999;           ///< [0, 1)
+  double eps = 1e-8;              ///< epsilon, > 0, outside the root as in the paper's Algorithm 1
+  double weight_decay = 0;        ///< lambda >= 0
+  Decay decay = Decay::gradient;  ///< set by the method's name: adam or adamw
 };
 void visit_options(AdamOptions& options, OptionVisitor& visitor);
 

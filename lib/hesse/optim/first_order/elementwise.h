@@ -15,6 +15,28 @@ namespace hesse {
 /// Entries that one task updates.
 constexpr Index kUpdateBlock = 8192;
 
+/// Entries of a step that wait in a buffer for their squares to be summed: a loop with a sum inside
+/// would not vectorise, since sums may not be reordered.
+constexpr Index kStepBuffer = 256;
+
+struct StepBuffer {
+  static constexpr Index kLanes = 8;  ///< independent sums, so that summing vectorises
+  double entries[kStepBuffer];
+  double sums[kLanes] = {};
+
+  void add_squares(Index size) {
+    for (Index j = size; j % kLanes != 0; ++j) entries[j] = 0;
+    for (Index j = 0; j < size; j += kLanes) {
+      for (Index l = 0; l < kLanes; ++l) sums[l] += entries[j + l] * entries[j + l];
+    }
+  }
+  double total() const {
+    double sum = 0;
+    for (const double s : sums) sum += s;
+    return sum;
+  }
+};
+
 /// Calls update(begin, size) on fixed blocks of [0, n), in parallel; `update` returns the square of
 /// the step it made there. Returns the norm of the whole step.
 template <class Update>

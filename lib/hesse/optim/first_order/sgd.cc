@@ -8,54 +8,42 @@
 namespace hesse {
 namespace {
 
-constexpr Index kLanes = 8;  // independent sums, so that the loops vectorise
-
 /// x <- x - rate (g + l2 x) - shrink x. Returns the square of the step.
-HESSE_MULTIVERSION double plain_update(Index n, const double* g, double* x, double rate, double l2, double shrink) {
-  std::array<double, kLanes> sums{};
+HESSE_MULTIVERSION double plain_update(Index n, const double* __restrict g, double* __restrict x, double rate,
+                                       double l2, double shrink) {
   const double keep = rate * l2 + shrink;
-  Index i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (Index l = 0; l < kLanes; ++l) {
-      const double s = -rate * g[i + l] - keep * x[i + l];
-      x[i + l] += s;
-      sums[static_cast<std::size_t>(l)] += s * s;
+  StepBuffer step;
+  for (Index begin = 0; begin < n; begin += kStepBuffer) {
+    const Index size = std::min(kStepBuffer, n - begin);
+    for (Index j = 0; j < size; ++j) {
+      const Index i = begin + j;
+      const double s = -rate * g[i] - keep * x[i];
+      x[i] += s;
+      step.entries[j] = s;
     }
+    step.add_squares(size);
   }
-  for (Index l = 0; i + l < n; ++l) {
-    const double s = -rate * g[i + l] - keep * x[i + l];
-    x[i + l] += s;
-    sums[static_cast<std::size_t>(l)] += s * s;
-  }
-  double total = 0;
-  for (const double s : sums) total += s;
-  return total;
+  return step.total();
 }
 
 /// v <- mu v - into (g + l2 x); x <- x + a v - b (g + l2 x) - shrink x.
-HESSE_MULTIVERSION double momentum_update(Index n, const double* g, double* v, double* x, double mu, double into,
-                                          double a, double b, double l2, double shrink) {
-  std::array<double, kLanes> sums{};
-  Index i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (Index l = 0; l < kLanes; ++l) {
-      const double d = g[i + l] + l2 * x[i + l];
-      v[i + l] = mu * v[i + l] - into * d;
-      const double s = a * v[i + l] - b * d - shrink * x[i + l];
-      x[i + l] += s;
-      sums[static_cast<std::size_t>(l)] += s * s;
+HESSE_MULTIVERSION double momentum_update(Index n, const double* __restrict g, double* __restrict v,
+                                          double* __restrict x, double mu, double into, double a, double b, double l2,
+                                          double shrink) {
+  StepBuffer step;
+  for (Index begin = 0; begin < n; begin += kStepBuffer) {
+    const Index size = std::min(kStepBuffer, n - begin);
+    for (Index j = 0; j < size; ++j) {
+      const Index i = begin + j;
+      const double d = g[i] + l2 * x[i];
+      v[i] = mu * v[i] - into * d;
+      const double s = a * v[i] - b * d - shrink * x[i];
+      x[i] += s;
+      step.entries[j] = s;
     }
+    step.add_squares(size);
   }
-  for (Index l = 0; i + l < n; ++l) {
-    const double d = g[i + l] + l2 * x[i + l];
-    v[i + l] = mu * v[i + l] - into * d;
-    const double s = a * v[i + l] - b * d - shrink * x[i + l];
-    x[i + l] += s;
-    sums[static_cast<std::size_t>(l)] += s * s;
-  }
-  double total = 0;
-  for (const double s : sums) total += s;
-  return total;
+  return step.total();
 }
 
 }  // namespace
@@ -104,9 +92,7 @@ StepReport Sgd::step(Objective& f, Vector& x) {
   return report;
 }
 
-OptimizerEntry gd_entry() {
-  return optimizer_entry<Sgd, SgdOptions>("gd", "Gradient descent", "Cauchy (1847)");
-}
+OptimizerEntry gd_entry() { return optimizer_entry<Sgd, SgdOptions>("gd", "Gradient descent", "Cauchy (1847)"); }
 OptimizerEntry sgd_entry() {
   return optimizer_entry<Sgd, SgdOptions>("sgd", "Stochastic gradient descent, with momentum if asked",
                                           "Robbins and Monro (1951); Sutskever et al. (2013)");

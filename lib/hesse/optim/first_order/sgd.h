@@ -19,10 +19,10 @@ enum class Momentum { classical, averaged };
 enum class Decay { gradient, decoupled };
 
 struct SgdOptions {
-  double lr = 0.1;        ///< learning rate, > 0
-  double momentum = 0;    ///< mu, [0, 1)
+  double lr = 0.1;      ///< learning rate, > 0
+  double momentum = 0;  ///< mu, [0, 1)
   Momentum form = Momentum::classical;
-  bool nesterov = false;  ///< needs the classical form
+  bool nesterov = false;    ///< needs the classical form
   double weight_decay = 0;  ///< lambda >= 0
   /// `gradient` adds lambda x to the gradient (L2); `decoupled` shrinks x by lr lambda beside the
   /// step (Loshchilov and Hutter 2019).

@@ -94,8 +94,8 @@ LineSearchResult line_search(Objective& f, const Vector& x, const Vector& d, dou
   using detail::TrialPoint;
   LineSearchResult result;
   if (!(slope < 0) || !std::isfinite(value)) {
-    result.status = std::isfinite(slope) && std::isfinite(value) ? LineSearchStatus::not_descent
-                                                                  : LineSearchStatus::non_finite;
+    result.status =
+        std::isfinite(slope) && std::isfinite(value) ? LineSearchStatus::not_descent : LineSearchStatus::non_finite;
     return result;
   }
   // Differences below this are rounding of f.
@@ -160,16 +160,21 @@ LineSearchResult line_search(Objective& f, const Vector& x, const Vector& d, dou
       return result;
     }
     const bool collapsed = bracketed && high - low <= options.xtol * high;
-    const bool at_limit = (step >= options.step_max && trial.value <= sufficient && trial.slope <= options.ftol * slope) ||
-                          step <= options.step_min;
+    const bool at_limit =
+        (step >= options.step_max && trial.value <= sufficient && trial.slope <= options.ftol * slope) ||
+        step <= options.step_min;
     if (collapsed || at_limit) break;
 
     if (first_stage && trial.value <= sufficient && trial.slope >= 0) first_stage = false;
     if (first_stage && trial.value <= best.value && trial.value > sufficient) {
       // Until a step with sufficient decrease is known, the bracket is updated for psi.
       const double tilt = options.ftol * slope;
-      const auto tilted = [&](const TrialPoint& p) { return TrialPoint{p.step, p.value - p.step * tilt, p.slope - tilt}; };
-      const auto untilted = [&](const TrialPoint& p) { return TrialPoint{p.step, p.value + p.step * tilt, p.slope + tilt}; };
+      const auto tilted = [&](const TrialPoint& p) {
+        return TrialPoint{p.step, p.value - p.step * tilt, p.slope - tilt};
+      };
+      const auto untilted = [&](const TrialPoint& p) {
+        return TrialPoint{p.step, p.value + p.step * tilt, p.slope + tilt};
+      };
       TrialPoint b = tilted(best);
       TrialPoint o = tilted(other);
       step = detail::more_thuente_step(b, o, tilted(trial), bracketed, low, high);

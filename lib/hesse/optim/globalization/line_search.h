@@ -6,7 +6,7 @@
 ///
 /// by the search of More and Thuente (1994), which brackets such a step by safeguarded cubic and
 /// quadratic interpolation. Near a minimum the decrease drowns in the rounding of f; then a step that
-/// satisfies the approximate Wolfe conditions of Hager and Zhang (2005, eq. (27)), which use slopes
+/// satisfies the approximate Wolfe conditions of Hager and Zhang (2005, condition T2), which use slopes
 /// alone, is taken instead. Each trial costs one value and gradient.
 #pragma once
 
@@ -15,9 +15,9 @@
 namespace hesse {
 
 struct LineSearchOptions {
-  double ftol = 1e-4;               ///< sufficient decrease, 0 < ftol < gtol
-  double gtol = 0.9;                ///< curvature, ftol < gtol < 1
-  double xtol = 1e-16;              ///< relative width at which the bracket has collapsed
+  double ftol = 1e-4;   ///< sufficient decrease, 0 < ftol < gtol
+  double gtol = 0.9;    ///< curvature, ftol < gtol < 1
+  double xtol = 1e-16;  ///< relative width at which the bracket has collapsed
   double step_min = 1e-20;
   double step_max = 1e20;
   Index max_evaluations = 40;
@@ -36,7 +36,7 @@ enum class LineSearchStatus {
 struct LineSearchResult {
   LineSearchStatus status = LineSearchStatus::failed;
   double step = 0;
-  double value = 0;       ///< f at the accepted step
+  double value = 0;  ///< f at the accepted step
   Index evaluations = 0;
   bool accepted() const {
     return status == LineSearchStatus::strong_wolfe || status == LineSearchStatus::approximate_wolfe;

@@ -24,21 +24,24 @@ Lbfgs::Lbfgs(const LbfgsOptions& options) : options_(options) {
 }
 
 StateView Lbfgs::state() {
-  return {{"S", &S_},         {"Y", &Y_},       {"rho", &rho_}, {"pairs", &pairs_},
-          {"next", &next_},   {"x", &x_},       {"g", &g_},     {"f", &f_}};
+  return {{"S", &S_},         {"Y", &Y_},       {"rho", &rho_},
+          {"pairs", &pairs_}, {"next", &next_}, {"x", &x_},
+          {"g", &g_},         {"f", &f_},       {"on_all_samples", &on_all_samples_}};
 }
 
 void Lbfgs::reserve(Index n) {
-  if (alpha_.size() != options_.memory) alpha_.resize(options_.memory);
+  const Index columns = options_.memory + 1;
+  if (alpha_.size() != columns) alpha_.resize(columns);
   if (direction_.size() != n) {
     direction_.resize(n);
     x_new_.resize(n);
     g_new_.resize(n);
   }
-  if (S_.rows() == n) return;
-  S_.resize(n, options_.memory);
-  Y_.resize(n, options_.memory);
-  rho_.resize(options_.memory);
+  if (S_.rows() == n && S_.cols() == columns) return;
+  // Zeros, not garbage, in the columns that hold no pair yet: checkpoints carry them.
+  S_ = Matrix::Zero(n, columns);
+  Y_ = Matrix::Zero(n, columns);
+  rho_ = Vector::Zero(columns);
   pairs_ = 0;
   next_ = 0;
 }
@@ -47,7 +50,7 @@ void Lbfgs::compute_direction() {
   Vector& q = direction_;
   q = -g_;
   if (pairs_ == 0) return;
-  const auto column = [&](std::int64_t age) { return (next_ - 1 - age + options_.memory) % options_.memory; };
+  const auto column = [&](std::int64_t age) { return (next_ - 1 - age + S_.cols()) % S_.cols(); };
   for (std::int64_t age = 0; age < pairs_; ++age) {
     const Index i = column(age);
     alpha_[i] = rho_[i] * dot(S_.col(i), q);
@@ -70,7 +73,7 @@ void Lbfgs::keep_pair() {
   const double sy = dot(s, y);
   if (!(sy > options_.curvature * norm(s) * norm(y))) return;
   rho_[next_] = 1 / sy;
-  next_ = (next_ + 1) % options_.memory;
+  next_ = (next_ + 1) % S_.cols();
   pairs_ = std::min<std::int64_t>(pairs_ + 1, options_.memory);
 }
 
@@ -78,12 +81,14 @@ StepReport Lbfgs::step(Objective& f, Vector& x) {
   StepReport report;
   reserve(x.size());
   // On all samples f is one function for ever; on batches it is one as long as its revision stands.
-  const bool same_function = f.samples() == f.total_samples() || revision_ == f.revision();
+  const bool all_samples = f.samples() == f.total_samples();
+  const bool same_function = (all_samples && on_all_samples_ != 0) || revision_ == f.revision();
   if (!same_function || x_.size() != x.size() || x_ != x) {
     x_ = x;
     f_ = f.value_and_gradient(x, g_);
   }
   revision_ = f.revision();
+  on_all_samples_ = all_samples ? 1 : 0;
   report.value = f_;
   report.gradient_norm = norm(g_);
   if (!std::isfinite(report.value) || !std::isfinite(report.gradient_norm)) {

@@ -2,7 +2,7 @@
 /// L-BFGS (Nocedal 1980; Liu and Nocedal 1989): the inverse Hessian from the last m curvature pairs
 /// s = x_{k+1} - x_k, y = g_{k+1} - g_k, applied by the two-loop recursion (Nocedal and Wright 2006,
 /// Algorithm 7.4) with H0 = (s'y / y'y) I, and a strong Wolfe line search. Costs 4 m n flops a step
-/// beside the objective, and 2 m + 6 vectors.
+/// beside the objective, and 2 m + 7 vectors.
 #pragma once
 
 #include "hesse/core/options.h"
@@ -41,7 +41,7 @@ class Lbfgs final : public Optimizer {
 
   LbfgsOptions options_;
   LineSearchOptions search_;
-  Matrix S_;    // columns s, a ring of m
+  Matrix S_;    // columns s, a ring of m + 1: the free one holds a new pair until it is known to be kept
   Matrix Y_;    // columns y
   Vector rho_;  // 1 / s'y
   std::int64_t pairs_ = 0;
@@ -50,6 +50,7 @@ class Lbfgs final : public Optimizer {
   Vector x_;
   Vector g_;
   double f_ = 0;
+  std::int64_t on_all_samples_ = 0;  // 1 when f_ and g_ are those on all samples
   std::uint64_t revision_ = ~std::uint64_t{0};
   Vector direction_;
   Vector x_new_;

@@ -32,6 +32,7 @@ StepReport NewtonCg::step(Objective& f, Vector& x) {
   }
   // The last step was below what f can resolve; it counts if the gradient shows it.
   if (unresolved_gradient_ > 0 && !(report.gradient_norm <= 0.5 * unresolved_gradient_)) {
+    unresolved_gradient_ = 0;
     report.status = StepStatus::line_search_at_rounding;
     return report;
   }
@@ -83,6 +84,7 @@ StepReport NewtonCg::step(Objective& f, Vector& x) {
     }
     ++rejected;
     if (!(trust_radius_ > 1e-16 * std::max(1.0, x_norm))) {
+      trust_radius_ = options_.trust_radius;  // for the next batch, on which the model may hold again
       report.status = StepStatus::trust_region_collapsed;
       return report;
     }

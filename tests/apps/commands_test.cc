@@ -1,0 +1,264 @@
+#include "apps/program.h"
+
+#include "hesse/optim/registry.h"
+#include "hesse/problems/problem.h"
+#include "hesse/report/json.h"
+#include "hesse/report/safetensors.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+using namespace hesse;
+using Catch::Matchers::Contains;
+using test::run_hesse;
+using test::hesse_signalled;
+using test::ScratchFolder;
+
+namespace {
+
+/// Bits of every tensor of a checkpoint but the clock's.
+std::string bits(const std::filesystem::path& folder) {
+  const SafetensorsFile file(folder / "checkpoint.safetensors");
+  std::string text;
+  for (const auto& tensor : file.tensors()) {
+    if (tensor.name.find("seconds") != std::string::npos) continue;
+    text += tensor.name + ":";
+    if (tensor.type == TensorType::i64) {
+      for (const auto n : file.whole_numbers(tensor)) text += fmt::format("{},", n);
+    } else {
+      for (const double x : file.numbers(tensor)) text += fmt::format("{:a},", x);
+    }
+  }
+  return text;
+}
+
+int lines(const std::string& text) { return static_cast<int>(std::count(text.begin(), text.end(), '\n')); }
+
+}  // namespace
+
+TEST_CASE("a run that converges says so, exits with 0, and leaves its records") {
+  const ScratchFolder folder;
+  const auto r = run_hesse(folder, "train --problem rosenbrock --optimizer lbfgs --budget 200steps --gradient-tolerance 1e-8 "
+                               "--output run --json");
+  CHECK(r.exit_code == 0);
+  const Json json = parse_json(r.out, "stdout");
+  CHECK(json["termination"] == "gradient");
+  CHECK(json["gradient_norm"].get<double>() <= 1e-8);
+  CHECK(json["value"].get<double>() <= 1e-16);
+  for (const char* file : {"run.json", "trace.csv", "checkpoint.safetensors"}) {
+    CHECK(std::filesystem::exists(folder / "run" / file));
+  }
+}
+
+TEST_CASE("exit codes tell a missed target and a divergence") {
+  const ScratchFolder folder;
+  CHECK(run_hesse(folder, "train --problem rosenbrock --optimizer gd:lr=1e-4 --budget 5steps --target 1e-9").exit_code == 1);
+  CHECK(run_hesse(folder, "train --problem rosenbrock --optimizer lbfgs --budget 500steps --target 1e-9").exit_code == 0);
+  const auto diverged = run_hesse(folder, "train --problem rosenbrock --optimizer gd:lr=1 --budget 50steps");
+  CHECK(diverged.exit_code == 3);
+  CHECK_THAT(diverged.out, Contains("diverged at step"));
+}
+
+TEST_CASE("one diverging method leaves the bits of the others as they are") {
+  const ScratchFolder folder;
+  const std::string common = "compare --problem rosenbrock:n=6 --budget 30steps --repetitions 2 --optimizer lbfgs "
+                             "--optimizer nesterov:lr=1e-4 ";
+  const auto with = run_hesse(folder, common + "--optimizer gd:lr=10 --output with --json");
+  CHECK(with.exit_code == 0);
+  CHECK(run_hesse(folder, common + "--output without").exit_code == 0);
+  for (const char* run : {"lbfgs/seed-1", "lbfgs/seed-2", "nesterov_lr=1e-4/seed-1"}) {
+    CHECK(bits(folder / "with" / run) == bits(folder / "without" / run));
+  }
+  const Json json = parse_json(with.out, "stdout");
+  CHECK(json["runs"].size() == 6);
+  CHECK(json["runs"][4]["termination"] == "non-finite");
+  CHECK(json["runs"][0]["termination"] != "non-finite");
+}
+
+TEST_CASE("every optimizer ends in the same bits for any number of threads") {
+  const ScratchFolder folder;
+  for (const auto& entry : optimizers().entries()) {
+    std::string one;
+    for (const int n : {1, 2, 3, 4}) {
+      const std::string output = fmt::format("{}-{}", entry.name, n);
+      const auto r = run_hesse(folder, fmt::format("train --problem mlp:data=gaussian-blobs,hidden=20 --optimizer {} --budget "
+                                               "3epochs --batch-size 50 --threads {} --output {}", entry.name, n, output));
+      CAPTURE(entry.name, n, r.err);
+      CHECK(r.exit_code == 0);
+      const std::string now = bits(folder / output);
+      if (n == 1) one = now;
+      CHECK(now == one);
+    }
+  }
+}
+
+TEST_CASE("killed at any moment and resumed, every optimizer ends in the bits of the uninterrupted run") {
+  const ScratchFolder folder;
+  for (const auto& entry : optimizers().entries()) {
+    const std::vector<std::string> train = {"train", "--problem", "mlp:data=gaussian-blobs,hidden=20", "--optimizer",
+                                            entry.name, "--budget", "40epochs", "--batch-size", "50",
+                                            "--checkpoint-seconds", "1e-4", "--output"};
+    auto whole = train;
+    whole.push_back(entry.name + "-whole");
+    CAPTURE(entry.name);
+    CHECK(hesse_signalled(folder, whole, 0, 0) == 0);
+    auto first = train;
+    first.push_back(entry.name + "-killed");
+    hesse_signalled(folder, first, SIGKILL, 60);
+    for (int k = 0; k < 4; ++k) {
+      if (std::filesystem::exists(folder / (entry.name + "-killed") / "run.json")) {
+        hesse_signalled(folder, {"resume", entry.name + "-killed"}, SIGKILL, 40 + 13 * k);
+      }
+    }
+    const bool begun = std::filesystem::exists(folder / (entry.name + "-killed") / "run.json");
+    CHECK(hesse_signalled(folder, begun ? std::vector<std::string>{"resume", entry.name + "-killed"} : first, 0, 0) == 0);
+    CHECK(bits(folder / (entry.name + "-whole")) == bits(folder / (entry.name + "-killed")));
+  }
+}
+
+TEST_CASE("an interrupt ends the run after its step with 130 or 143, and resuming completes it") {
+  const ScratchFolder folder;
+  for (const auto& [signal, code] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
+    const std::string output = fmt::format("run-{}", code);
+    CHECK(hesse_signalled(folder, {"train", "--problem", "mlp:data=gaussian-blobs,hidden=20", "--optimizer", "adam",
+                                   "--budget", "1000000steps,1s", "--output", output}, signal, 400) == code);
+    CHECK(std::filesystem::exists(folder / output / "checkpoint.safetensors"));
+    CHECK_FALSE(parse_json(read_file(folder / output / "run.json"), "run.json")["verdict"].is_object());
+    CHECK(run_hesse(folder, "resume " + output).exit_code == 0);
+    CHECK(parse_json(read_file(folder / output / "run.json"), "run.json")["verdict"].is_object());
+  }
+}
+
+TEST_CASE("bad input is one line that names what is wrong and what to do, exit code 2, and nothing written") {
+  const ScratchFolder folder;
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "Usage"},
+      {"trian", "did you mean 'train'?"},
+      {"train", "no problem is given"},
+      {"train --problem rosenbrok", "did you mean 'rosenbrock'?"},
+      {"train --problem rosenbrock:c=1", "has no option 'c'"},
+      {"train --problem rosenbrock:a=1,a=2", "given twice"},
+      {"train --problem rosenbrock --optimizer adm", "did you mean 'adam'?"},
+      {"train --problem rosenbrock --optimizer adam:lr=0", "lr: 0 is out of range"},
+      {"train --problem rosenbrock --optimizer adam:lr=nan", "not a finite number"},
+      {"train --problem rosenbrock --optimizer adam:lr=", "not a finite number"},
+      {"train --problem rosenbrock --optimizer adam:beta1=1", "[0, 1)"},
+      {"train --problem rosenbrock --optimizer sgd:form=averaged,nesterov=true", "needs form=classical"},
+      {"train --problem rosenbrock --budget 10", "not a unit"},
+      {"train --problem rosenbrock --budget 10parsecs", "not a unit"},
+      {"train --problem rosenbrock --budget -1steps", "not positive"},
+      {"train --problem rosenbrock --seed -1", "seed: -1 is out of range"},
+      {"train --problem rosenbrock --seed 1.5", "not a whole number"},
+      {"train --problem rosenbrock --seed 9223372036854775808", "not a whole number"},
+      {"train --problem rosenbrock --sed 1", "did you mean 'seed'?"},
+      {"train --problem rosenbrock --seed 1 --seed 2", "given twice"},
+      {"train --problem rosenbrock --precision half", "choose one of float, double"},
+      {"train --problem rosenbrock --threads 0.5", "not a whole number"},
+      {"train --problem mlp:data=nowhere", "nowhere"},
+      {"train --problem mlp:data=./nowhere.csv", "nowhere.csv"},
+      {"train --problem mlp:hidden=12-", "ends in '-'"},
+      {"train --problem mlp:hidden=0", "out of range"},
+      {"compare --problem rosenbrock", "no optimizer is given"},
+      {"compare --problem rosenbrock --optimizer gd --optimizer gd", "given twice"},
+      {"compare --problem rosenbrock --optimizer gd --repetitions 0", "out of range"},
+      {"resume nowhere", "nowhere"},
+      {"spectrum --problem rosenbrock --top 3", "2 parameters"},
+      {"spectrum --problem rosenbrock --at nowhere", "nowhere"},
+      {"list problms", "did you mean 'problems'?"},
+      {"describe adm", "did you mean 'adam'?"},
+      {"data verify --name digts", "did you mean 'digits'?"},
+      {"train --config nowhere.ini", "no such specification file"},
+  };
+  for (const auto& [arguments, part] : cases) {
+    const auto r = run_hesse(folder, arguments);
+    CAPTURE(arguments, r.out, r.err);
+    CHECK(r.exit_code == 2);
+    CHECK_THAT(r.err, Contains(part));
+    if (!arguments.empty()) CHECK(lines(r.err) == 1);
+    CHECK(folder.count() == 0);
+  }
+}
+
+TEST_CASE("every option of every command refuses values that make no sense") {
+  const ScratchFolder folder;
+  const std::vector<std::string> bad = {"''", "word", "nan", "inf", "-1", "1e308", "9223372036854775808"};
+  for (const char* option : {"--seed", "--batch-size", "--threads", "--checkpoint-seconds", "--gradient-tolerance"}) {
+    for (const std::string& value : bad) {
+      if (option == std::string("--checkpoint-seconds") && value[0] != '-' && std::isdigit(value[0])) continue;
+      if (option == std::string("--gradient-tolerance") && std::isdigit(value[0])) continue;
+      const auto r = run_hesse(folder, fmt::format("train --problem rosenbrock {}={}", option, value));
+      CAPTURE(option, value, r.err);
+      CHECK(r.exit_code == 2);
+      CHECK(folder.count() == 0);
+    }
+  }
+}
+
+TEST_CASE("a specification file and the command line share one grammar, and the command line wins") {
+  const ScratchFolder folder;
+  write_file(folder / "spec.ini", "problem = rosenbrock:n=4\noptimizer = lbfgs:memory=5\noptimizer = newton-cg\nbudget = 3steps\n");
+  const auto r = run_hesse(folder, "compare --config spec.ini --budget 4steps --output run --json");
+  CHECK(r.exit_code == 0);
+  const Json json = parse_json(r.out, "stdout");
+  CHECK(json["methods"].size() == 2);
+  CHECK(json["budget"] == "4steps");
+  CHECK(json["runs"][0]["steps"] == 4);
+  write_file(folder / "bad.ini", "problm = rosenbrock\n");
+  const auto bad = run_hesse(folder, "compare --config bad.ini");
+  CHECK(bad.exit_code == 2);
+  CHECK_THAT(bad.err, Contains("bad.ini") && Contains("did you mean 'problem'?"));
+}
+
+TEST_CASE("everything that list names can be described, with the options that build it") {
+  const ScratchFolder folder;
+  const auto r = run_hesse(folder, "list --json");
+  CHECK(r.exit_code == 0);
+  const Json all = parse_json(r.out, "stdout");
+  CHECK(all.size() >= problems().entries().size() + optimizers().entries().size());
+  for (const auto& entry : all) {
+    const auto d = run_hesse(folder, fmt::format("describe {} --json", entry["name"].get<std::string>()));
+    CHECK(d.exit_code == 0);
+    CHECK(parse_json(d.out, "stdout")[0]["options"].is_array());
+  }
+}
+
+TEST_CASE("derivatives of every analytic problem and of networks are right, in double and in float") {
+  const ScratchFolder folder;
+  for (const char* problem : {"rosenbrock", "rosenbrock:n=20", "beale", "himmelblau:start=random", "styblinski-tang:n=5",
+                              "mlp:data=gaussian-blobs,hidden=8-6,activation=gelu,l2=0.1"}) {
+    for (const char* precision : {"double", "float"}) {
+      const auto r = run_hesse(folder, fmt::format("check-derivatives --problem {} --precision {}", problem, precision));
+      CAPTURE(problem, precision, r.out, r.err);
+      CHECK(r.exit_code == 0);
+    }
+  }
+}
+
+TEST_CASE("the spectrum at a minimum found by a run is that of the closed form") {
+  const ScratchFolder folder;
+  CHECK(run_hesse(folder, "train --problem rosenbrock --optimizer newton-cg --gradient-tolerance 1e-10 --budget 200steps "
+                      "--output run").exit_code == 0);
+  const auto r = run_hesse(folder, "spectrum --at run --top 1 --bottom 1 --json");
+  CHECK(r.exit_code == 0);
+  const Json json = parse_json(r.out, "stdout");
+  // H = [802, -400; -400, 200] at (1, 1): trace 1002, determinant 400.
+  const double top = 501 + std::sqrt(501.0 * 501.0 - 400);
+  // At |g| <= 1e-10 the point is off by 1e-10 / 0.4, and H by a few thousand times that.
+  CHECK(std::abs(json["largest"][0]["value"].get<double>() - top) <= 1e-5);
+  CHECK(std::abs(json["smallest"][0]["value"].get<double>() - 400 / top) <= 1e-5);
+}
+
+TEST_CASE("help is quick to find and exits with 0") {
+  const ScratchFolder folder;
+  CHECK(run_hesse(folder, "--help").exit_code == 0);
+  CHECK(run_hesse(folder, "--version").exit_code == 0);
+  for (const char* command : {"compare", "train", "resume", "spectrum", "check-derivatives", "list", "describe", "data",
+                              "doctor"}) {
+    const auto r = run_hesse(folder, fmt::format("{} --help", command));
+    CHECK(r.exit_code == 0);
+    CHECK_THAT(r.out, Contains("Usage: hesse"));
+  }
+}

@@ -1,0 +1,81 @@
+#include "hesse/objective/quadratic.h"
+#include "hesse/optim/minimize.h"
+#include "hesse/optim/registry.h"
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <cstdlib>
+
+// The C library's allocator, counted: Eigen calls it directly and operator new through it. Sanitizers
+// bring their own.
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define HESSE_COUNTS_ALLOCATIONS 1
+
+namespace {
+std::atomic<long> allocations{0};
+}
+
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+void* __libc_memalign(std::size_t, std::size_t);
+
+void* malloc(std::size_t size) {
+  ++allocations;
+  return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+  ++allocations;
+  return __libc_calloc(count, size);
+}
+void* realloc(void* old, std::size_t size) {
+  ++allocations;
+  return __libc_realloc(old, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  ++allocations;
+  return __libc_memalign(alignment, size);
+}
+}
+
+using namespace hesse;
+
+TEST_CASE("No optimizer allocates after its first steps") {
+  const std::string name = GENERATE(from_range(optimizers().names()));
+  const Index n = 3000;
+  Quadratic f(logarithmic_spectrum(n, 1e4), Vector::Ones(n));
+  auto optimizer = optimizers().make(parse_spec(name), {f, 0});
+  Vector x = Vector::Zero(n);
+  // Three, since L-BFGS and truncated Newton reach all their branches only then.
+  for (int i = 0; i < 3; ++i) optimizer->step(f, x);
+  const long before = allocations;
+  for (int i = 0; i < 15; ++i) optimizer->step(f, x);
+  const long after = allocations;
+  CAPTURE(name);
+  CHECK(after - before == 0);
+}
+
+TEST_CASE("The loop allocates the same for 20 steps as for 60") {
+  const std::string name = GENERATE(from_range(optimizers().names()));
+  const auto count = [&](std::int64_t steps) {
+    const Index n = 2000;
+    Quadratic f(logarithmic_spectrum(n, 1e8), Vector::Ones(n));
+    auto optimizer = optimizers().make(
+        parse_spec(name == "newton-cg" ? "newton-cg:trust_radius=1e-3,max_trust_radius=1e-3" : name), {f, 0});
+    Vector x = Vector::Zero(n);
+    Stopping stopping;
+    stopping.max_steps = steps;
+    const long before = allocations;
+    const Summary s = minimize(*optimizer, f, x, stopping);
+    const long after = allocations;
+    CHECK(s.progress.step == steps);
+    return after - before;
+  };
+  count(20);
+  CAPTURE(name);
+  CHECK(count(20) == count(60));
+}
+
+#endif
