@@ -9,7 +9,7 @@ main_job=(
   compare
   --problem 'mlp:data=fashion-mnist,hidden=128-64,activation=tanh'
   --optimizer momentum --optimizer adam --optimizer lbfgs --optimizer newton-cg
-  --seed 1 --repetitions 3 --budget 10epochs
+  --seed 1 --repetitions 3 --budget 40gradients
 )
 
 scripts/setup.sh

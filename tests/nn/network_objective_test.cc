@@ -30,7 +30,9 @@ std::shared_ptr<const Dataset> make_data(Index features, Index outputs, Index sa
   stream.fill_normal(Eigen::Map<Vector>(data->inputs.data(), data->inputs.size()));
   if (loss == Loss::softmax_cross_entropy) {
     data->class_count = outputs;
-    for (Index i = 0; i < samples; ++i) data->labels.push_back(static_cast<std::int32_t>(stream.below(static_cast<std::uint64_t>(outputs), static_cast<std::uint64_t>(i))));
+    for (Index i = 0; i < samples; ++i)
+      data->labels.push_back(
+          static_cast<std::int32_t>(stream.below(static_cast<std::uint64_t>(outputs), static_cast<std::uint64_t>(i))));
   } else {
     data->targets.resize(outputs, samples);
     stream.fill_uniform(Eigen::Map<Vector>(data->targets.data(), data->targets.size()), 0, 1);
@@ -155,7 +157,8 @@ TEST_CASE("the error of central differences against gradient and Hessian product
   }
 }
 
-TEST_CASE("Gauss-Newton equals J' H_L J, equals the Hessian of a one-layer network, and equals the exact Fisher matrix") {
+TEST_CASE(
+    "Gauss-Newton equals J' H_L J, equals the Hessian of a one-layer network, and equals the exact Fisher matrix") {
   for (const Case& c : cases()) {
     CAPTURE(to_string(c.loss), to_string(c.activation));
     const auto data = make_data(c.sizes.front(), c.sizes.back(), 6, c.loss);
@@ -257,7 +260,8 @@ TEST_CASE("a block of vectors gives the products of its columns, in one, two or 
     const Vector x = test_point(f->size());
     Matrix V(f->size(), 11), Y(f->size(), 11), Z(f->size(), 11), W(f->size(), 11);
     RandomStream(5, Purpose::test).fill_normal(Eigen::Map<Vector>(V.data(), V.size()));
-    for (const Curvature kind : {Curvature::hessian, Curvature::gauss_newton, Curvature::fisher_sampled, Curvature::fisher_empirical}) {
+    for (const Curvature kind :
+         {Curvature::hessian, Curvature::gauss_newton, Curvature::fisher_sampled, Curvature::fisher_empirical}) {
       const auto A = f->curvature(x, kind);
       A->apply(V, Y);
       r->curvature(x, kind)->apply(V, Z);
@@ -411,4 +415,26 @@ TEST_CASE("a network that does not fit its data or loss is refused") {
   CHECK_THROWS_WITH(f->select(std::vector<Index>{}), Catch::Contains("no sample is selected"));
   CHECK_THROWS_WITH(f->value(Vector::Zero(3)), Catch::Contains("3 parameters"));
   CHECK_THROWS_AS(Network({}), Error);
+}
+
+TEST_CASE("operators of several kinds and draws at one point keep to their own matrices") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto data = make_data(4, 3, 20, c.loss);
+  const auto f = make_objective(c, data);
+  const Vector x = test_point(f->size());
+  const Vector v = test_point(f->size(), 1);
+  const auto product = [&](const LinearOperator& A) {
+    Vector y(v.size());
+    A.apply(v, y);
+    return y;
+  };
+  const auto first = f->curvature(x, Curvature::fisher_sampled);
+  const Vector before = product(*first);
+  f->set_label_draw(1);
+  const auto second = f->curvature(x, Curvature::fisher_sampled);
+  const auto empirical = f->curvature(x, Curvature::fisher_empirical);
+  // The same arithmetic on the same numbers: equal to the last bit.
+  CHECK((product(*first).array() == before.array()).all());
+  CHECK_FALSE((product(*second).array() == before.array()).all());
+  CHECK_FALSE((product(*empirical).array() == before.array()).all());
 }

@@ -107,7 +107,6 @@ struct Pass {
   std::vector<Buffer<T>> a;
   std::vector<Buffer<T>> d;
   Buffer<T> cache;
-  Buffer<T> score;  ///< outputs x samples, for the sampled and the empirical Fisher matrix
   std::vector<double> sums;
   std::vector<Index> correct;
   Range range{0, 0};  ///< the pass's samples within the selection
@@ -183,9 +182,7 @@ struct Point {
   Index pass_size(const Model<T>& model) const {
     return model.couples_samples ? selection.count() : model.options.pass_size;
   }
-  Range pass_range(const Model<T>& model, Index i) const {
-    return block_range(selection.count(), pass_size(model), i);
-  }
+  Range pass_range(const Model<T>& model, Index i) const { return block_range(selection.count(), pass_size(model), i); }
 };
 
 template <class T>
@@ -288,10 +285,14 @@ class CurvatureOperator final : public LinearOperator {
   void bind(std::shared_ptr<Point<T>> point, std::uint64_t draw) {
     point_ = std::move(point);
     draw_ = draw;
+    scores_.resize(point_->passes.size());
     if (point_->kept) {
-      for (Pass<T>& pass : point_->passes) score(pass);
+      for (std::size_t i = 0; i < scores_.size(); ++i) score(i);
     }
   }
+
+  /// Lets go of the point, so that it can be used again, but keeps the buffers.
+  void unbind() { point_.reset(); }
 
   Index size() const override { return model_->parameters(); }
 
@@ -306,14 +307,15 @@ class CurvatureOperator final : public LinearOperator {
       const Index k = std::min(together, V.cols() - first);
       load(V, first, k);
       for (Index i = 0; i < point_->pass_count(model); ++i) {
-        Pass<T>* pass = &point_->passes[point_->kept ? static_cast<std::size_t>(i) : 0];
+        const std::size_t slot = point_->kept ? static_cast<std::size_t>(i) : 0;
+        Pass<T>* pass = &point_->passes[slot];
         if (!point_->kept) {
           pass->prepare(model, point_->selection, point_->pass_range(model, i), true);
           sweep(model, *point_, *pass, Depth::none, Depth::backward);
-          score(*pass);
+          score(slot);
         }
         parallel_for(pass->chunks(model), [&](Index task) {
-          for (Index v = 0; v < k; ++v) tangent_sweeps(*pass, task, static_cast<std::size_t>(v));
+          for (Index v = 0; v < k; ++v) tangent_sweeps(slot, task, static_cast<std::size_t>(v));
         });
         const auto tiles = static_cast<Index>(model.tiles.size());
         parallel_for(tiles * k, [&](Index task) {
@@ -365,18 +367,19 @@ class CurvatureOperator final : public LinearOperator {
   }
 
   /// dL/dz of each sample, for the Fisher matrices that are sums of outer products of gradients.
-  void score(Pass<T>& pass) const {
+  void score(std::size_t slot) const {
     if (kind_ != Curvature::fisher_sampled && kind_ != Curvature::fisher_empirical) return;
     const Model<T>& model = *model_;
     const std::size_t top = model.depth();
-    reserve(pass.score, model.sizes.back() * pass.range.size());
+    Pass<T>& pass = point_->passes[slot];
+    reserve(scores_[slot], model.sizes.back() * pass.range.size());
     const RandomStream stream(model.options.seed, Purpose::sampled_label, draw_);
     parallel_for(pass.chunks(model), [&](Index task) {
       const Range columns = block_range(pass.range.size(), pass.chunk(model), task);
       const Index* samples = point_->selection.samples.data() + pass.range.begin + columns.begin;
       const Columns<T> cache = pass.at(model, pass.cache, top, columns);
       const ConstColumns<T> mean(cache.data(), cache.rows(), cache.cols());
-      const Columns<T> out = pass.at(model, pass.score, top, columns);
+      const Columns<T> out = pass.at(model, scores_[slot], top, columns);
       if (kind_ == Curvature::fisher_sampled) {
         model.loss.sampled_score(mean, stream, samples, out);
       } else {
@@ -385,11 +388,14 @@ class CurvatureOperator final : public LinearOperator {
     });
   }
 
-  void tangent_sweeps(Pass<T>& pass, Index task, std::size_t v) const {
+  void tangent_sweeps(std::size_t slot, Index task, std::size_t v) const {
     const Model<T>& model = *model_;
+    Pass<T>& pass = point_->passes[slot];
     Tangent& t = tangents_[v];
     const Range columns = block_range(pass.range.size(), pass.chunk(model), task);
-    const auto view = [&](std::vector<Buffer<T>>& buffers, std::size_t l) { return pass.at(model, buffers[l], l, columns); };
+    const auto view = [&](std::vector<Buffer<T>>& buffers, std::size_t l) {
+      return pass.at(model, buffers[l], l, columns);
+    };
     const auto read = [&](std::vector<Buffer<T>>& buffers, std::size_t l) {
       const Columns<T> c = view(buffers, l);
       return ConstColumns<T>(c.data(), c.rows(), c.cols());
@@ -401,16 +407,15 @@ class CurvatureOperator final : public LinearOperator {
                                      pass.output(model, l, columns), pass.output(model, l + 1, columns),
                                      l == 0 ? nullptr : view(t.ra, l).data(), view(t.ra, l + 1));
     }
-    output_product(pass, columns, read(t.ra, top), view(t.rd, top));
+    output_product(slot, columns, read(t.ra, top), view(t.rd, top));
     for (std::size_t l = top; l-- > 1;) {
       const Index offset = model.network->offset(l);
       const T* weights = point_->weights.data() + offset;
       const ConstColumns<T> x = pass.output(model, l, columns);
       const ConstColumns<T> y = pass.output(model, l + 1, columns);
       if (kind_ == Curvature::hessian) {
-        model.maps[l]->backward_tangent(weights, t.direction.data() + offset, x, y,
-                                        pass.adjoint(model, l + 1, columns), read(t.ra, l), read(t.rd, l + 1),
-                                        view(t.rd, l));
+        model.maps[l]->backward_tangent(weights, t.direction.data() + offset, x, y, pass.adjoint(model, l + 1, columns),
+                                        read(t.ra, l), read(t.rd, l + 1), view(t.rd, l));
       } else {
         model.maps[l]->backward(weights, x, y, read(t.rd, l + 1), view(t.rd, l));
       }
@@ -418,12 +423,13 @@ class CurvatureOperator final : public LinearOperator {
   }
 
   /// The curvature of the loss in the outputs, times the outputs' tangents, over N.
-  void output_product(Pass<T>& pass, Range columns, ConstColumns<T> u, Columns<T> out) const {
+  void output_product(std::size_t slot, Range columns, ConstColumns<T> u, Columns<T> out) const {
     const Model<T>& model = *model_;
+    Pass<T>& pass = point_->passes[slot];
     const T scale = T(1) / static_cast<T>(point_->selection.count());
     const std::size_t top = model.depth();
     if (kind_ == Curvature::fisher_sampled || kind_ == Curvature::fisher_empirical) {
-      const Columns<T> s = pass.at(model, pass.score, top, columns);
+      const Columns<T> s = pass.at(model, scores_[slot], top, columns);
       for (Index j = 0; j < u.cols(); ++j) out.col(j) = (scale * s.col(j).dot(u.col(j))) * s.col(j);
     } else {
       const Columns<T> cache = pass.at(model, pass.cache, top, columns);
@@ -453,6 +459,8 @@ class CurvatureOperator final : public LinearOperator {
   Curvature kind_;
   std::shared_ptr<Point<T>> point_;
   std::uint64_t draw_ = 0;
+  /// Per kept pass, outputs x samples. The operator's own: operators of other kinds or draws share its point.
+  mutable std::vector<Buffer<T>> scores_;
   mutable std::vector<Tangent> tangents_;
 };
 
@@ -630,6 +638,9 @@ class NetworkObjectiveOf final : public NetworkObjective {
   Point<T>& at(const Vector& x) {
     if (x.size() != size()) fail("network: a point of {} parameters, but the network has {}", x.size(), size());
     if (!selection_changed_ && is_at(*point_, x)) return *point_;
+    for (const auto& op : operators_) {
+      if (op.use_count() == 1) op->unbind();
+    }
     if (point_.use_count() > 1) {
       // An operator still holds this point. Another that nobody holds any more may serve.
       if (!spare_ || spare_.use_count() > 1) spare_ = std::make_shared<Point<T>>();
@@ -669,7 +680,6 @@ class NetworkObjectiveOf final : public NetworkObjective {
     for (const auto& op : operators_) {
       if (op.use_count() == 1 && op->kind() == kind) return op;
     }
-    std::erase_if(operators_, [](const auto& op) { return op.use_count() == 1; });
     operators_.push_back(std::make_shared<CurvatureOperator<T>>(model_, kind));
     return operators_.back();
   }

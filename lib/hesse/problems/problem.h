@@ -15,9 +15,6 @@
 
 namespace hesse {
 
-
-
-
 /// A figure of merit at a point, on data that training does not see or in other units than the
 /// objective's: test loss, test accuracy, reconstruction error. Its cost is not counted.
 struct Metric {
@@ -29,6 +26,9 @@ struct Metric {
 /// Everything that a comparison needs to know of a problem.
 struct Problem {
   std::unique_ptr<Objective> objective;
+  /// The objective on all training samples, evaluated apart from `objective` so that neither its
+  /// batch nor its state is disturbed.
+  std::function<double(const Vector&)> value;
   /// The starting point of a seed; the same for every optimizer.
   std::function<Vector(std::uint64_t seed)> start;
   std::vector<Metric> metrics;

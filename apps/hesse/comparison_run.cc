@@ -1,0 +1,117 @@
+#include "comparison_run.h"
+
+#include "command_line.h"
+#include "run_options.h"
+
+#include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
+#include "hesse/experiment/budget.h"
+#include "hesse/report/json.h"
+#include "hesse/report/progress_bar.h"
+
+#include <cmath>
+#include <cstdio>
+
+namespace hesse::app {
+namespace {
+
+/// A progress bar on standard error, and an ear for signals.
+class Console {
+ public:
+  Console(const RunSettings& settings, bool quiet) : quiet_(quiet) { apply_budget(settings.budget, stopping_); }
+
+  RunHooks hooks(const std::string& label) {
+    RunHooks hooks;
+    hooks.interrupted = interrupted;
+    if (!quiet_) {
+      bars_.push_back(std::make_unique<ProgressBar>(stderr, label, stopping_));
+      hooks.observers.push_back(bars_.back().get());
+    }
+    return hooks;
+  }
+  void say(const std::string& line) const {
+    if (!quiet_) fmt::print(stderr, "{}\n", line);
+  }
+
+ private:
+  bool quiet_;
+  Stopping stopping_;
+  std::vector<std::unique_ptr<ProgressBar>> bars_;
+};
+
+int report_interrupt(const std::filesystem::path& folder) {
+  fmt::print(stderr, "interrupted; continue with: hesse resume {}\n", folder.string());
+  return interrupted_exit_code();
+}
+
+bool diverged(const RunOutcome& outcome) {
+  return outcome.status == RunStatus::failed || outcome.verdict.termination == to_string(Termination::non_finite);
+}
+
+bool reached(const RunOutcome& outcome, double target) { return !diverged(outcome) && outcome.verdict.value <= target; }
+
+}  // namespace
+
+int run_comparison(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
+                   bool quiet) {
+  catch_interrupts();
+  Console console(settings.run, quiet);
+  console.say(problem.description);
+  console.say(fmt::format("{} methods x {} seeds, budget {}, {} precision, {} threads; records in {}",
+                          settings.methods.size(), settings.repetitions, settings.run.budget,
+                          to_string(settings.run.precision), threads(), folder.string()));
+  const Comparison comparison = compare(settings, problem, folder, [&](const ComparisonCell& cell) {
+    return console.hooks(fmt::format("{} seed {}", cell.method, cell.seed));
+  });
+  for (const std::string& warning : comparison.warnings) fmt::print(stderr, "hesse: warning: {}\n", warning);
+  if (comparison.interrupted) return report_interrupt(folder);
+  if (json) {
+    fmt::print("{}", results_json(comparison));
+  } else {
+    fmt::print("{}", terminal_text(comparison.table, terminal_style(stdout)));
+    fmt::print("records, tables and figures: {}\n", folder.string());
+  }
+  bool all_diverged = true;
+  bool any_reached = false;
+  for (const ComparisonCell& cell : comparison.cells) {
+    all_diverged = all_diverged && diverged(cell.outcome);
+    any_reached = any_reached || reached(cell.outcome, settings.run.target);
+  }
+  if (all_diverged) return kDiverged;
+  return std::isfinite(settings.run.target) && !any_reached ? kTargetNotReached : kDone;
+}
+
+int run_single(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
+               bool quiet) {
+  catch_interrupts();
+  Console console(settings, quiet);
+  console.say(problem.description);
+  const RunOutcome outcome = run(settings, problem, folder, console.hooks(settings.method));
+  if (!outcome.warning.empty()) fmt::print(stderr, "hesse: warning: {}\n", outcome.warning);
+  if (outcome.status == RunStatus::interrupted) return report_interrupt(folder);
+  const Verdict& v = outcome.verdict;
+  if (json) {
+    Json result;
+    result["folder"] = folder.string();
+    result["termination"] = v.termination;
+    result["message"] = v.message;
+    result["value"] = json_number(v.value);
+    result["gradient_norm"] = json_number(v.gradient_norm);
+    for (const auto& [name, value] : v.metrics) result["metrics"][name] = json_number(value);
+    result["steps"] = v.progress.step;
+    result["epochs"] = json_number(v.progress.epochs);
+    result["seconds"] = json_number(v.progress.seconds);
+    result["gradient_equivalents"] = json_number(v.progress.cost.gradient_equivalents);
+    fmt::print("{}", json_text(result));
+  } else {
+    fmt::print("{}: {}\n", v.termination, v.message);
+    fmt::print("value {:.8g}, gradient norm {:.3g}", v.value, v.gradient_norm);
+    for (const auto& [name, value] : v.metrics) fmt::print(", {} {:.5g}", name, value);
+    fmt::print("\n{} steps, {:.4g} gradient equivalents, {:.3g} s; records in {}\n", v.progress.step,
+               v.progress.cost.gradient_equivalents, v.progress.seconds, folder.string());
+  }
+  if (diverged(outcome)) return kDiverged;
+  return std::isfinite(settings.target) && !reached(outcome, settings.target) ? kTargetNotReached : kDone;
+}
+
+}  // namespace hesse::app

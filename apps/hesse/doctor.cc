@@ -1,0 +1,91 @@
+#include "command_line.h"
+#include "commands.h"
+
+#include "hesse/core/blas.h"
+#include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
+#include "hesse/data/data_cache.h"
+#include "hesse/report/json.h"
+#include "hesse/report/plot.h"
+#include "hesse/report/run_record.h"
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+
+namespace hesse::app {
+namespace {
+
+struct DoctorOptions {
+  bool json = false;
+};
+void visit_options(DoctorOptions& o, OptionVisitor& v) { v.option("json", o.json, "print JSON"); }
+
+struct Finding {
+  std::string what;
+  bool good;
+  std::string detail;
+};
+
+/// GFLOP/s of 512^3 products on all threads at once, best of five.
+template <class T>
+double product_speed() {
+  constexpr Index n = 512;
+  const auto copies = static_cast<std::size_t>(threads());
+  using M = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+  std::vector<M> a(copies, M::Constant(n, n, T(0.5)));
+  std::vector<M> c = a;
+  double best = 0;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    const auto start = std::chrono::steady_clock::now();
+    parallel_for(threads(), [&](Index i) {
+      const auto k = static_cast<std::size_t>(i);
+      gemm(Transpose::no, Transpose::no, n, n, n, T(1), a[k].data(), n, a[k].data(), n, T(0), c[k].data(), n);
+    });
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = std::max(best, static_cast<double>(copies) * 2.0 * n * n * n / seconds * 1e-9);
+  }
+  return best;
+}
+
+}  // namespace
+
+int doctor_command(Arguments arguments) {
+  const auto options = read_command_line<DoctorOptions>("doctor", "Check this machine and installation.", arguments);
+  std::vector<Finding> findings;
+  const Software software = this_software();
+  const Machine machine = this_machine();
+  findings.push_back({"hesse", true, fmt::format("{} ({}, {}, Eigen {})", software.hesse, software.compiler,
+                                                 software.build, software.eigen)});
+  findings.push_back({"processor", true, fmt::format("{}, {} usable", machine.processor, machine.cores)});
+  findings.push_back({"threads", true, fmt::format("{}", threads())});
+  findings.push_back({"BLAS", true, blas_description()});
+  findings.push_back({"products", true, fmt::format("{:.0f} GFLOP/s in float, {:.0f} in double, on {} threads",
+                                                    product_speed<float>(), product_speed<double>(), threads())});
+  try {
+    run_gnuplot("set terminal dumb\nset output '/dev/null'\nplot 0\n");
+    findings.push_back({"gnuplot", true, "draws"});
+  } catch (const Error& e) {
+    findings.push_back({"gnuplot", false, e.what()});
+  }
+  for (const SetStatus& set : list_fetched_sets()) {
+    const bool present = set.state == SetState::present;
+    findings.push_back({"data " + set.name, present, present ? set.path : "missing; fetch with " + set.fetch_command});
+  }
+  std::error_code error;
+  const auto space = std::filesystem::space(".", error);
+  findings.push_back({"disk", !error && space.available > (std::uintmax_t{1} << 28U),
+                      error ? error.message() : fmt::format("{:.1f} GB free here", static_cast<double>(space.available) / 1e9)});
+
+  bool good = true;
+  Json json = Json::array();
+  for (const Finding& f : findings) {
+    good = good && f.good;
+    json.push_back({{"what", f.what}, {"good", f.good}, {"detail", f.detail}});
+    if (!options.json) fmt::print("{}  {:<20} {}\n", f.good ? "ok     " : "missing", f.what, f.detail);
+  }
+  if (options.json) fmt::print("{}", json_text(json));
+  return good ? kDone : kTargetNotReached;
+}
+
+}  // namespace hesse::app

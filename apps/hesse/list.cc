@@ -1,0 +1,152 @@
+#include "command_line.h"
+#include "commands.h"
+
+#include "hesse/core/error.h"
+#include "hesse/data/datasets.h"
+#include "hesse/optim/registry.h"
+#include "hesse/problems/problem.h"
+#include "hesse/report/json.h"
+#include "hesse/report/table.h"
+
+#include <cstdio>
+
+namespace hesse::app {
+namespace {
+
+/// What list and describe need of an entry, whatever it builds.
+struct Listed {
+  std::string kind;  ///< "problem", "optimizer", "data set"
+  std::string name;
+  std::string summary;
+  std::string source;
+  std::vector<OptionInfo> options;
+};
+
+template <class Product, class Context>
+void append(const Registry<Product, Context>& registry, std::vector<Listed>& all) {
+  for (const auto& entry : registry.entries()) {
+    all.push_back({registry.kind(), entry.name, entry.summary, entry.source, entry.options});
+  }
+}
+
+std::vector<Listed> everything() {
+  std::vector<Listed> all;
+  append(problems(), all);
+  append(optimizers(), all);
+  append(data_sets(), all);
+  return all;
+}
+
+Json json_of(const Listed& entry, bool options) {
+  Json json;
+  json["kind"] = entry.kind;
+  json["name"] = entry.name;
+  json["summary"] = entry.summary;
+  json["source"] = entry.source;
+  if (options) {
+    json["options"] = Json::array();
+    for (const OptionInfo& option : entry.options) {
+      json["options"].push_back({{"name", option.name},
+                                 {"type", option.type},
+                                 {"default", option.value},
+                                 {"range", option.range},
+                                 {"meaning", option.meaning}});
+    }
+  }
+  return json;
+}
+
+struct ListOptions {
+  std::string kind;
+  bool json = false;
+};
+void visit_options(ListOptions& o, OptionVisitor& v) {
+  v.option("kind", o.kind, "problems, optimizers or data; all when left out");
+  v.option("json", o.json, "print JSON");
+}
+
+struct DescribeOptions {
+  std::string name;
+  bool json = false;
+};
+void visit_options(DescribeOptions& o, OptionVisitor& v) {
+  v.option("name", o.name, "a problem, an optimizer or a data set");
+  v.option("json", o.json, "print JSON");
+}
+
+}  // namespace
+
+int list_command(Arguments arguments) {
+  const auto options =
+      read_command_line<ListOptions>("list", "List problems, optimizers and data sets.", arguments, "kind");
+  const std::vector<std::pair<std::string, std::string>> kinds = {
+      {"problems", "problem"}, {"optimizers", "optimizer"}, {"data", "data set"}};
+  std::string wanted;
+  for (const auto& [plural, kind] : kinds) {
+    if (options.kind == plural) wanted = kind;
+  }
+  if (!options.kind.empty() && wanted.empty()) {
+    fail("list: there is no kind '{}'{}; choose problems, optimizers or data", options.kind,
+         suggestion(options.kind, {"problems", "optimizers", "data"}));
+  }
+  const std::vector<Listed> all = everything();
+  if (options.json) {
+    Json json = Json::array();
+    for (const Listed& entry : all) {
+      if (wanted.empty() || entry.kind == wanted) json.push_back(json_of(entry, false));
+    }
+    fmt::print("{}", json_text(json));
+    return kDone;
+  }
+  for (const auto& [plural, kind] : kinds) {
+    if (!wanted.empty() && kind != wanted) continue;
+    Table table;
+    table.title = plural;
+    table.columns = {{"name", false}, {"what", false}, {"source", false}};
+    for (const Listed& entry : all) {
+      if (entry.kind == kind) table.add({Cell(entry.name), Cell(entry.summary), Cell(entry.source)});
+    }
+    fmt::print("{}\n", terminal_text(table, terminal_style(stdout)));
+  }
+  fmt::print("'hesse describe NAME' explains one of them with all its options.\n");
+  return kDone;
+}
+
+int describe_command(Arguments arguments) {
+  const auto options = read_command_line<DescribeOptions>(
+      "describe", "Explain a problem, an optimizer or a data set with all its options.", arguments, "name");
+  if (options.name.empty()) fail("describe: name a problem, an optimizer or a data set, as in 'hesse describe adam'");
+  const std::vector<Listed> all = everything();
+  std::vector<std::string> names;
+  bool found = false;
+  Json json = Json::array();
+  for (const Listed& entry : all) {
+    names.push_back(entry.name);
+    if (entry.name != options.name) continue;
+    found = true;
+    if (options.json) {
+      json.push_back(json_of(entry, true));
+      continue;
+    }
+    fmt::print("{} ({})\n  {}\n  source: {}\n", entry.name, entry.kind, entry.summary, entry.source);
+    if (entry.options.empty()) {
+      fmt::print("  no options\n\n");
+      continue;
+    }
+    Table table;
+    table.columns = {{"option", false}, {"default", false}, {"values", false}, {"meaning", false}};
+    for (const OptionInfo& option : entry.options) {
+      table.add({Cell(option.name), Cell(option.value), Cell(option.range.empty() ? option.type : option.range),
+                 Cell(option.meaning)});
+    }
+    fmt::print("{}\n", terminal_text(table, terminal_style(stdout)));
+  }
+  if (!found) {
+    fail("describe: there is nothing called '{}'{}; 'hesse list' shows all", options.name,
+         suggestion(options.name, names));
+  }
+  if (options.json) fmt::print("{}", json_text(json));
+  return kDone;
+}
+
+}  // namespace hesse::app

@@ -1,0 +1,47 @@
+#include "command_line.h"
+#include "commands.h"
+#include "comparison_run.h"
+#include "run_options.h"
+
+#include "hesse/core/error.h"
+
+#include <filesystem>
+
+namespace hesse::app {
+namespace {
+
+struct ResumeOptions {
+  std::string folder;
+  Index threads = 0;
+  bool json = false;
+  bool quiet = false;
+};
+void visit_options(ResumeOptions& o, OptionVisitor& v) {
+  v.option("folder", o.folder, "folder of a run or of a comparison");
+  visit_threads(o.threads, v);
+  v.option("json", o.json, "print the result as JSON on standard output");
+  v.option("quiet", o.quiet, "no progress lines");
+}
+
+}  // namespace
+
+int resume_command(Arguments arguments) {
+  const auto options = read_command_line<ResumeOptions>("resume", "Continue an interrupted run or comparison.",
+                                                        arguments, "folder");
+  const std::filesystem::path folder = options.folder;
+  use_threads(options.threads);
+  if (std::filesystem::exists(folder / kComparisonFile)) {
+    const ComparisonSettings settings = read_comparison(folder);
+    Problem problem = make_problem(settings.run.problem, settings.run.precision);
+    return run_comparison(settings, problem, folder, options.json, options.quiet);
+  }
+  if (std::filesystem::exists(folder / kRunFile)) {
+    const RunSettings settings = settings_of(read_run_record(folder / kRunFile));
+    Problem problem = make_problem(settings.problem, settings.precision);
+    return run_single(settings, problem, folder, options.json, options.quiet);
+  }
+  fail("resume: '{}' holds neither {} nor {}; name the folder of a run or of a comparison", options.folder, kRunFile,
+       kComparisonFile);
+}
+
+}  // namespace hesse::app

@@ -1,0 +1,54 @@
+/// \file
+/// Options that several subcommands share: how a run is made, and where its records go.
+#pragma once
+
+#include "hesse/experiment/compare.h"
+#include "hesse/problems/problem.h"
+
+#include <filesystem>
+#include <string>
+
+namespace hesse::app {
+
+struct RunOptions {
+  std::string problem;
+  Index seed = 1;
+  Precision precision = Precision::float32;
+  Index batch_size = 128;
+  std::string budget = "10epochs";
+  std::string target;  ///< empty: none
+  double gradient_tolerance = 0;
+  double checkpoint_seconds = 30;
+  Index threads = 0;  ///< 0: as many as there are processors
+  std::string output;
+  bool json = false;
+  bool quiet = false;
+};
+
+/// Visits the options above, in the order in which help shows them.
+void visit_run_options(RunOptions& options, OptionVisitor& visitor);
+
+/// Visits --precision and --threads.
+void visit_precision(Precision& precision, OptionVisitor& visitor);
+void visit_threads(Index& threads, OptionVisitor& visitor);
+
+/// The library's settings; method and seed are left to the caller.
+RunSettings settings_of(const RunOptions& options);
+
+/// Sets the number of threads; 0 leaves it as it is.
+void use_threads(Index threads);
+
+/// Builds the problem; throws Error when none is given.
+Problem make_problem(const std::string& text, Precision precision);
+
+/// The folder for records: `output`, which must not exist or be empty, or a new one under runs/.
+std::filesystem::path output_folder(const std::string& output, const std::string& name);
+
+/// From now on SIGINT and SIGTERM ask runs to stop after their step; a second one ends the program.
+void catch_interrupts();
+/// True once a signal has come.
+bool interrupted();
+/// 130 after SIGINT, 143 after SIGTERM.
+int interrupted_exit_code();
+
+}  // namespace hesse::app

@@ -1,0 +1,29 @@
+#include "command_line.h"
+#include "commands.h"
+#include "comparison_run.h"
+#include "run_options.h"
+
+namespace hesse::app {
+namespace {
+
+struct TrainOptions : RunOptions {
+  std::string optimizer = "lbfgs";
+};
+void visit_options(TrainOptions& o, OptionVisitor& v) {
+  v.option("optimizer", o.optimizer, "the method, as name:key=value,...; batch=N sets its samples a step");
+  visit_run_options(o, v);
+}
+
+}  // namespace
+
+int train_command(Arguments arguments) {
+  const auto options = read_command_line<TrainOptions>("train", "Run one optimizer on one problem.", arguments);
+  RunSettings settings = settings_of(options);
+  settings.method = options.optimizer;
+  use_threads(options.threads);
+  Problem problem = make_problem(options.problem, options.precision);
+  check_run(settings, problem);
+  return run_single(settings, problem, output_folder(options.output, "train"), options.json, options.quiet);
+}
+
+}  // namespace hesse::app

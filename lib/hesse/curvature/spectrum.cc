@@ -1,0 +1,29 @@
+#include "hesse/curvature/spectrum.h"
+
+#include "hesse/core/vector_ops.h"
+
+#include <chrono>
+#include <cmath>
+
+namespace hesse {
+
+Spectrum extreme_spectrum(Objective& f, const Vector& x, const SpectrumOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  Spectrum spectrum;
+  Vector g;
+  spectrum.value = f.value_and_gradient(x, g);
+  spectrum.gradient_norm = norm(g);
+  if (!std::isfinite(spectrum.value) || !std::isfinite(spectrum.gradient_norm)) {
+    spectrum.eigen.status = EigenStatus::non_finite;
+  } else {
+    spectrum.eigen = extreme_eigenpairs(*f.curvature(x, options.curvature), options.eigen);
+  }
+  if (spectrum.eigen.status == EigenStatus::non_finite) {
+    const std::string why = f.explain_non_finite(x);
+    if (!why.empty()) spectrum.eigen.message = why;
+  }
+  spectrum.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return spectrum;
+}
+
+}  // namespace hesse

@@ -1,0 +1,205 @@
+#include "hesse/experiment/compare.h"
+
+#include "hesse/core/error.h"
+#include "hesse/report/atomic_file.h"
+#include "hesse/report/comparison.h"
+#include "hesse/report/json.h"
+
+#include <cmath>
+#include <set>
+#include <span>
+
+namespace hesse {
+namespace {
+
+/// A method's folder: its text with what a file system may mind replaced.
+std::string folder_name(const std::string& method) {
+  std::string name;
+  for (const char c : method) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '=' || c == '+';
+    name += plain ? c : '_';
+  }
+  return name;
+}
+
+std::vector<RecordedRun> records_of(const Comparison& comparison) {
+  std::vector<RecordedRun> runs;
+  for (const ComparisonCell& cell : comparison.cells) runs.push_back(read_run(cell.folder));
+  return runs;
+}
+
+/// The problem's metrics by name, and those of which higher is better.
+std::vector<std::string> metric_names(const Problem& problem, bool only_higher) {
+  std::vector<std::string> names;
+  for (const Metric& metric : problem.metrics) {
+    if (!only_higher || metric.higher_is_better) names.push_back(metric.name);
+  }
+  return names;
+}
+
+double metric_of(const Verdict& verdict, const std::string& name) {
+  for (const auto& [known, value] : verdict.metrics) {
+    if (known == name) return value;
+  }
+  return std::nan("");
+}
+
+Json comparison_json(const ComparisonSettings& settings) {
+  Json json;
+  json["format"] = 1;
+  json["problem"] = settings.run.problem;
+  json["methods"] = settings.methods;
+  json["seed"] = settings.seed;
+  json["repetitions"] = settings.repetitions;
+  json["precision"] = to_string(settings.run.precision);
+  json["batch_size"] = settings.run.batch_size;
+  json["budget"] = settings.run.budget;
+  json["target"] = json_number(settings.run.target);
+  json["gradient_tolerance"] = json_number(settings.run.gradient_tolerance);
+  json["checkpoint_seconds"] = json_number(settings.run.checkpoint_seconds);
+  return json;
+}
+
+/// Draws every figure of merit; a failure to draw leaves the other records as they are.
+void draw_figures(Comparison& comparison, const Problem& problem, std::span<const RecordedRun> runs,
+                  const std::filesystem::path& folder) {
+  const auto figures = folder / "figures";
+  std::filesystem::create_directories(figures);
+  Palette palette;
+  try {
+    write_comparison_plots(figures, runs, "train_value", palette);
+    for (const Metric& metric : problem.metrics) {
+      write_comparison_plots(figures, runs, metric.name, palette, metric.higher_is_better);
+    }
+  } catch (const Error& e) {
+    comparison.warnings.push_back(fmt::format("not all figures were drawn: {}", e.what()));
+  }
+}
+
+/// A row a run.
+Table results_table(const Comparison& comparison, const Problem& problem) {
+  const auto metrics = metric_names(problem, false);
+  Table table;
+  table.columns = {{"optimizer", false}, {"seed"}, {"termination", false}, {"value"}, {"gradient_norm"}};
+  for (const std::string& name : metrics) table.columns.push_back({name});
+  for (const char* name : {"steps", "epochs", "seconds", "gradient_equivalents", "values", "gradients", "products"}) {
+    table.columns.push_back({name});
+  }
+  table.columns.push_back({"message", false});
+  for (const ComparisonCell& cell : comparison.cells) {
+    const Verdict& v = cell.outcome.verdict;
+    std::vector<Cell> row = {Cell(cell.method), Cell(fmt::format("{}", cell.seed)), Cell(v.termination),
+                             Cell(fmt::format("{}", v.value)), Cell(fmt::format("{}", v.gradient_norm))};
+    for (const std::string& name : metrics) row.emplace_back(fmt::format("{}", metric_of(v, name)));
+    row.emplace_back(fmt::format("{}", v.progress.step));
+    row.emplace_back(fmt::format("{}", v.progress.epochs));
+    row.emplace_back(fmt::format("{}", v.progress.seconds));
+    row.emplace_back(fmt::format("{}", v.progress.cost.gradient_equivalents));
+    row.emplace_back(fmt::format("{}", v.progress.cost.values));
+    row.emplace_back(fmt::format("{}", v.progress.cost.gradients));
+    row.emplace_back(fmt::format("{}", v.progress.cost.products));
+    row.emplace_back(v.message);
+    table.add(std::move(row));
+  }
+  return table;
+}
+
+}  // namespace
+
+void check_comparison(const ComparisonSettings& settings, Problem& problem) {
+  if (settings.methods.empty()) fail("compare: no optimizer is given; name some, as in --optimizer adam");
+  if (settings.repetitions < 1) fail("compare: {} repetitions are not possible; give at least 1", settings.repetitions);
+  std::set<std::string> folders;
+  for (const std::string& method : settings.methods) {
+    if (!folders.insert(folder_name(method)).second) fail("compare: '{}' is given twice; keep one of them", method);
+    RunSettings one = settings.run;
+    one.method = method;
+    check_run(one, problem);
+  }
+}
+
+Comparison compare(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder,
+                   const std::function<RunHooks(const ComparisonCell&)>& hooks_of) {
+  check_comparison(settings, problem);
+  std::filesystem::create_directories(folder);
+  write_file(folder / kComparisonFile, json_text(comparison_json(settings)));
+
+  Comparison comparison{settings, {}, {}, false, {}};
+  for (const std::string& method : settings.methods) {
+    for (Index r = 0; r < settings.repetitions && !comparison.interrupted; ++r) {
+      ComparisonCell cell;
+      cell.method = method;
+      cell.seed = settings.seed + static_cast<std::uint64_t>(r);
+      cell.folder = folder / folder_name(method) / fmt::format("seed-{}", cell.seed);
+      RunSettings one = settings.run;
+      one.method = method;
+      one.seed = cell.seed;
+      const RunHooks hooks = hooks_of(cell);
+      cell.outcome = run(one, problem, cell.folder, hooks);
+      if (!cell.outcome.warning.empty()) comparison.warnings.push_back(cell.outcome.warning);
+      comparison.interrupted = cell.outcome.status == RunStatus::interrupted;
+      comparison.cells.push_back(std::move(cell));
+    }
+  }
+  if (comparison.interrupted) return comparison;
+
+  const std::vector<RecordedRun> runs = records_of(comparison);
+  comparison.table = comparison_table(runs, {metric_names(problem, true), settings.run.target});
+  comparison.table.title = fmt::format("{}: median [25 %, 75 %] over {} seed{}, budget {}", settings.run.problem,
+                                       settings.repetitions, settings.repetitions == 1 ? "" : "s", settings.run.budget);
+  write_file(folder / "table.txt", terminal_text(comparison.table, {false, false, true, 0}));
+  write_file(folder / "table.md", markdown_text(comparison.table));
+  write_file(folder / "table.csv", csv_text(comparison.table));
+  write_file(folder / "table.tex", latex_text(comparison.table));
+  write_file(folder / "results.csv", csv_text(results_table(comparison, problem)));
+  write_file(folder / "results.json", results_json(comparison));
+  draw_figures(comparison, problem, runs, folder);
+  return comparison;
+}
+
+ComparisonSettings read_comparison(const std::filesystem::path& folder) {
+  const auto file = folder / kComparisonFile;
+  const Json json = read_json(file);
+  const JsonView view(json, file.string());
+  if (view.at("format").integer() != 1) {
+    view.at("format").refuse("this version of hesse reads format 1; use the version that wrote it");
+  }
+  ComparisonSettings settings;
+  settings.run.problem = view.at("problem").text();
+  for (const JsonView& method : view.at("methods").elements()) settings.methods.push_back(method.text());
+  settings.seed = view.at("seed").unsigned_integer();
+  settings.repetitions = view.at("repetitions").integer();
+  settings.run.precision = view.at("precision").text() == "float" ? Precision::float32 : Precision::float64;
+  settings.run.batch_size = view.at("batch_size").integer();
+  settings.run.budget = view.at("budget").text();
+  settings.run.target = view.at("target").number();
+  settings.run.gradient_tolerance = view.at("gradient_tolerance").number();
+  settings.run.checkpoint_seconds = view.at("checkpoint_seconds").number();
+  return settings;
+}
+
+std::string results_json(const Comparison& comparison) {
+  Json json = comparison_json(comparison.settings);
+  json["runs"] = Json::array();
+  for (const ComparisonCell& cell : comparison.cells) {
+    const Verdict& v = cell.outcome.verdict;
+    Json one;
+    one["optimizer"] = cell.method;
+    one["seed"] = cell.seed;
+    one["folder"] = (cell.folder.parent_path().filename() / cell.folder.filename()).string();
+    one["termination"] = v.termination;
+    one["message"] = v.message;
+    one["value"] = json_number(v.value);
+    one["gradient_norm"] = json_number(v.gradient_norm);
+    for (const auto& [name, value] : v.metrics) one["metrics"][name] = json_number(value);
+    one["steps"] = v.progress.step;
+    one["epochs"] = json_number(v.progress.epochs);
+    one["seconds"] = json_number(v.progress.seconds);
+    one["gradient_equivalents"] = json_number(v.progress.cost.gradient_equivalents);
+    json["runs"].push_back(std::move(one));
+  }
+  return json_text(json);
+}
+
+}  // namespace hesse

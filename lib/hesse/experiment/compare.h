@@ -1,0 +1,62 @@
+/// \file
+/// A comparison: several methods on one problem, each from the same seeds under the same budget, in
+/// one folder:
+///
+///     comparison.json                    what is compared
+///     METHOD/seed-N/                     one run each (experiment/run.h)
+///     results.csv, results.json          a row a run
+///     table.txt, table.md, table.csv, table.tex   median and quartiles a method
+///     figures/*.svg                      figures of merit against steps, seconds and gradient equivalents
+///
+/// Runs are independent: one that diverges, throws or is killed leaves the others' bits as they are.
+#pragma once
+
+#include "hesse/experiment/run.h"
+#include "hesse/report/table.h"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace hesse {
+
+struct ComparisonSettings {
+  RunSettings run;                   ///< `method` and `seed` are those of each cell
+  std::vector<std::string> methods;
+  std::uint64_t seed = 1;            ///< the first; repetition r has seed + r
+  Index repetitions = 1;
+};
+
+/// One run of a comparison.
+struct ComparisonCell {
+  std::string method;
+  std::uint64_t seed = 0;
+  std::filesystem::path folder;
+  RunOutcome outcome;
+};
+
+struct Comparison {
+  ComparisonSettings settings;
+  std::vector<ComparisonCell> cells;  ///< those that were run, method by method
+  Table table;                        ///< a row a method; empty when interrupted
+  bool interrupted = false;
+  std::vector<std::string> warnings;  ///< figures that could not be drawn, and the like
+};
+
+/// Throws Error, before any work, when a method or the budget cannot be built or a method is named twice.
+void check_comparison(const ComparisonSettings& settings, Problem& problem);
+
+/// Runs every cell that is not finished in `folder`, then writes results, tables and figures.
+/// `hooks_of` gives the hooks of a cell (its progress bar), by method and seed.
+Comparison compare(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder,
+                   const std::function<RunHooks(const ComparisonCell&)>& hooks_of);
+
+/// What comparison.json says.
+ComparisonSettings read_comparison(const std::filesystem::path& folder);
+inline constexpr const char* kComparisonFile = "comparison.json";
+
+/// The whole as JSON text, as results.json holds it.
+std::string results_json(const Comparison& comparison);
+
+}  // namespace hesse

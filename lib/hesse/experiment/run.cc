@@ -1,0 +1,183 @@
+#include "hesse/experiment/run.h"
+
+#include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
+#include "hesse/experiment/budget.h"
+#include "hesse/objective/finite_sum.h"
+#include "hesse/optim/registry.h"
+#include "hesse/report/atomic_file.h"
+#include "hesse/report/checkpoint.h"
+#include "hesse/report/trace.h"
+
+#include <cmath>
+
+namespace hesse {
+namespace {
+
+/// Stops the loop when the caller says so.
+class Interrupt final : public Observer {
+ public:
+  explicit Interrupt(const std::function<bool()>& asked) : asked_(asked) {}
+  bool after_step(const Iterate&) override { return seen_ = seen_ || asked_(); }
+  std::string stop_reason() const override { return "interrupted"; }
+  bool seen() const { return seen_; }
+
+ private:
+  const std::function<bool()>& asked_;
+  bool seen_ = false;
+};
+
+const char* precision_name(Precision precision) { return precision == Precision::float32 ? "float32" : "float64"; }
+
+Stopping stopping_of(const RunSettings& settings) {
+  Stopping stopping;
+  apply_budget(settings.budget, stopping);
+  stopping.target_value = settings.target;
+  stopping.gradient_tolerance = settings.gradient_tolerance;
+  return stopping;
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const Method& method, Problem& problem, std::uint64_t seed) {
+  return optimizers().make(method.optimizer, {*problem.objective, seed});
+}
+
+/// Samples of a step: the method's own choice, or all for methods that want all, or the run's.
+Index batch_of(const Method& method, const Optimizer& optimizer, const RunSettings& settings) {
+  if (method.batch >= 0) return method.batch;
+  return optimizer.prefers_full_batch() ? 0 : settings.batch_size;
+}
+
+RunRecord record_of(const RunSettings& settings, const Method& method, const Problem& problem, Index batch) {
+  const Spec spec = parse_spec(settings.problem);
+  RunRecord record;
+  record.problem = {settings.problem, used_options(spec, problems().at(spec.name).options)};
+  record.optimizer = {settings.method, used_options(method.optimizer, optimizers().at(method.optimizer.name).options)};
+  record.seed = settings.seed;
+  record.precision = precision_name(settings.precision);
+  record.threads = threads();
+  record.batch_size = batch;
+  record.budget = settings.budget;
+  record.settings = {{"batch_size", fmt::format("{}", settings.batch_size)},
+                     {"target", fmt::format("{}", settings.target)},
+                     {"gradient_tolerance", fmt::format("{}", settings.gradient_tolerance)},
+                     {"checkpoint_seconds", fmt::format("{}", settings.checkpoint_seconds)}};
+  record.description = problem.description;
+  record.parameters = problem.objective->size();
+  record.software = this_software();
+  record.machine = this_machine();
+  record.started = utc_now();
+  return record;
+}
+
+}  // namespace
+
+Method parse_method(std::string_view text) {
+  Method method{std::string(text), parse_spec(text), -1};
+  std::erase_if(method.optimizer.arguments, [&](const auto& argument) {
+    if (argument.first != "batch") return false;
+    method.batch = parse_whole_number(fmt::format("{}: option batch", method.optimizer.name), argument.second);
+    if (method.batch < 0) {
+      fail("{}: option batch: {} is out of range; give a whole number >= 0, 0 for all samples", method.optimizer.name,
+           method.batch);
+    }
+    return true;
+  });
+  return method;
+}
+
+void check_run(const RunSettings& settings, Problem& problem) {
+  const Method method = parse_method(settings.method);
+  make_optimizer(method, problem, settings.seed);
+  stopping_of(settings);
+}
+
+RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder,
+               const RunHooks& hooks) {
+  RunOutcome outcome;
+  const auto record_file = folder / kRunFile;
+  if (std::filesystem::exists(record_file)) {
+    const RunRecord before = read_run_record(record_file);
+    if (before.verdict) {
+      outcome.verdict = *before.verdict;
+      if (outcome.verdict.termination == "failed") outcome.status = RunStatus::failed;
+      return outcome;
+    }
+  }
+  std::filesystem::create_directories(folder);
+  remove_partial_files(folder);
+
+  const Method method = parse_method(settings.method);
+  auto optimizer = make_optimizer(method, problem, settings.seed);
+  const Index batch = batch_of(method, *optimizer, settings);
+  const Stopping stopping = stopping_of(settings);
+  const CheckpointIdentity identity{settings.problem, method.optimizer.text(), settings.seed,
+                                    precision_name(settings.precision)};
+  const ParameterLayout& layout = problem.objective->layout();
+
+  Vector x = problem.start(settings.seed);
+  Progress progress;
+  RunRecord record = record_of(settings, method, problem, batch);
+  if (has_checkpoint(folder)) {
+    const LoadedCheckpoint loaded = load_checkpoint(folder, identity, layout, x, optimizer->state());
+    progress = loaded.progress;
+    outcome.warning = loaded.warning;
+    record.started = read_run_record(record_file).started;
+  }
+  write_run_record(record_file, record);
+
+  const auto finish = [&](Verdict verdict) {
+    outcome.verdict = std::move(verdict);
+    record.verdict = outcome.verdict;
+    write_run_record(record_file, record);
+  };
+  try {
+    const TraceSchedule schedule = find<FiniteSum>(*problem.objective) != nullptr
+                                       ? TraceSchedule{TraceSchedule::Spacing::epochs, 1}
+                                       : TraceSchedule{TraceSchedule::Spacing::steps, 1};
+    TraceObserver trace(folder / kTraceFile, schedule, problem.value, problem.metrics);
+    CheckpointObserver checkpoints(folder, identity, layout, {0, settings.checkpoint_seconds});
+    Interrupt interrupt(hooks.interrupted);
+    std::vector<Observer*> observers = {&trace, &interrupt, &checkpoints};
+    observers.insert(observers.end(), hooks.observers.begin(), hooks.observers.end());
+    const Summary summary =
+        minimize(*optimizer, *problem.objective, x, stopping, {batch, settings.seed}, observers, progress);
+    std::vector<std::pair<std::string, double>> metrics;
+    for (const Metric& metric : problem.metrics) metrics.emplace_back(metric.name, metric.evaluate(x));
+    Verdict verdict = verdict_of(summary, std::move(metrics));
+    if (interrupt.seen()) {
+      outcome.status = RunStatus::interrupted;
+      outcome.verdict = std::move(verdict);
+    } else {
+      finish(std::move(verdict));
+    }
+  } catch (const std::exception& e) {
+    // A method that throws is a row of the comparison like any other.
+    outcome.status = RunStatus::failed;
+    Verdict verdict;
+    verdict.termination = "failed";
+    verdict.message = e.what();
+    verdict.value = std::nan("");
+    verdict.gradient_norm = std::nan("");
+    verdict.initial_value = std::nan("");
+    finish(std::move(verdict));
+  }
+  return outcome;
+}
+
+RunSettings settings_of(const RunRecord& record) {
+  RunSettings settings;
+  settings.problem = record.problem.text;
+  settings.method = record.optimizer.text;
+  settings.seed = record.seed;
+  settings.precision = record.precision == "float32" ? Precision::float32 : Precision::float64;
+  settings.budget = record.budget;
+  for (const auto& [name, text] : record.settings) {
+    if (name == "batch_size") settings.batch_size = parse_whole_number(name, text);
+    if (name == "target" && text != "-inf") settings.target = parse_number(name, text);
+    if (name == "gradient_tolerance") settings.gradient_tolerance = parse_number(name, text);
+    if (name == "checkpoint_seconds") settings.checkpoint_seconds = parse_number(name, text);
+  }
+  return settings;
+}
+
+}  // namespace hesse

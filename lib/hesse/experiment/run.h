@@ -1,0 +1,73 @@
+/// \file
+/// One run: a method on a problem from one seed, recorded in a folder of its own (docs/records.md),
+/// so that it can be read by anyone and continued to the same bits after any interruption.
+#pragma once
+
+#include "hesse/core/precision.h"
+#include "hesse/core/registry.h"
+#include "hesse/optim/minimize.h"
+#include "hesse/problems/problem.h"
+#include "hesse/report/run_record.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace hesse {
+
+/// A method as it is written: an optimizer's specification, in which `batch=N` (samples of a step, 0
+/// for all) belongs to the run and not to the optimizer.
+struct Method {
+  std::string text;     ///< as given; the method's name in tables
+  Spec optimizer;       ///< without `batch`
+  Index batch = -1;     ///< -1: left to the run
+};
+/// Throws Error on bad grammar or an impossible batch.
+Method parse_method(std::string_view text);
+
+/// How a run is made; all that its record needs to repeat it.
+struct RunSettings {
+  std::string problem;
+  std::string method;
+  std::uint64_t seed = 0;
+  Precision precision = Precision::float32;
+  Index batch_size = 128;  ///< of methods that name none and do not want all samples; 0 for all
+  std::string budget = "10epochs";
+  double target = -std::numeric_limits<double>::infinity();
+  double gradient_tolerance = 0;
+  double checkpoint_seconds = 30;   ///< between checkpoints
+};
+
+enum class RunStatus {
+  finished,     ///< ended by a rule of its own; the verdict says which
+  interrupted,  ///< asked to stop; can be resumed
+  failed,       ///< the method or the objective threw
+};
+
+struct RunOutcome {
+  RunStatus status = RunStatus::finished;
+  Verdict verdict;
+  std::string warning;  ///< of the checkpoint it was resumed from; empty if none
+};
+
+/// What the caller adds to a run.
+struct RunHooks {
+  std::vector<Observer*> observers;          ///< progress bars and the like
+  std::function<bool()> interrupted = [] { return false; };
+};
+
+/// Throws Error, before any work, when problem, method or budget cannot be built.
+void check_run(const RunSettings& settings, Problem& problem);
+
+/// Makes the run in `folder` (created if missing), or continues the one that is there. A finished run
+/// is read back and not repeated. Exceptions of method and objective become an outcome with status
+/// `failed`; Error is thrown only for bad settings and files.
+RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder,
+               const RunHooks& hooks = {});
+
+/// The settings that a record was made with.
+RunSettings settings_of(const RunRecord& record);
+
+}  // namespace hesse

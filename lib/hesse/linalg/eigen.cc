@@ -1,0 +1,287 @@
+#include "hesse/linalg/eigen.h"
+
+#include "hesse/core/error.h"
+#include "hesse/core/random.h"
+#include "hesse/core/vector_ops.h"
+
+#include <Eigen/QR>
+#include <Spectra/SymEigsSolver.h>
+#include <lapacke.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace hesse {
+namespace {
+
+/// Thrown out of Spectra when a product is not finite, and caught here.
+struct NonFiniteProduct {};
+
+/// sign (A - V diag(d) V') for Spectra: with the pairs found so far moved to zero by d = their
+/// eigenvalues minus `elsewhere`, and the wanted end upwards.
+class Deflated {
+ public:
+  using Scalar = double;
+
+  Deflated(const LinearOperator& A, double sign) : A_(A), sign_(sign) {}
+
+  void deflate(const Matrix& V, const Vector& values, double elsewhere) {
+    V_ = V;
+    shift_ = values.array() - elsewhere;
+  }
+
+  Index rows() const { return A_.size(); }
+  Index cols() const { return A_.size(); }
+  void perform_op(const double* x_in, double* y_out) const {
+    const Eigen::Map<const Vector> x(x_in, rows());
+    Eigen::Map<Vector> y(y_out, rows());
+    A_.apply(x, y);
+    ++products;
+    if (V_.cols() > 0) y -= V_ * (shift_.cwiseProduct(V_.transpose() * x));
+    if (sign_ < 0) y = -y;
+    if (!all_finite(y)) throw NonFiniteProduct{};
+  }
+
+  mutable Index products = 0;
+
+ private:
+  const LinearOperator& A_;
+  double sign_;
+  Matrix V_;
+  Vector shift_;
+};
+
+/// The k largest eigenpairs of `op` that Spectra finds from a random start; fewer where it does not
+/// converge.
+void lanczos(Deflated& op, Index k, const EigenOptions& options, std::uint64_t start, Matrix& vectors, bool& converged) {
+  const Index n = op.rows();
+  // No size of the basis suits all spectra; twice the pairs and at least twenty serve clustered ones.
+  const Index ncv = std::min(n, std::max<Index>(2 * k + 10, 20));
+  Spectra::SymEigsSolver<Deflated> solver(op, k, ncv);
+  Vector first(n);
+  RandomStream(options.seed, Purpose::krylov_start, start).fill_normal(first);
+  solver.init(first.data());
+  solver.compute(Spectra::SortRule::LargestAlge, options.max_restarts, 0.1 * options.tolerance,
+                 Spectra::SortRule::LargestAlge);
+  converged = solver.info() == Spectra::CompInfo::Successful;
+  vectors = solver.eigenvectors();
+}
+
+/// Rayleigh-Ritz on the orthonormalised columns of V: values descending, residuals recomputed.
+EigenPairs rayleigh_ritz(const LinearOperator& A, const Matrix& V, Index& products) {
+  EigenPairs pairs;
+  const Index k = V.cols();
+  if (k == 0) return pairs;
+  const Eigen::HouseholderQR<Matrix> qr(V);
+  const Matrix Q = qr.householderQ() * Matrix::Identity(V.rows(), k);
+  Matrix AQ(V.rows(), k);
+  A.apply(Q, AQ);
+  products += k;
+  Matrix T = Q.transpose() * AQ;
+  T = 0.5 * (T + T.transpose()).eval();
+  Matrix W;
+  symmetric_eigen(T, pairs.values, W);
+  pairs.values.reverseInPlace();
+  W = W.rowwise().reverse().eval();
+  pairs.vectors = Q * W;
+  pairs.residuals = (AQ * W - pairs.vectors * pairs.values.asDiagonal()).colwise().norm();
+  return pairs;
+}
+
+EigenPairs head(const EigenPairs& pairs, Index k) {
+  k = std::min(k, pairs.values.size());
+  return {pairs.values.head(k), pairs.vectors.leftCols(k), pairs.residuals.head(k)};
+}
+
+EigenPairs tail(const EigenPairs& pairs, Index k) {
+  k = std::min(k, pairs.values.size());
+  return {pairs.values.tail(k), pairs.vectors.rightCols(k), pairs.residuals.tail(k)};
+}
+
+struct EndResult {
+  EigenPairs pairs;
+  bool converged = true;
+  bool certified = false;
+};
+
+/// The k eigenpairs at one end (sign +1: upper), searched again with those found moved to the other
+/// end until nothing new appears above the k-th.
+EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOptions& options, Index& products) {
+  EndResult result;
+  if (k == 0) {
+    result.certified = true;
+    return result;
+  }
+  Deflated op(A, sign);
+  Matrix V;
+  lanczos(op, k, options, 0, V, result.converged);
+  result.pairs = rayleigh_ritz(A, V, products);
+  constexpr int kSearches = 12;  // copies of one eigenvalue come back one a search
+  for (int search = 1; search <= kSearches && result.pairs.values.size() > 0; ++search) {
+    const EigenPairs& found = result.pairs;
+    const double scale = found.values.cwiseAbs().maxCoeff();
+    // Where the found pairs go: beyond the other end, as far as |A| is known.
+    op.deflate(found.vectors, found.values, -sign * 2 * scale);
+    Matrix more;
+    bool ignored = true;
+    lanczos(op, std::min<Index>(2, A.size() - 1), options, static_cast<std::uint64_t>(search), more, ignored);
+    Matrix together(A.size(), found.vectors.cols() + more.cols());
+    together << found.vectors, more;
+    // Directions that a failed search brings in again must not break the basis.
+    const EigenPairs all = rayleigh_ritz(A, together, products);
+    const EigenPairs best = sign > 0 ? head(all, k) : tail(all, k);
+    const bool complete = found.values.size() == std::min(k, A.size());
+    const double change = complete ? (best.values - found.values).cwiseAbs().maxCoeff() : scale;
+    result.pairs = best;
+    if (complete && more.cols() > 0 && change <= options.tolerance * scale) {
+      result.certified = true;
+      break;
+    }
+  }
+  products += op.products;
+  result.converged = result.converged || result.certified;
+  return result;
+}
+
+std::string describe_failure(const EigenResult& result, const EigenOptions& options) {
+  Index bad = 0;
+  double worst = 0;
+  for (const EigenPairs* pairs : {&result.largest, &result.smallest}) {
+    for (const double r : pairs->residuals) {
+      if (!(r <= options.tolerance * result.norm)) ++bad;
+      worst = std::max(worst, r);
+    }
+  }
+  const Index missing = options.largest + options.smallest - result.largest.values.size() - result.smallest.values.size();
+  if (bad == 0 && missing == 0) return {};
+  return fmt::format("{} of {} eigenpairs are missing and {} have a residual above {:g} |A| (the largest is {:.3g}, |A| = {:.6g})",
+                     missing, options.largest + options.smallest, bad, options.tolerance, worst, result.norm);
+}
+
+}  // namespace
+
+EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& options) {
+  const Index n = A.size();
+  if (options.largest < 0 || options.smallest < 0 || options.largest > n || options.smallest > n) {
+    fail("eigenpairs: {} largest and {} smallest of an operator of size {} are not possible", options.largest,
+         options.smallest, n);
+  }
+  EigenResult result;
+  if (n == 0 || options.largest + options.smallest == 0) {
+    result.multiplicity_certified = true;
+    return result;
+  }
+  const double skew = asymmetry(A, options.seed);
+  result.products += 6;
+  if (!std::isfinite(skew)) {
+    result.status = EigenStatus::non_finite;
+    result.message = "a product with the operator is not finite";
+    return result;
+  }
+  if (skew > 1e-6 && skew > 100 * options.tolerance) {
+    fail("eigenpairs: the operator is not symmetric: |u'Av - v'Au| = {:.3g} |u||v||A|; Lanczos needs a symmetric one", skew);
+  }
+
+  const bool dense = n <= options.dense_limit || options.largest + 1 >= n || options.smallest + 1 >= n;
+  if (dense) {
+    Matrix D = to_dense(A);
+    result.products += n;
+    D = 0.5 * (D + D.transpose()).eval();
+    EigenPairs all;
+    if (!symmetric_eigen(D, all.values, all.vectors)) {
+      result.status = EigenStatus::non_finite;
+      result.message = "the operator's matrix is not finite";
+      return result;
+    }
+    all.values.reverseInPlace();
+    all.vectors = all.vectors.rowwise().reverse().eval();
+    Matrix AV(n, n);
+    A.apply(all.vectors, AV);
+    result.products += n;
+    all.residuals = (AV - all.vectors * all.values.asDiagonal()).colwise().norm();
+    result.largest = head(all, options.largest);
+    result.smallest = tail(all, options.smallest);
+    result.norm = all.values.cwiseAbs().maxCoeff();
+    result.multiplicity_certified = true;
+  } else {
+    try {
+      const EndResult upper = one_end(A, options.largest, 1, options, result.products);
+      const EndResult lower = one_end(A, options.smallest, -1, options, result.products);
+      result.largest = upper.pairs;
+      result.smallest = lower.pairs;
+      result.multiplicity_certified = upper.certified && lower.certified;
+      for (const EigenPairs* pairs : {&result.largest, &result.smallest}) {
+        if (pairs->values.size() > 0) result.norm = std::max(result.norm, pairs->values.cwiseAbs().maxCoeff());
+      }
+    } catch (const NonFiniteProduct&) {
+      result.status = EigenStatus::non_finite;
+      result.message = "a product with the operator is not finite";
+      return result;
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception&) {
+      // Spectra's own eigensolver on its small matrix gives up now and then.
+      result.status = EigenStatus::not_converged;
+      result.message = "the Lanczos iteration broke down; try another seed or fewer pairs";
+      return result;
+    }
+  }
+  result.message = describe_failure(result, options);
+  if (!result.message.empty()) result.status = EigenStatus::not_converged;
+  return result;
+}
+
+double asymmetry(const LinearOperator& A, std::uint64_t seed) {
+  const Index n = A.size();
+  Vector u(n), v(n), Au(n), Av(n);
+  double worst = 0;
+  for (std::uint64_t pair = 0; pair < 3; ++pair) {
+    RandomStream(seed, Purpose::probe, 2 * pair).fill_normal(u);
+    RandomStream(seed, Purpose::probe, 2 * pair + 1).fill_normal(v);
+    A.apply(u, Au);
+    A.apply(v, Av);
+    const double scale = std::max(norm(Au) * norm(v), norm(Av) * norm(u));
+    if (!std::isfinite(scale)) return std::nan("");
+    if (scale > 0) worst = std::max(worst, std::abs(dot(u, Av) - dot(v, Au)) / scale);
+  }
+  return worst;
+}
+
+bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors) {
+  const Index n = A.rows();
+  if (A.cols() != n) fail("symmetric eigenproblem: the matrix is {} x {}, not square", n, A.cols());
+  vectors = A;
+  values.resize(n);
+  if (n == 0) return true;
+  if (!A.allFinite()) return false;
+  // Scaled to one, so that squares inside LAPACK stay in range whatever the units.
+  const double scale = A.cwiseAbs().maxCoeff();
+  if (scale > 0) vectors /= scale;
+  const lapack_int info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', static_cast<lapack_int>(n), vectors.data(),
+                                         static_cast<lapack_int>(n), values.data());
+  if (scale > 0) values *= scale;
+  return info == 0;
+}
+
+Matrix to_dense(const LinearOperator& A) {
+  const Index n = A.size();
+  const double bytes = 8.0 * static_cast<double>(n) * static_cast<double>(n);
+  constexpr double kLimit = 4.0 * 1073741824.0;
+  if (bytes > kLimit) {
+    fail("dense matrix: size {} needs {:.1f} GiB, and 4 GiB is the limit; use products, as Lanczos and CG do", n,
+         bytes / 1073741824.0);
+  }
+  Matrix D(n, n);
+  constexpr Index kColumns = 32;
+  Matrix E = Matrix::Zero(n, std::min(kColumns, n));
+  for (Index first = 0; first < n; first += kColumns) {
+    const Index k = std::min(kColumns, n - first);
+    for (Index j = 0; j < k; ++j) E(first + j, j) = 1;
+    A.apply(E.leftCols(k), D.middleCols(first, k));
+    for (Index j = 0; j < k; ++j) E(first + j, j) = 0;
+  }
+  return D;
+}
+
+}  // namespace hesse

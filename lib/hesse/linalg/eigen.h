@@ -1,0 +1,66 @@
+/// \file
+/// Eigenpairs of a symmetric operator, each with its residual |A v - lambda v| recomputed outside the
+/// solver.
+///
+/// Large operators go through the implicitly restarted Lanczos method of Spectra (Sorensen 1992).
+/// A Krylov method may lose copies of a multiple eigenvalue and still report success, so the wanted
+/// end is searched again with the pairs found so far moved out of the way, from another start, until a
+/// search brings nothing new; only then is the multiplicity certified in this sense.
+/// Small ones are formed and solved densely.
+#pragma once
+
+#include "hesse/linalg/linear_operator.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace hesse {
+
+struct EigenOptions {
+  Index largest = 1;   ///< how many from the upper end, >= 0
+  Index smallest = 0;  ///< how many from the lower end, >= 0
+  double tolerance = 1e-8;  ///< on |A v - lambda v| / |A|, |A| the largest |lambda| found
+  Index max_restarts = 300;
+  Index dense_limit = 256;  ///< operators up to this size are formed and solved densely
+  std::uint64_t seed = 0;   ///< of the start vectors
+};
+
+enum class EigenStatus {
+  converged,      ///< every wanted pair within the tolerance
+  not_converged,  ///< some residuals exceed it; what there is is returned
+  non_finite,     ///< a product was not finite
+};
+
+struct EigenPairs {
+  Vector values;     ///< descending
+  Matrix vectors;    ///< one column each, orthonormal
+  Vector residuals;  ///< |A v - lambda v|_2
+};
+
+struct EigenResult {
+  EigenStatus status = EigenStatus::converged;
+  EigenPairs largest;
+  EigenPairs smallest;
+  bool multiplicity_certified = false;  ///< the search for lost copies came to its end, or the solve was dense
+  double norm = 0;                      ///< largest |lambda| found
+  Index products = 0;
+  std::string message;                  ///< what did not converge or was not finite
+};
+
+/// Throws Error on impossible options (more pairs than the size) and when the operator is not
+/// symmetric: |u'Av - v'Au| > 1e-6 |u||v||A| for one of three random pairs.
+EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& options);
+
+/// max |u'Av - v'Au| / (|u| |v| |A|) over three random pairs, with |A| estimated from |Au| / |u|;
+/// rounding alone gives about the precision of a product. NaN when a product is not finite.
+double asymmetry(const LinearOperator& A, std::uint64_t seed);
+
+/// All eigenvalues, ascending, and orthonormal eigenvectors of a dense symmetric matrix (its lower
+/// triangle) by LAPACK's dsyevd. 9 n^3 flops. False when A is not finite.
+bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors);
+
+/// A as a dense matrix by products with the identity. Throws Error above 4 GiB.
+Matrix to_dense(const LinearOperator& A);
+
+}  // namespace hesse

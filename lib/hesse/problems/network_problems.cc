@@ -1,0 +1,226 @@
+#include "hesse/core/error.h"
+#include "hesse/data/datasets.h"
+#include "hesse/nn/network_objective.h"
+#include "hesse/objective/l2_objective.h"
+#include "hesse/problems/problem.h"
+
+#include <cmath>
+#include <limits>
+
+namespace hesse {
+namespace {
+
+/// What every problem on data has.
+struct DataOptions {
+  std::string data;
+  double l2 = 0;
+  bool l2_biases = false;
+  Initialisation init = Initialisation::glorot_uniform;
+};
+void visit_data(DataOptions& o, OptionVisitor& v) {
+  v.option("data", o.data, "data set by name, or a file's path ('hesse list data' shows the names)");
+  v.option("l2", o.l2, Interval::non_negative(), "lambda in lambda/2 |x|^2");
+  v.option("l2_biases", o.l2_biases, "penalise biases too");
+}
+void visit_initialisation(Initialisation& init, OptionVisitor& v) {
+  v.choice("init", init,
+           {{"glorot-uniform", Initialisation::glorot_uniform},
+            {"glorot-normal", Initialisation::glorot_normal},
+            {"he-uniform", Initialisation::he_uniform},
+            {"he-normal", Initialisation::he_normal},
+            {"lecun-normal", Initialisation::lecun_normal},
+            {"pytorch", Initialisation::pytorch},
+            {"sparse", Initialisation::sparse}},
+           "how weights start");
+}
+void visit_activation(Activation& activation, OptionVisitor& v) {
+  v.choice("activation", activation,
+           {{"tanh", Activation::tanh},
+            {"sigmoid", Activation::sigmoid},
+            {"relu", Activation::relu},
+            {"gelu", Activation::gelu},
+            {"softplus", Activation::softplus},
+            {"identity", Activation::identity}},
+           "of the hidden units");
+}
+
+struct RegressionOptions : DataOptions {};
+void visit_options(RegressionOptions& o, OptionVisitor& v) { visit_data(o, v); }
+
+struct MlpOptions : DataOptions {
+  std::vector<Index> hidden = {128, 64};
+  Activation activation = Activation::tanh;
+};
+void visit_options(MlpOptions& o, OptionVisitor& v) {
+  visit_data(o, v);
+  v.option("hidden", o.hidden, "units of the hidden layers");
+  visit_activation(o.activation, v);
+  visit_initialisation(o.init, v);
+}
+
+struct AutoencoderOptions : DataOptions {
+  std::vector<Index> encoder = {1000, 500, 250, 30};
+  Activation activation = Activation::tanh;
+};
+void visit_options(AutoencoderOptions& o, OptionVisitor& v) {
+  visit_data(o, v);
+  v.option("encoder", o.encoder, "units from the first hidden layer to the code, mirrored by the decoder");
+  visit_activation(o.activation, v);
+  visit_initialisation(o.init, v);
+}
+
+/// An objective that judges points on one data set; asked for several figures of one point it sweeps
+/// the data once.
+class Judge {
+ public:
+  explicit Judge(std::unique_ptr<NetworkObjective> objective) : objective_(std::move(objective)) {}
+
+  const Evaluation& at(const Vector& x) {
+    if (x_.size() != x.size() || x_ != x) {
+      evaluation_ = objective_->evaluate(x);
+      x_ = x;
+    }
+    return evaluation_;
+  }
+  Matrix outputs(const Vector& x) { return objective_->outputs(x); }
+
+ private:
+  std::unique_ptr<NetworkObjective> objective_;
+  Vector x_;
+  Evaluation evaluation_;
+};
+
+/// Sum of squares between inputs and sigmoid outputs, a sample: what the autoencoder literature prints.
+double reconstruction_error(const Matrix& logits, const Matrix& inputs) {
+  double sum = 0;
+  for (Index j = 0; j < logits.cols(); ++j) {
+    sum += (1 / (1 + (-logits.col(j).array()).exp()) - inputs.col(j).array()).square().sum();
+  }
+  return sum / static_cast<double>(logits.cols());
+}
+
+Problem problem_of(const DataOptions& o, const DataSplit& split, Network architecture, Loss loss, bool reconstruct,
+                   Initialisation init, Precision precision) {
+  const auto network = std::make_shared<const Network>(std::move(architecture));
+  NetworkOptions options;
+  options.precision = precision;
+  options.targets_are_inputs = reconstruct;
+  const auto objective_on = [&](const std::shared_ptr<const Dataset>& data) {
+    return make_network_objective(network, loss, data, options);
+  };
+
+  Problem problem;
+  auto regularised = std::make_unique<L2Objective>(objective_on(split.train), o.l2, o.l2_biases);
+  const L2Objective* const penalty = regularised.get();
+  const auto train = std::make_shared<Judge>(objective_on(split.train));
+  problem.value = [train, penalty](const Vector& x) { return train->at(x).value + penalty->penalty(x); };
+  problem.objective = std::move(regularised);
+  problem.start = [network, init](std::uint64_t seed) { return network->initial_parameters(init, seed); };
+  const bool classes = !split.train->labels.empty() && !reconstruct;
+  if (classes) {
+    problem.metrics.push_back({"train_accuracy", true, [train](const Vector& x) { return train->at(x).accuracy; }});
+  }
+  if (split.test != nullptr) {
+    const auto test = std::make_shared<Judge>(objective_on(split.test));
+    problem.metrics.push_back({"test_loss", false, [test](const Vector& x) { return test->at(x).value; }});
+    if (classes) {
+      problem.metrics.push_back({"test_accuracy", true, [test](const Vector& x) { return test->at(x).accuracy; }});
+    }
+    if (reconstruct) {
+      problem.metrics.push_back({"test_squared_error", false, [test, data = split.test](const Vector& x) {
+                                   return reconstruction_error(test->outputs(x), data->inputs);
+                                 }});
+    }
+  }
+  problem.description = fmt::format("{} on {}: {} training and {} test samples, {} parameters, {}", network->describe(),
+                                    split.train->name, split.train->sample_count(),
+                                    split.test != nullptr ? split.test->sample_count() : 0, network->layout().size(),
+                                    to_string(loss));
+  return problem;
+}
+
+void require_classes(const DataSplit& split, const char* what) {
+  if (split.train->labels.empty()) {
+    fail("{} needs class labels, and data set '{}' has none", what, split.train->name);
+  }
+}
+
+Index target_count(const DataSplit& split) {
+  if (split.train->targets.size() == 0) {
+    fail("linear regression needs real targets, and data set '{}' has none; try data=linear-regression",
+         split.train->name);
+  }
+  return split.train->targets.rows();
+}
+
+Network linear_model(const DataSplit& split, Index outputs) {
+  const std::vector<Index> sizes = {split.train->feature_count(), outputs};
+  return multilayer_perceptron(sizes, Activation::identity);
+}
+
+Problem make_linear(const RegressionOptions& o, const ProblemContext& context) {
+  const DataSplit split = load_data(o.data);
+  return problem_of(o, split, linear_model(split, target_count(split)), Loss::squared_error, false, o.init,
+                    context.precision);
+}
+
+Problem make_logistic(const RegressionOptions& o, const ProblemContext& context) {
+  const DataSplit split = load_data(o.data);
+  require_classes(split, "logistic regression");
+  return problem_of(o, split, linear_model(split, 1), Loss::binary_cross_entropy, false, o.init, context.precision);
+}
+
+Problem make_softmax(const RegressionOptions& o, const ProblemContext& context) {
+  const DataSplit split = load_data(o.data);
+  require_classes(split, "softmax regression");
+  return problem_of(o, split, linear_model(split, split.train->class_count), Loss::softmax_cross_entropy, false, o.init,
+                    context.precision);
+}
+
+Problem make_mlp(const MlpOptions& o, const ProblemContext& context) {
+  const DataSplit split = load_data(o.data);
+  const bool classes = !split.train->labels.empty();
+  std::vector<Index> sizes = {split.train->feature_count()};
+  sizes.insert(sizes.end(), o.hidden.begin(), o.hidden.end());
+  sizes.push_back(classes ? split.train->class_count : target_count(split));
+  return problem_of(o, split, multilayer_perceptron(sizes, o.activation),
+                    classes ? Loss::softmax_cross_entropy : Loss::squared_error, false, o.init, context.precision);
+}
+
+Problem make_autoencoder(const AutoencoderOptions& o, const ProblemContext& context) {
+  if (o.encoder.empty()) fail("autoencoder: option encoder is empty; give for example encoder=1000-500-250-30");
+  const DataSplit split = load_data(o.data);
+  std::vector<Index> sizes = {split.train->feature_count()};
+  sizes.insert(sizes.end(), o.encoder.begin(), o.encoder.end());
+  for (std::size_t i = o.encoder.size() - 1; i-- > 0;) sizes.push_back(o.encoder[i]);
+  sizes.push_back(split.train->feature_count());
+  return problem_of(o, split, multilayer_perceptron(sizes, o.activation, o.encoder.back()), Loss::binary_cross_entropy,
+                    true, o.init, context.precision);
+}
+
+/// A problem whose data is `data` unless told otherwise.
+template <class Options>
+ProblemEntry entry(std::string name, std::string summary, std::string source, std::string data,
+                   Problem (*make)(const Options&, const ProblemContext&)) {
+  Options defaults;
+  defaults.data = std::move(data);
+  return registry_entry<Options, Problem, const ProblemContext&>(std::move(name), std::move(summary),
+                                                                 std::move(source), make, defaults);
+}
+
+}  // namespace
+
+std::vector<ProblemEntry> network_entries() {
+  return {
+      entry("linear-regression", "Least squares with a linear model", "Gauss (1809)", "linear-regression", make_linear),
+      entry("logistic-regression", "Binary cross-entropy with a linear model", "Berkson (1944)", "breast-cancer",
+            make_logistic),
+      entry("softmax-regression", "Softmax cross-entropy with a linear model", "Cox (1966)", "digits", make_softmax),
+      entry("mlp", "Multilayer perceptron: softmax cross-entropy on classes, squared error on real targets",
+            "Rumelhart, Hinton and Williams (1986)", "digits", make_mlp),
+      entry("autoencoder", "Deep autoencoder with a linear code and binary cross-entropy",
+            "Hinton and Salakhutdinov (2006); Martens (2010)", "mnist", make_autoencoder),
+  };
+}
+
+}  // namespace hesse

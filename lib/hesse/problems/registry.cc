@@ -1,0 +1,20 @@
+#include "hesse/problems/problem.h"
+
+namespace hesse {
+
+// Each is defined beside its problems.
+std::vector<ProblemEntry> analytic_entries();
+std::vector<ProblemEntry> network_entries();
+
+const ProblemRegistry& problems() {
+  static const ProblemRegistry registry = [] {
+    std::vector<ProblemEntry> all;
+    for (auto* entries : {analytic_entries, network_entries}) {
+      for (ProblemEntry& entry : entries()) all.push_back(std::move(entry));
+    }
+    return ProblemRegistry("problem", std::move(all));
+  }();
+  return registry;
+}
+
+}  // namespace hesse

@@ -1,0 +1,144 @@
+#include "hesse/report/atomic_file.h"
+
+#include "hesse/core/error.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace hesse {
+
+namespace {
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+const char* advice(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT: return "; free some space or choose another folder";
+    case EFBIG: return "; raise the limit on file sizes (ulimit -f) or choose another folder";
+    case ENOENT:
+    case ENOTDIR: return "; create the folder first";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "; choose a folder that you may write to";
+    default: return "";
+  }
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  static std::atomic<unsigned> counter{0};
+  temporary_ = folder_of(path_) / fmt::format(".{}.{}-{}.partial", path_.filename().string(), ::getpid(), counter++);
+  // Not O_EXCL: the counter makes the name ours among the living, and what a dead process of the
+  // same number left behind may be overwritten.
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail_with("create", errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!committed_) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::fail_with(const char* doing, int error) const {
+  fail("{}: cannot {} the file: {}{}", path_.string(), doing, reason(error), advice(error));
+}
+
+void AtomicFile::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      fail_with("write", errno);
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void AtomicFile::flush() {
+  while (::fsync(descriptor_) != 0) {
+    if (errno != EINTR) fail_with("flush", errno);
+  }
+}
+
+void AtomicFile::commit() {
+  flush();
+  // Some network file systems report a full disk only here.
+  const int closed = ::close(std::exchange(descriptor_, -1));
+  if (closed != 0 && errno != EINTR) fail_with("close", errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("rename", errno);
+  committed_ = true;
+  // The name itself must reach the disk. A file system that cannot flush folders says EINVAL, and
+  // then there is nothing more to be done.
+  const int folder = ::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    const int flushed = ::fsync(folder);
+    const int error = errno;
+    ::close(folder);
+    if (flushed != 0 && error != EINVAL && error != EINTR) fail_with("flush the folder of", error);
+  }
+}
+
+void write_file(const std::filesystem::path& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+std::string read_file(const std::filesystem::path& path, std::size_t limit) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("{}: cannot open the file: {}", path.string(), reason(errno));
+  struct Closer {
+    int descriptor;
+    ~Closer() { ::close(descriptor); }
+  } closer{descriptor};
+
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) fail("{}: cannot read the file: {}", path.string(), reason(errno));
+  if (S_ISDIR(status.st_mode)) fail("{}: expected a file, found a folder", path.string());
+  const auto too_large = [&](std::size_t size) {
+    fail("{}: the file has {} bytes or more, which is above the limit of {}", path.string(), size, limit);
+  };
+  if (status.st_size > 0 && static_cast<std::size_t>(status.st_size) > limit) {
+    too_large(static_cast<std::size_t>(status.st_size));
+  }
+
+  std::string bytes;
+  // One byte more than the size, so that the end of an ordinary file is seen without growing again.
+  bytes.resize(static_cast<std::size_t>(status.st_size) + 1);
+  std::size_t used = 0;
+  while (true) {
+    if (used == bytes.size()) bytes.resize(2 * bytes.size());
+    const ssize_t count = ::read(descriptor, bytes.data() + used, bytes.size() - used);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      fail("{}: cannot read the file: {}", path.string(), reason(errno));
+    }
+    if (count == 0) break;
+    used += static_cast<std::size_t>(count);
+    if (used > limit) too_large(used);
+  }
+  bytes.resize(used);
+  return bytes;
+}
+
+void remove_partial_files(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') && name.ends_with(".partial")) std::filesystem::remove(entry.path(), error);
+  }
+}
+
+}  // namespace hesse

@@ -1,0 +1,218 @@
+#include "hesse/report/comparison.h"
+
+#include "hesse/core/error.h"
+#include "hesse/report/statistics.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace hesse {
+
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+struct Method {
+  std::string name;
+  std::vector<const RecordedRun*> runs;
+};
+
+std::vector<Method> methods_of(std::span<const RecordedRun> runs) {
+  std::vector<Method> methods;
+  for (const RecordedRun& run : runs) {
+    const std::string& name = run.record.optimizer.text;
+    auto found = std::find_if(methods.begin(), methods.end(), [&](const Method& m) { return m.name == name; });
+    if (found == methods.end()) found = methods.insert(found, {name, {}});
+    found->runs.push_back(&run);
+  }
+  return methods;
+}
+
+bool failed(const RecordedRun& run) {
+  return !run.record.verdict || run.record.verdict->termination == "failed" ||
+         run.record.verdict->termination == to_string(Termination::non_finite);
+}
+
+double metric_of(const RecordedRun& run, const std::string& name) {
+  if (run.record.verdict) {
+    for (const auto& [key, value] : run.record.verdict->metrics) {
+      if (key == name) return value;
+    }
+  }
+  return kNaN;
+}
+
+/// Gradient equivalents at the first row whose training objective is at or below the target.
+double first_reach(const Trace& trace, double target) {
+  if (trace.find("train_value") < 0) return std::numeric_limits<double>::infinity();
+  const std::vector<double> values = trace.column("train_value");
+  const std::vector<double> cost = trace.column("gradient_equivalents");
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] <= target) return cost[i];
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
+const char* label_of(std::string_view column) {
+  if (column == "step") return "steps";
+  if (column == "seconds") return "seconds";
+  if (column == "epoch") return "epochs";
+  if (column == "gradient_equivalents") return "gradient equivalents (full-data gradients)";
+  if (column == "train_value") return "training objective";
+  return nullptr;
+}
+
+std::string label_text(std::string_view column) {
+  if (const char* label = label_of(column)) return label;
+  std::string out(column);
+  std::replace(out.begin(), out.end(), '_', ' ');
+  return out;
+}
+
+/// The problem that all runs share, or nothing.
+std::string common_problem(std::span<const RecordedRun> runs) {
+  for (const RecordedRun& run : runs) {
+    if (run.record.problem.text != runs.front().record.problem.text) return {};
+  }
+  return runs.empty() ? std::string{} : runs.front().record.problem.text;
+}
+
+}  // namespace
+
+Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableOptions& options) {
+  std::vector<std::string> metrics;
+  for (const RecordedRun& run : runs) {
+    if (!run.record.verdict) continue;
+    for (const auto& [name, value] : run.record.verdict->metrics) {
+      if (std::find(metrics.begin(), metrics.end(), name) == metrics.end()) metrics.push_back(name);
+    }
+  }
+  const auto higher = [&](const std::string& metric) {
+    return std::find(options.higher_is_better.begin(), options.higher_is_better.end(), metric) !=
+           options.higher_is_better.end();
+  };
+  const bool has_target = std::isfinite(options.target);
+
+  Table table;
+  table.title = common_problem(runs);
+  table.columns = {{"optimizer", false}, {"objective"}};
+  for (const std::string& metric : metrics) table.columns.push_back({label_text(metric)});
+  if (has_target) table.columns.push_back({"gradients to target"});
+  for (const char* name : {"gradients", "steps", "seconds", "n", "failed"}) table.columns.push_back({name});
+  table.columns.push_back({"ended by", false});
+
+  // Medians of the columns of merit, for the best of each; lower is better once signed.
+  std::vector<std::vector<double>> merits;
+  for (const Method& method : methods_of(runs)) {
+    std::vector<std::vector<double>> figures(metrics.size() + 1);
+    std::vector<double> reached;
+    std::vector<double> gradients;
+    std::vector<double> steps;
+    std::vector<double> seconds;
+    std::vector<std::pair<std::string, int>> endings;
+    int failures = 0;
+    for (const RecordedRun* run : method.runs) {
+      const bool bad = failed(*run);
+      if (bad) ++failures;
+      figures[0].push_back(bad ? kNaN : run->record.verdict->value);
+      for (std::size_t m = 0; m < metrics.size(); ++m) figures[m + 1].push_back(bad ? kNaN : metric_of(*run, metrics[m]));
+      if (has_target) reached.push_back(first_reach(run->trace, options.target));
+      const std::string ending = run->record.verdict ? run->record.verdict->termination : "unfinished";
+      const auto known = std::find_if(endings.begin(), endings.end(), [&](const auto& e) { return e.first == ending; });
+      if (known == endings.end()) {
+        endings.emplace_back(ending, 1);
+      } else {
+        ++known->second;
+      }
+      if (!run->record.verdict) continue;
+      const Progress& progress = run->record.verdict->progress;
+      gradients.push_back(progress.cost.gradient_equivalents);
+      steps.push_back(static_cast<double>(progress.step));
+      seconds.push_back(progress.seconds);
+    }
+    std::vector<Cell> row = {Cell(method.name)};
+    std::vector<double>& merit = merits.emplace_back();
+    for (std::size_t m = 0; m < figures.size(); ++m) {
+      const bool up = m > 0 && higher(metrics[m - 1]);
+      const SampleSummary sample = summarise(figures[m], Failures::as_worst, up);
+      merit.push_back(up ? -sample.median : sample.median);
+      row.emplace_back(median_and_quartiles(sample));
+    }
+    if (has_target) row.emplace_back(median_and_quartiles(summarise(reached)));
+    for (const auto* numbers : {&gradients, &steps, &seconds}) row.emplace_back(significant(summarise(*numbers).median));
+    row.emplace_back(fmt::format("{}", method.runs.size()));
+    row.emplace_back(fmt::format("{}", failures));
+    std::string ended;
+    for (const auto& [name, count] : endings) {
+      ended += fmt::format("{}{}{}", ended.empty() ? "" : ", ", name, count > 1 ? fmt::format(" x{}", count) : "");
+    }
+    row.emplace_back(ended);
+    table.add(std::move(row));
+  }
+  if (table.rows.size() > 1) {
+    for (std::size_t m = 0; m <= metrics.size(); ++m) {
+      double best = std::numeric_limits<double>::infinity();
+      for (const auto& merit : merits) best = std::min(best, std::isfinite(merit[m]) ? merit[m] : best);
+      for (std::size_t r = 0; r < merits.size(); ++r) {
+        table.rows[r][m + 1].emphasised = std::isfinite(best) && merits[r][m] == best;
+      }
+    }
+  }
+  return table;
+}
+
+Plot comparison_plot(std::span<const RecordedRun> runs, std::string_view x, std::string_view y, bool higher_is_better) {
+  Plot plot;
+  plot.title = common_problem(runs);
+  plot.x_label = label_text(x);
+  plot.y_label = label_text(y);
+  plot.higher_is_better = higher_is_better;
+  double least = std::numeric_limits<double>::infinity();
+  double greatest = 0;
+  for (const Method& method : methods_of(runs)) {
+    Series& series = plot.series.emplace_back(Series{method.name, {}});
+    for (const RecordedRun* run : method.runs) {
+      Curve& curve = series.runs.emplace_back();
+      if (run->trace.columns.empty()) continue;
+      const std::vector<double> xs = run->trace.column(x);
+      const std::vector<double> ys = run->trace.column(y);
+      for (std::size_t i = 0; i < xs.size(); ++i) {
+        if (std::isnan(xs[i]) || std::isnan(ys[i])) continue;
+        curve.x.push_back(xs[i]);
+        curve.y.push_back(ys[i]);
+        if (!std::isfinite(ys[i])) continue;
+        least = std::min(least, ys[i]);
+        greatest = std::max(greatest, ys[i]);
+      }
+      const bool diverged = run->record.verdict && failed(*run);
+      if (diverged && !xs.empty() && !curve.x.empty() && !std::isnan(xs.back())) {
+        const double worst = std::numeric_limits<double>::infinity();
+        if (curve.x.back() < xs.back()) {
+          curve.x.push_back(xs.back());
+          curve.y.push_back(worst);
+        }
+        curve.y.back() = higher_is_better ? -worst : worst;
+      }
+    }
+  }
+  plot.log_y = least > 0 && greatest > 10 * least;
+  return plot;
+}
+
+std::vector<std::filesystem::path> write_comparison_plots(const std::filesystem::path& folder,
+                                                          std::span<const RecordedRun> runs, const std::string& y,
+                                                          Palette& palette, bool higher_is_better) {
+  constexpr std::array<std::pair<const char*, const char*>, 3> kAxes = {
+      {{"step", "steps"}, {"seconds", "seconds"}, {"gradient_equivalents", "gradient_equivalents"}}};
+  std::vector<std::filesystem::path> out;
+  for (const auto& [column, name] : kAxes) {
+    out.push_back(folder / fmt::format("{}_by_{}.svg", y, name));
+    write_plot(out.back(), comparison_plot(runs, column, y, higher_is_better), palette);
+  }
+  return out;
+}
+
+}  // namespace hesse

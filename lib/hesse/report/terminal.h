@@ -1,0 +1,31 @@
+/// \file
+/// What a terminal can show: asked once, and passed on to whatever writes to it.
+#pragma once
+
+#include "hesse/core/types.h"
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace hesse {
+
+struct TerminalStyle {
+  bool interactive = false;  ///< a person watches: lines may be redrawn
+  bool color = false;
+  bool unicode = false;
+  Index width = 80;  ///< columns; 0 means no limit
+};
+
+/// Style of a stream: interactive when it is a terminal (and TERM is not "dumb"), its width asked of the terminal
+/// (COLUMNS where that fails, no limit for files and pipes), colour unless NO_COLOR is set to
+/// anything but the empty text, Unicode when LC_ALL, LC_CTYPE or LANG, the first that is set, names UTF-8.
+TerminalStyle terminal_style(std::FILE* stream);
+
+/// Columns that a UTF-8 text takes: 2 for wide characters of East Asia and emoji, 0 for combining marks.
+Index display_width(std::string_view text);
+
+/// The text cut to at most `width` columns, its end replaced by an ellipsis; never cuts a character.
+std::string fit(std::string_view text, Index width, bool unicode);
+
+}  // namespace hesse

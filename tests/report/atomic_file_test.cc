@@ -1,0 +1,107 @@
+#include "hesse/report/atomic_file.h"
+
+#include "hesse/core/error.h"
+#include "report/scratch.h"
+
+#include <sys/resource.h>
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <fstream>
+
+using namespace hesse;
+using Catch::Matchers::Contains;
+using hesse::test::ScratchFolder;
+
+namespace {
+
+/// Files may not grow beyond this many bytes while it lives, as on a disk that is full.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &old_);
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit limit = old_;
+    limit.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit old_{};
+  void (*handler_)(int) = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("a file written whole reads back to the same bytes, of any size") {
+  const ScratchFolder scratch;
+  const std::size_t size = GENERATE(0u, 1u, 2u, 3u, 10u, 50u, 100'000u);
+  std::string bytes(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 37);
+  write_file(scratch / "file", bytes);
+  CHECK(read_file(scratch / "file") == bytes);
+  CHECK(scratch.count() == 1);
+}
+
+TEST_CASE("until it is committed a new version leaves the old file as it was, and nothing else behind") {
+  const ScratchFolder scratch;
+  write_file(scratch / "file", "old");
+  {
+    AtomicFile file(scratch / "file");
+    file.write("new");
+    CHECK(read_file(scratch / "file") == "old");
+    CHECK(scratch.count() == 2);
+  }
+  CHECK(read_file(scratch / "file") == "old");
+  CHECK(scratch.count() == 1);
+  write_file(scratch / "file", "new");
+  CHECK(read_file(scratch / "file") == "new");
+}
+
+TEST_CASE("a disk that fills up while a file is written leaves the old file and no temporary") {
+  const ScratchFolder scratch;
+  write_file(scratch / "file", "old");
+  {
+    const FileSizeLimit limit(1000);
+    CHECK_THROWS_WITH(write_file(scratch / "file", std::string(5000, 'x')),
+                      Contains("file: cannot write the file") && Contains("too large"));
+  }
+  CHECK(read_file(scratch / "file") == "old");
+  CHECK(scratch.count() == 1);
+}
+
+TEST_CASE("folders that are missing, that are files, or that cannot be written are named with what to do") {
+  const ScratchFolder scratch;
+  CHECK_THROWS_WITH(write_file(scratch / "missing/file", "x"),
+                    Contains("missing/file") && Contains("create the folder"));
+  write_file(scratch / "plain", "x");
+  CHECK_THROWS_WITH(write_file(scratch / "plain/file", "x"), Contains("plain/file") && Contains("create the folder"));
+  CHECK_THROWS_AS(write_file("/proc/file", "x"), Error);
+  std::filesystem::create_directory(scratch / "folder");
+  CHECK_THROWS_WITH(write_file(scratch / "folder", "x"), Contains("rename"));
+  CHECK(scratch.count() == 2);
+}
+
+TEST_CASE("reading refuses what is missing, a folder, and more bytes than allowed") {
+  const ScratchFolder scratch;
+  CHECK_THROWS_WITH(read_file(scratch / "none"), Contains("none") && Contains("No such file"));
+  CHECK_THROWS_WITH(read_file(scratch.path()), Contains("found a folder"));
+  write_file(scratch / "file", "123456");
+  CHECK_THROWS_WITH(read_file(scratch / "file", 5), Contains("limit of 5"));
+  CHECK(read_file(scratch / "file", 6) == "123456");
+  CHECK_THROWS_WITH(read_file("/dev/zero", 1000), Contains("limit of 1000"));
+}
+
+TEST_CASE("what a killed writer left is cleared away, and nothing else") {
+  const ScratchFolder scratch;
+  std::ofstream(scratch / ".file.123-0.partial") << "x";
+  write_file(scratch / "file.partial", "kept");
+  remove_partial_files(scratch.path());
+  CHECK(scratch.count() == 1);
+  CHECK(read_file(scratch / "file.partial") == "kept");
+  remove_partial_files(scratch / "missing");
+}

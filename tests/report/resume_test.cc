@@ -1,0 +1,105 @@
+#include "hesse/objective/analytic.h"
+#include "hesse/objective/functor_objective.h"
+#include "hesse/optim/minimize.h"
+#include "hesse/optim/registry.h"
+#include "hesse/report/checkpoint.h"
+#include "hesse/report/trace.h"
+#include "report/scratch.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+using namespace hesse;
+using hesse::test::ScratchFolder;
+
+namespace {
+
+/// Ends a run in mid-air: nothing after this step is told to anybody.
+class Kill final : public Observer {
+ public:
+  explicit Kill(std::int64_t step) : step_(step) {}
+  bool after_step(const Iterate& iterate) override {
+    if (iterate.progress.step == step_) throw std::runtime_error("killed");
+    return false;
+  }
+
+ private:
+  std::int64_t step_;
+};
+
+struct Run {
+  FunctorObjective<ChainedRosenbrock> objective{ChainedRosenbrock{.n = 6}, 6};
+  std::unique_ptr<Optimizer> optimizer;
+  Vector x = Vector::LinSpaced(6, -1.2, 1);
+
+  explicit Run(const std::string& name)
+      : optimizer(optimizers().make(parse_spec(name), OptimizerContext{objective, 1})) {}
+};
+
+const std::function<double(const Vector&)> kTrainValue = [](const Vector& x) { return x.squaredNorm(); };
+
+/// The columns that do not depend on the clock.
+std::vector<double> figures_of(const std::filesystem::path& path) {
+  std::vector<double> out;
+  const Trace trace = read_trace(path);
+  for (std::size_t c = 0; c < trace.columns.size(); ++c) {
+    if (trace.columns[c] == "seconds") continue;
+    for (const double figure : trace.column(trace.columns[c])) out.push_back(figure);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("killed at any step and resumed, every optimizer ends in the bits and the trace of a run left alone") {
+  Stopping stopping;
+  stopping.max_steps = 24;
+  for (const OptimizerEntry& entry : optimizers().entries()) {
+    const ScratchFolder scratch;
+    // Small enough that plain gradient descent stays finite in this valley.
+    const bool has_rate =
+        std::any_of(entry.options.begin(), entry.options.end(), [](const auto& option) { return option.name == "lr"; });
+    const std::string spec = has_rate ? entry.name + ":lr=1e-4" : entry.name;
+    const CheckpointIdentity identity = {"rosenbrock", spec, 1, "float64"};
+    Run straight(spec);
+    TraceObserver reference(scratch / "reference.csv", {}, kTrainValue, {});
+    Observer* watching[] = {&reference};
+    const Summary whole = minimize(*straight.optimizer, straight.objective, straight.x, stopping, {}, watching);
+    REQUIRE(whole.termination != Termination::non_finite);
+
+    for (const std::int64_t killed : {3, 4, 11}) {
+      CAPTURE(entry.name, killed);
+      const auto folder = scratch / std::to_string(killed);
+      std::filesystem::create_directory(folder);
+      {
+        Run run(spec);
+        CheckpointObserver checkpoints(folder, identity, run.objective.layout(), {.every_steps = 2});
+        TraceObserver trace(folder / "trace.csv", {}, kTrainValue, {});
+        Kill kill(killed);
+        Observer* observers[] = {&trace, &checkpoints, &kill};
+        try {
+          minimize(*run.optimizer, run.objective, run.x, stopping, {}, observers);
+        } catch (const std::runtime_error&) {
+        }
+      }
+      Run run(spec);
+      const LoadedCheckpoint loaded =
+          load_checkpoint(folder, identity, run.objective.layout(), run.x, run.optimizer->state());
+      CHECK(loaded.warning.empty());
+      TraceObserver trace(folder / "trace.csv", {}, kTrainValue, {});
+      Observer* observers[] = {&trace};
+      const Summary rest = minimize(*run.optimizer, run.objective, run.x, stopping, {}, observers, loaded.progress);
+      CHECK(std::memcmp(run.x.data(), straight.x.data(), sizeof(double) * 6) == 0);
+      CHECK(rest.progress.step == whole.progress.step);
+      CHECK(rest.progress.cost.gradient_equivalents == whole.progress.cost.gradient_equivalents);
+      CHECK(rest.message == whole.message);
+      const auto left = figures_of(folder / "trace.csv");
+      const auto right = figures_of(scratch / "reference.csv");
+      REQUIRE(left.size() == right.size());
+      CHECK(std::memcmp(left.data(), right.data(), sizeof(double) * left.size()) == 0);
+    }
+  }
+}
