@@ -100,6 +100,16 @@ bool same_bits(const Vector& a, const Vector& b) {
          std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(double)) == 0;
 }
 
+/// Keeps the progress that a checkpoint after each step would hold.
+class Recorder final : public Observer {
+ public:
+  bool after_step(const Iterate& iterate) override {
+    last = iterate.progress;
+    return false;
+  }
+  Progress last;
+};
+
 /// Copies state as a checkpoint does: by name, resizing.
 void copy_state(Optimizer& from, Optimizer& to) {
   const StateView source = from.state();
@@ -235,10 +245,12 @@ TEST_CASE("A run on batches whose claims were refused stops where it would have 
     auto first = make("adam", *objective);
     Stopping part = stopping;
     part.max_steps = cut;
-    const Summary interrupted = minimize(*first, *objective, y, part, batches);
+    Recorder recorder;
+    Observer* const observers[] = {&recorder};
+    minimize(*first, *objective, y, part, batches, observers);
     auto second = make("adam", *objective);
     copy_state(*first, *second);
-    const Summary resumed = minimize(*second, *objective, y, stopping, batches, {}, interrupted.progress);
+    const Summary resumed = minimize(*second, *objective, y, stopping, batches, {}, recorder.last);
     CAPTURE(cut, resumed.message, uninterrupted.message);
     CHECK(resumed.progress.step == uninterrupted.progress.step);
     CHECK(same_bits(x, y));

@@ -125,15 +125,14 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
   };
 
   // Claims of convergence count only when a fresh evaluation on all samples confirms them.
-  const auto confirmed = [&](const StepReport& report) {
+  const auto claims = [&](const StepReport& report) {
     const bool small_gradient = report.gradient_norm_after <= stopping.gradient_tolerance ||
                                 report.gradient_norm <= stopping.gradient_tolerance;
     const bool low_value = report.value_after <= stopping.target_value || report.value <= stopping.target_value;
     if (!small_gradient && !low_value) return false;
-    if (progress.last_confirmation >= 0 && progress.step - progress.last_confirmation < between_confirmations) {
-      return false;
-    }
-    progress.last_confirmation = progress.step;
+    return progress.last_confirmation < 0 || progress.step - progress.last_confirmation >= between_confirmations;
+  };
+  const auto confirmed = [&] {
     const Truth truth = evaluate(f, sum, x, g);
     if (!truth.finite()) return false;
     if (truth.gradient_norm <= stopping.gradient_tolerance) {
@@ -187,6 +186,9 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
       }
     }
 
+    const bool claimed = claims(report);
+    if (claimed) progress.last_confirmation = progress.step;
+
     bool asked = false;
     std::string reason;
     for (Observer* observer : observers) {
@@ -196,7 +198,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
       }
     }
     if (asked) return stop(Termination::user, fmt::format("{} after {}", reason, steps_text(progress.step)));
-    if (confirmed(report)) return true;
+    if (claimed && confirmed()) return true;
 
     // On a mini-batch a failed search concerns this batch alone.
     if (!sequence) {
@@ -218,8 +220,9 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
     }
 
     if (stopping.step_tolerance > 0 && progress.small_steps >= stopping.patience) {
-      return stop(Termination::step, fmt::format("{} steps in a row changed x by at most {:g}, after {}",
-                                                 stopping.patience, stopping.step_tolerance, steps_text(progress.step)));
+      return stop(Termination::step,
+                  fmt::format("{} steps in a row changed x by at most {:g}, after {}", stopping.patience,
+                              stopping.step_tolerance, steps_text(progress.step)));
     }
     if (stopping.plateau_tolerance > 0 && !sequence && progress.step - progress.plateau_step >= stopping.patience) {
       return stop(Termination::plateau, fmt::format("the value fell by less than {:g} of {:.6g} in {} steps, after {}",
