@@ -14,7 +14,7 @@ template <class T>
 class DenseMaps final : public LayerMaps<T> {
  public:
   DenseMaps(Index inputs, Index outputs)
-      : inputs_(inputs), outputs_(outputs), tile_rows_(rows_of_a_tile(inputs, outputs)) {}
+      : inputs_(inputs), outputs_(outputs), tile_inputs_(inputs_of_a_tile(inputs, outputs)) {}
 
   void forward(const T* p, ConstColumns<T> x, Columns<T> y) const override {
     const Eigen::Map<const Eigen::Vector<T, Eigen::Dynamic>> bias(p + inputs_ * outputs_, outputs_);
@@ -46,13 +46,12 @@ class DenseMaps final : public LayerMaps<T> {
          rdx.data(), inputs_);
   }
 
-  /// Tiles are groups of rows of W; the last one is the bias.
-  Index tiles() const override { return block_count(outputs_, tile_rows_) + 1; }
-  Index tile_begin(Index tile) const override {
-    return tile + 1 == tiles() ? inputs_ * outputs_ : tile * tile_rows_ * inputs_;
-  }
-  Index tile_size(Index tile) const override {
-    return tile + 1 == tiles() ? outputs_ : block_range(outputs_, tile_rows_, tile).size() * inputs_;
+  /// Tiles are groups of rows of W' (inputs); the last one is the bias.
+  Index tiles() const override { return block_count(inputs_, tile_inputs_) + 1; }
+  ParameterTile tile(Index index) const override {
+    if (index + 1 == tiles()) return {inputs_ * outputs_, outputs_, 1, outputs_};
+    const Range rows = block_range(inputs_, tile_inputs_, index);
+    return {rows.begin, rows.size(), outputs_, inputs_};
   }
 
   void gradient(Index tile, ConstColumns<T> x, ConstColumns<T> dy, T beta, T* g) const override {
@@ -73,23 +72,24 @@ class DenseMaps final : public LayerMaps<T> {
   }
 
  private:
-  /// Tiles large enough for a product at full speed, and enough of them to share among threads.
-  static Index rows_of_a_tile(Index inputs, Index outputs) {
+  /// Equal tiles, large enough for a product at full speed, and enough of them to share among threads.
+  /// Cut along the inputs, each part of x is packed by one product only.
+  static Index inputs_of_a_tile(Index inputs, Index outputs) {
     constexpr Index kTileEntries = 65536;
-    const Index rows = inputs > 0 ? (kTileEntries + inputs - 1) / inputs : outputs;
-    return std::clamp<Index>((rows + 15) / 16 * 16, 16, 256);
+    const Index count = block_count(inputs * outputs, kTileEntries);
+    return (block_count(inputs, count) + 15) / 16 * 16;
   }
 
-  /// Rows of dy x' that the tile holds.
+  /// Rows of x dy' that the tile holds.
   void outer(Index tile, const T* x, ConstColumns<T> dy, T beta, T* g) const {
-    const Range rows = block_range(outputs_, tile_rows_, tile);
-    gemm(Transpose::no, Transpose::yes, inputs_, rows.size(), dy.cols(), T(1), x, inputs_, dy.data() + rows.begin,
+    const Range rows = block_range(inputs_, tile_inputs_, tile);
+    gemm(Transpose::no, Transpose::yes, rows.size(), outputs_, dy.cols(), T(1), x + rows.begin, inputs_, dy.data(),
          outputs_, beta, g, inputs_);
   }
 
   Index inputs_;
   Index outputs_;
-  Index tile_rows_;
+  Index tile_inputs_;
 };
 
 class Dense final : public Layer {

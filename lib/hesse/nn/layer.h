@@ -31,6 +31,14 @@ using Columns = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>>;
 template <class T>
 using ConstColumns = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>>;
 
+/// A rectangle of parameters: `runs` stretches of `length` entries, `stride` apart, from `begin` on.
+struct ParameterTile {
+  Index begin = 0;
+  Index length = 0;
+  Index runs = 0;
+  Index stride = 0;
+};
+
 /// The maps of a layer in one precision. All are const and safe from several threads at once: they
 /// are called on disjoint chunks of samples (the first four) or disjoint tiles of the parameters
 /// (the last two). Pointers `p`, `v` and `g` address the layer's own parameters, in the order in
@@ -50,11 +58,10 @@ class LayerMaps {
 
   /// The parameters are cut into this many tiles, fixed by the layer's shape; 0 without parameters.
   virtual Index tiles() const { return 0; }
-  /// First parameter and number of parameters of a tile: it writes only these.
-  virtual Index tile_begin(Index /*tile*/) const { return 0; }
-  virtual Index tile_size(Index /*tile*/) const { return 0; }
+  /// What a tile covers: it writes only this.
+  virtual ParameterTile tile(Index /*index*/) const { return {}; }
   /// Writes (beta = 0) or adds (beta = 1) the tile's gradient, summed over all columns, into `g`,
-  /// which addresses the tile.
+  /// which addresses the tile's first entry.
   virtual void gradient(Index /*tile*/, ConstColumns<T> /*x*/, ConstColumns<T> /*dy*/, T /*beta*/, T* /*g*/) const {}
   /// Likewise for R{gradient}; `rx` is null as above.
   virtual void gradient_tangent(Index /*tile*/, ConstColumns<T> /*x*/, ConstColumns<T> /*dy*/, const T* /*rx*/,

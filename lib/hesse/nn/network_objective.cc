@@ -16,7 +16,7 @@ namespace {
 /// Samples of one chunk: large enough for products at full speed, small enough that the activations
 /// of the chain stay in cache; a function of the pass alone.
 Index chunk_size(Index samples) {
-  const Index target = samples >= 512 ? 128 : (samples >= 128 ? 64 : 32);
+  const Index target = samples >= 1000 ? 256 : samples >= 512 ? 128 : (samples >= 128 ? 64 : 32);
   const Index chunks = std::max<Index>(1, block_count(samples, target));
   return std::max<Index>(1, block_count(samples, chunks));
 }
@@ -74,8 +74,10 @@ struct Model {
     std::size_t layer;
     Index tile;
   };
-  Index begin_of(const Tile& t) const { return network->offset(t.layer) + maps[t.layer]->tile_begin(t.tile); }
-  Index size_of(const Tile& t) const { return maps[t.layer]->tile_size(t.tile); }
+  Index size_of(const Tile& t) const {
+    const ParameterTile shape = maps[t.layer]->tile(t.tile);
+    return shape.length * shape.runs;
+  }
   std::size_t depth() const { return maps.size(); }
   Index parameters() const { return network->layout().size(); }
 
@@ -259,12 +261,16 @@ void store(const T* in, Index n, bool add, double* out) {
 template <class T, class TileGradient>
 void gradient_tile(const Model<T>& model, const typename Model<T>::Tile& t, T* scratch, bool add, double* g,
                    const TileGradient& tile_gradient) {
-  const Index begin = model.begin_of(t);
+  const ParameterTile shape = model.maps[t.layer]->tile(t.tile);
+  const Index begin = model.network->offset(t.layer) + shape.begin;
   if constexpr (std::is_same_v<T, double>) {
     tile_gradient(*model.maps[t.layer], t.tile, t.layer, add ? 1.0 : 0.0, g + begin);
   } else {
     tile_gradient(*model.maps[t.layer], t.tile, t.layer, T(0), scratch + begin);
-    store(scratch + begin, model.size_of(t), add, g + begin);
+    for (Index run = 0; run < shape.runs; ++run) {
+      const Index at = begin + run * shape.stride;
+      store(scratch + at, shape.length, add, g + at);
+    }
   }
 }
 
