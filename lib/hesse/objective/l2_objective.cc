@@ -31,6 +31,7 @@ class L2Operator final : public LinearOperator {
 L2Objective::L2Objective(std::unique_ptr<Objective> inner, double lambda, bool biases)
     : inner_(std::move(inner)), lambda_(lambda) {
   if (!(lambda >= 0)) fail("L2 regularisation: lambda = {} is not possible; give a number >= 0", lambda);
+  if (lambda == 0) return;  // no block is penalised, and nothing is spent on it
   for (const ParameterBlock& block : inner_->layout().blocks()) {
     if (biases || !block.name.ends_with("bias")) penalised_.push_back(block);
   }
