@@ -4,9 +4,9 @@
 #include "hesse/core/random.h"
 #include "hesse/core/vector_ops.h"
 
-#include <Eigen/QR>
 #include <Spectra/SymEigsSolver.h>
 #include <lapacke.h>
+#include <Eigen/QR>
 
 #include <algorithm>
 #include <cmath>
@@ -54,7 +54,8 @@ class Deflated {
 
 /// The k largest eigenpairs of `op` that Spectra finds from a random start; fewer where it does not
 /// converge.
-void lanczos(Deflated& op, Index k, const EigenOptions& options, std::uint64_t start, Matrix& vectors, bool& converged) {
+void lanczos(Deflated& op, Index k, const EigenOptions& options, std::uint64_t start, Matrix& vectors,
+             bool& converged) {
   const Index n = op.rows();
   // No size of the basis suits all spectra; twice the pairs and at least twenty serve clustered ones.
   const Index ncv = std::min(n, std::max<Index>(2 * k + 10, 20));
@@ -105,8 +106,8 @@ struct EndResult {
   bool certified = false;
 };
 
-/// The k eigenpairs at one end (sign +1: upper), searched again with those found moved to the other
-/// end until nothing new appears above the k-th.
+/// The k eigenpairs at one end (sign +1: upper), searched again with those found moved to the middle
+/// until nothing new appears above the k-th.
 EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOptions& options, Index& products) {
   EndResult result;
   if (k == 0) {
@@ -117,15 +118,20 @@ EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOpti
   Matrix V;
   lanczos(op, k, options, 0, V, result.converged);
   result.pairs = rayleigh_ritz(A, V, products);
+  // Where found pairs go: a Rayleigh quotient, well inside the spectrum, so at neither end.
+  Vector u(A.size());
+  Vector Au(A.size());
+  RandomStream(options.seed, Purpose::krylov_start, 1000).fill_normal(u);
+  A.apply(u, Au);
+  const double middle = dot(u, Au) / dot(u, u);
   constexpr int kSearches = 12;  // copies of one eigenvalue come back one a search
   for (int search = 1; search <= kSearches && result.pairs.values.size() > 0; ++search) {
     const EigenPairs& found = result.pairs;
     const double scale = found.values.cwiseAbs().maxCoeff();
-    // Where the found pairs go: beyond the other end, as far as |A| is known.
-    op.deflate(found.vectors, found.values, -sign * 2 * scale);
+    op.deflate(found.vectors, found.values, middle);
     Matrix more;
-    bool ignored = true;
-    lanczos(op, std::min<Index>(2, A.size() - 1), options, static_cast<std::uint64_t>(search), more, ignored);
+    bool searched = false;
+    lanczos(op, std::min<Index>(2, A.size() - 1), options, static_cast<std::uint64_t>(search), more, searched);
     Matrix together(A.size(), found.vectors.cols() + more.cols());
     together << found.vectors, more;
     // Directions that a failed search brings in again must not break the basis.
@@ -134,7 +140,7 @@ EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOpti
     const bool complete = found.values.size() == std::min(k, A.size());
     const double change = complete ? (best.values - found.values).cwiseAbs().maxCoeff() : scale;
     result.pairs = best;
-    if (complete && more.cols() > 0 && change <= options.tolerance * scale) {
+    if (complete && searched && change <= options.tolerance * scale) {
       result.certified = true;
       break;
     }
@@ -153,10 +159,12 @@ std::string describe_failure(const EigenResult& result, const EigenOptions& opti
       worst = std::max(worst, r);
     }
   }
-  const Index missing = options.largest + options.smallest - result.largest.values.size() - result.smallest.values.size();
+  const Index missing =
+      options.largest + options.smallest - result.largest.values.size() - result.smallest.values.size();
   if (bad == 0 && missing == 0) return {};
-  return fmt::format("{} of {} eigenpairs are missing and {} have a residual above {:g} |A| (the largest is {:.3g}, |A| = {:.6g})",
-                     missing, options.largest + options.smallest, bad, options.tolerance, worst, result.norm);
+  return fmt::format(
+      "{} of {} eigenpairs are missing and {} have a residual above {:g} |A| (the largest is {:.3g}, |A| = {:.6g})",
+      missing, options.largest + options.smallest, bad, options.tolerance, worst, result.norm);
 }
 
 }  // namespace
@@ -180,7 +188,8 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
     return result;
   }
   if (skew > 1e-6 && skew > 100 * options.tolerance) {
-    fail("eigenpairs: the operator is not symmetric: |u'Av - v'Au| = {:.3g} |u||v||A|; Lanczos needs a symmetric one", skew);
+    fail("eigenpairs: the operator is not symmetric: |u'Av - v'Au| = {:.3g} |u||v||A|; Lanczos needs a symmetric one",
+         skew);
   }
 
   const bool dense = n <= options.dense_limit || options.largest + 1 >= n || options.smallest + 1 >= n;

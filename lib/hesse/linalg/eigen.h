@@ -18,8 +18,8 @@
 namespace hesse {
 
 struct EigenOptions {
-  Index largest = 1;   ///< how many from the upper end, >= 0
-  Index smallest = 0;  ///< how many from the lower end, >= 0
+  Index largest = 1;        ///< how many from the upper end, >= 0
+  Index smallest = 0;       ///< how many from the lower end, >= 0
   double tolerance = 1e-8;  ///< on |A v - lambda v| / |A|, |A| the largest |lambda| found
   Index max_restarts = 300;
   Index dense_limit = 256;  ///< operators up to this size are formed and solved densely
@@ -45,7 +45,7 @@ struct EigenResult {
   bool multiplicity_certified = false;  ///< the search for lost copies came to its end, or the solve was dense
   double norm = 0;                      ///< largest |lambda| found
   Index products = 0;
-  std::string message;                  ///< what did not converge or was not finite
+  std::string message;  ///< what did not converge or was not finite
 };
 
 /// Throws Error on impossible options (more pairs than the size) and when the operator is not

@@ -29,10 +29,10 @@ enum class SteihaugExit {
 
 struct SteihaugResult {
   SteihaugExit exit = SteihaugExit::converged;
-  Index iterations = 0;     ///< products used
-  double decrease = 0;      ///< m(0) - m(s) >= 0
-  double residual = 0;      ///< |g + A s| at the last interior iterate
-  double curvature = 0;     ///< p'Ap / p'p of the last direction
+  Index iterations = 0;  ///< products used
+  double decrease = 0;   ///< m(0) - m(s) >= 0
+  double residual = 0;   ///< |g + A s| at the last interior iterate
+  double curvature = 0;  ///< p'Ap / p'p of the last direction
 };
 
 /// Vectors kept between calls; resized on demand.
