@@ -29,8 +29,8 @@ Vector cubic_roots(double p, double q) {
 std::vector<Vector> himmelblau_minimisers() {
   // Newton's iteration on (x^2 + y - 11, x + y^2 - 7) from the published four digits.
   std::vector<Vector> minimisers;
-  for (const auto& [x0, y0] : {std::pair{3.0, 2.0}, std::pair{-2.8051, 3.1313}, std::pair{-3.7793, -3.2832},
-                               std::pair{3.5844, -1.8481}}) {
+  for (const auto& [x0, y0] :
+       {std::pair{3.0, 2.0}, std::pair{-2.8051, 3.1313}, std::pair{-3.7793, -3.2832}, std::pair{3.5844, -1.8481}}) {
     Eigen::Vector2d z(x0, y0);
     for (int i = 0; i < 6; ++i) {
       const Eigen::Vector2d r(z[0] * z[0] + z[1] - 11, z[0] + z[1] * z[1] - 7);

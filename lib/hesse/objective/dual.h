@@ -21,11 +21,9 @@ struct Dual {
   Dual() = default;
   /// A constant.
   template <class Number>
-    requires std::is_arithmetic_v<Number>
-  Dual(Number constant) : value(static_cast<double>(constant)) {}  // NOLINT: numbers convert silently in formulas
-  explicit Dual(const T& v)
-    requires(!std::is_arithmetic_v<T>)
-      : value(v) {}
+  requires std::is_arithmetic_v<Number> Dual(Number constant)
+      : value(static_cast<double>(constant)) {}  // NOLINT: numbers convert silently in formulas
+  explicit Dual(const T& v) requires(!std::is_arithmetic_v<T>) : value(v) {}
 
   Dual& operator+=(const Dual& b) { return *this = *this + b; }
   Dual& operator-=(const Dual& b) { return *this = *this - b; }

@@ -17,7 +17,8 @@ BatchSequence::BatchSequence(Index sample_count, Index batch_size, std::uint64_t
 std::span<const Index> BatchSequence::batch(std::int64_t step) {
   const std::int64_t epoch = step / batches_per_epoch_;
   if (epoch != epoch_) {
-    RandomStream(seed_, Purpose::batch_order, static_cast<std::uint64_t>(epoch)).permutation(sample_count_, permutation_);
+    RandomStream(seed_, Purpose::batch_order, static_cast<std::uint64_t>(epoch))
+        .permutation(sample_count_, permutation_);
     epoch_ = epoch;
   }
   const Index begin = (step % batches_per_epoch_) * batch_size_;

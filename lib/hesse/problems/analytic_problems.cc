@@ -1,4 +1,5 @@
 #include "hesse/core/random.h"
+#include "hesse/objective/adolc_objective.h"
 #include "hesse/objective/analytic.h"
 #include "hesse/objective/functor_objective.h"
 #include "hesse/objective/quadratic.h"
@@ -80,6 +81,9 @@ Problem problem_of(std::unique_ptr<Objective> objective, Vector standard, Start 
 
 template <class Functor>
 std::unique_ptr<Objective> formula(Functor functor, Index n) {
+  // From here on a reverse sweep over a tape is cheaper than n / 8 forward passes.
+  constexpr Index kTapeFrom = 65;
+  if (n >= kTapeFrom) return std::make_unique<AdolcObjective<Functor>>(functor, n);
   return std::make_unique<FunctorObjective<Functor>>(functor, n);
 }
 
