@@ -92,7 +92,11 @@ StepReport Sgd::step(Objective& f, Vector& x) {
   return report;
 }
 
-OptimizerEntry gd_entry() { return optimizer_entry<Sgd, SgdOptions>("gd", "Gradient descent", "Cauchy (1847)"); }
+OptimizerEntry gd_entry() {
+  SgdOptions defaults;
+  defaults.all_samples = true;
+  return optimizer_entry<Sgd, SgdOptions>("gd", "Gradient descent on all samples", "Cauchy (1847)", defaults);
+}
 OptimizerEntry sgd_entry() {
   return optimizer_entry<Sgd, SgdOptions>("sgd", "Stochastic gradient descent, with momentum if asked",
                                           "Robbins and Monro (1951); Sutskever et al. (2013)");

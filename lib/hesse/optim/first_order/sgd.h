@@ -27,6 +27,7 @@ struct SgdOptions {
   /// `gradient` adds lambda x to the gradient (L2); `decoupled` shrinks x by lr lambda beside the
   /// step (Loshchilov and Hutter 2019).
   Decay decay = Decay::gradient;
+  bool all_samples = false;  ///< batch gradient descent: set by the method's name, gd
 };
 void visit_options(SgdOptions& options, OptionVisitor& visitor);
 
@@ -37,6 +38,7 @@ class Sgd final : public Optimizer {
   StepReport step(Objective& f, Vector& x) override;
   StateView state() override { return {{"velocity", &velocity_}}; }
   double* learning_rate() override { return &options_.lr; }
+  bool prefers_full_batch() const override { return options_.all_samples; }
 
  private:
   SgdOptions options_;

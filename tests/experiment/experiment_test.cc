@@ -1,0 +1,98 @@
+#include "hesse/experiment/budget.h"
+#include "hesse/experiment/run.h"
+
+#include "hesse/core/error.h"
+#include "report/scratch.h"
+
+#include <catch2/catch.hpp>
+
+#include <stdexcept>
+
+using namespace hesse;
+using test::ScratchFolder;
+
+namespace {
+
+/// x^2, which throws at its third gradient.
+class Throwing final : public Objective {
+ public:
+  const ParameterLayout& layout() const override { return layout_; }
+  double value(const Vector& x) override { return x.squaredNorm(); }
+  double value_and_gradient(const Vector& x, Vector& g) override {
+    if (++calls_ == 3) throw std::runtime_error("the third gradient is out of order");
+    g = 2 * x;
+    return x.squaredNorm();
+  }
+  std::shared_ptr<const LinearOperator> curvature(const Vector&, Curvature) override { return nullptr; }
+
+ private:
+  ParameterLayout layout_{2};
+  int calls_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("budgets are numbers with units, several joined by commas") {
+  Stopping stopping;
+  apply_budget("10epochs,1.5e3gradients,20steps,2.5s", stopping);
+  CHECK(stopping.max_epochs == 10);
+  CHECK(stopping.max_gradient_equivalents == 1500);
+  CHECK(stopping.max_steps == 20);
+  CHECK(stopping.max_seconds == 2.5);
+  apply_budget("30seconds,1epoch", stopping);
+  CHECK(stopping.max_seconds == 2.5);
+  CHECK(stopping.max_epochs == 1);
+  for (const char* bad :
+       {"", "10", "epochs", "0steps", "-1s", "nans", "1e999s", "5parsecs", "10epochs,", "1e30steps"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(apply_budget(bad, stopping), Error);
+  }
+}
+
+TEST_CASE("a method's batch belongs to the run, the rest to the optimizer") {
+  const Method method = parse_method("adam:lr=1e-3,batch=64,beta1=0.8");
+  CHECK(method.batch == 64);
+  CHECK(method.optimizer.text() == "adam:lr=1e-3,beta1=0.8");
+  CHECK(method.text == "adam:lr=1e-3,batch=64,beta1=0.8");
+  CHECK(parse_method("lbfgs").batch == -1);
+  CHECK_THROWS_AS(parse_method("adam:batch=-1"), Error);
+  CHECK_THROWS_AS(parse_method("adam:batch=many"), Error);
+}
+
+TEST_CASE("an objective that throws ends its run as failed, recorded and not repeated") {
+  const ScratchFolder folder;
+  Problem problem;
+  problem.objective = std::make_unique<Throwing>();
+  problem.value = [](const Vector& x) { return x.squaredNorm(); };
+  problem.start = [](std::uint64_t) { return Vector::Ones(2); };
+  RunSettings settings;
+  settings.problem = "rosenbrock";
+  settings.method = "sgd:lr=0.1";
+  settings.budget = "10steps";
+  const RunOutcome outcome = run(settings, problem, folder / "run");
+  CHECK(outcome.status == RunStatus::failed);
+  CHECK(outcome.verdict.message == "the third gradient is out of order");
+  const RunOutcome again = run(settings, problem, folder / "run");
+  CHECK(again.status == RunStatus::failed);
+  CHECK(again.verdict.termination == "failed");
+}
+
+TEST_CASE("settings survive their record") {
+  const ScratchFolder folder;
+  RunSettings settings;
+  settings.problem = "rosenbrock:n=4";
+  settings.method = "lbfgs:memory=3";
+  settings.seed = 5;
+  settings.budget = "7steps";
+  settings.target = 1e-3;
+  settings.precision = Precision::float64;
+  Problem problem = problems().make(parse_spec(settings.problem), {});
+  CHECK(run(settings, problem, folder / "run").status == RunStatus::finished);
+  const RunSettings read = settings_of(read_run_record(folder / "run" / kRunFile));
+  CHECK(read.problem == settings.problem);
+  CHECK(read.method == settings.method);
+  CHECK(read.seed == settings.seed);
+  CHECK(read.budget == settings.budget);
+  CHECK(read.target == settings.target);
+  CHECK(read.precision == settings.precision);
+}
