@@ -6,11 +6,14 @@
 #include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
 #include "hesse/nn/network_objective.h"
+#include "hesse/optim/minimize.h"
+#include "hesse/optim/registry.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <vector>
 
@@ -66,7 +69,8 @@ struct Subject {
 template <class T>
 void measure(const Subject& subject, const std::shared_ptr<const Dataset>& data, int n) {
   constexpr Precision precision = std::is_same_v<T, float> ? Precision::float32 : Precision::float64;
-  auto network = std::make_shared<const Network>(multilayer_perceptron(subject.sizes, Activation::tanh, subject.linear));
+  auto network =
+      std::make_shared<const Network>(multilayer_perceptron(subject.sizes, Activation::tanh, subject.linear));
   NetworkOptions options;
   options.precision = precision;
   options.targets_are_inputs = subject.autoencoder;
@@ -90,35 +94,68 @@ void measure(const Subject& subject, const std::shared_ptr<const Dataset>& data,
   Matrix V(f->size(), 4);
   RandomStream(1, Purpose::probe).fill_normal(Eigen::Map<Vector>(V.data(), V.size()));
   Matrix Y(f->size(), 4);
-  for (const auto& [kind, what, flops] :
-       {std::tuple{Curvature::hessian, "HVP", 4 * p + 8 * (p - p1)},
-        std::tuple{Curvature::gauss_newton, "GGN product", 4 * p + 4 * (p - p1)}}) {
+  for (const auto& [kind, what, flops] : {std::tuple{Curvature::hessian, "HVP", 4 * p + 8 * (p - p1)},
+                                          std::tuple{Curvature::gauss_newton, "GGN product", 4 * p + 4 * (p - p1)}}) {
     const auto A = f->curvature(x, kind);
     report(what, samples * flops, median_seconds([&, &op = A] { op->apply(V.col(0), Y.col(0)); }));
     report(fmt::format("{} x4", what).c_str(), 4 * samples * flops, median_seconds([&, &op = A] { op->apply(V, Y); }));
   }
 }
 
-}  // namespace
-
-int main() {
+std::shared_ptr<const Dataset> uniform_data(Index samples) {
   auto data = std::make_shared<Dataset>();
   data->name = "random";
-  data->inputs.resize(784, 1000);
+  data->inputs.resize(784, samples);
   const RandomStream stream(1, Purpose::synthetic_data);
   stream.fill_uniform(Eigen::Map<Vector>(data->inputs.data(), data->inputs.size()), 0, 1);
   data->class_count = 10;
-  for (std::uint64_t i = 0; i < 1000; ++i) data->labels.push_back(static_cast<std::int32_t>(stream.below(10, i)));
+  for (Index i = 0; i < samples; ++i) {
+    data->labels.push_back(static_cast<std::int32_t>(stream.below(10, static_cast<std::uint64_t>(i))));
+  }
+  return data;
+}
 
+/// Best of three epochs over 60000 samples at batch 128, in float.
+void measure_epoch(const char* method, const std::shared_ptr<const Dataset>& data, int n) {
+  const std::vector<Index> sizes = {784, 128, 64, 10};
+  const auto network = std::make_shared<const Network>(multilayer_perceptron(sizes, Activation::tanh));
+  NetworkOptions options;
+  options.precision = Precision::float32;
+  const auto f = make_network_objective(network, Loss::softmax_cross_entropy, data, options);
+  const auto optimizer = optimizers().make(parse_spec(method), {*f, 1});
+  Vector x = network->initial_parameters(Initialisation::glorot_uniform, 1);
+  Progress progress;
+  double best = 1e300;
+  for (int epoch = 1; epoch <= 4; ++epoch) {
+    Stopping stopping;
+    stopping.max_epochs = epoch;
+    const Summary summary = minimize(*optimizer, *f, x, stopping, {128, 1}, {}, progress);
+    // The first one allocates.
+    if (epoch > 1) best = std::min(best, summary.progress.seconds - progress.seconds);
+    progress = summary.progress;
+  }
+  fmt::print("MLP  float  {} thread{}  {:<14} {:8.2f} ms\n", n, n == 1 ? " " : "s",
+             fmt::format("{} epoch", parse_spec(method).name), best * 1e3);
+}
+
+}  // namespace
+
+/// Usage: hesse_benchmark_network [threads]; on 1 and on 2 threads when left out.
+int main(int argc, char** argv) {
+  const auto data = uniform_data(1000);
+  const auto large = uniform_data(60000);
   const std::vector<Subject> subjects = {
       {"MLP", {784, 128, 64, 10}, 0, Loss::softmax_cross_entropy, false},
       {"AE", {784, 1000, 500, 250, 30, 250, 500, 1000, 784}, 30, Loss::binary_cross_entropy, true}};
+  const std::vector<int> counts = argc > 1 ? std::vector<int>{std::atoi(argv[1])} : std::vector<int>{1, 2};
   fmt::print("{}\n", blas_description());
-  for (const int n : {1, 2}) {
+  for (const int n : counts) {
     set_threads(n);
     for (const Subject& subject : subjects) {
       measure<float>(subject, data, n);
       measure<double>(subject, data, n);
     }
+    measure_epoch("momentum:lr=0.1", large, n);
+    measure_epoch("adam", large, n);
   }
 }

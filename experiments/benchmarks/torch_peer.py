@@ -1,11 +1,14 @@
 """Times gradient, Hessian product and its second backward pass alone in PyTorch, as a peer of hesse_benchmark_network.
 
-Usage: torch_peer.py [threads]. With libopenblas0-pthread, torch and BLAS have pools of their own that hinder each
+Usage: torch_peer.py [threads [benchmark]]. With the path of hesse_benchmark_network that program runs afterwards, and
+what torch took is printed as a multiple of what it took. With libopenblas0-pthread, torch and BLAS have pools of their own that hinder each
 other, so torch then gets one thread and BLAS the rest; with libopenblas0-openmp set HESSE_TORCH_OPENMP=1.
 """
 
 import os
+import re
 import statistics
+import subprocess
 import sys
 import time
 
@@ -31,6 +34,15 @@ def network(sizes, linear):
         if i + 2 < len(sizes) and rows != linear:
             layers.append(torch.nn.Tanh())
     return torch.nn.Sequential(*layers)
+
+
+times_ms = {}
+
+
+def report(name, dtype, what, ms):
+    precision = {"float32": "float", "float64": "double"}[str(dtype)[6:]]
+    times_ms[name, precision, what] = ms
+    print(f"torch {name:<4} {precision:<6} {THREADS} threads  {what:<16} {ms:8.2f} ms", flush=True)
 
 
 def median_ms(body):
@@ -71,10 +83,43 @@ def measure(name, sizes, linear, autoencoder, dtype):
         "HVP, graph kept": lambda: torch.autograd.grad(kept, parameters, v, retain_graph=True),
     }
     for what, body in rows.items():
-        print(f"{name:<4} {str(dtype)[6:]:<8} {THREADS} threads  {what:<16} {median_ms(body):8.2f} ms", flush=True)
+        report(name, dtype, what, median_ms(body))
+
+
+def epoch(name, make):
+    """Seconds of an epoch of 60000 samples at batch 128, the best of three."""
+    net = network([784, 128, 64, 10], 0)
+    optimizer = make(net.parameters())
+    x, y = torch.rand(60000, 784), torch.randint(10, (60000,))
+    best = float("inf")
+    for _ in range(3):
+        order = torch.randperm(60000)
+        start = time.perf_counter()
+        for first in range(0, 60000, 128):
+            batch = order[first : first + 128]
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(net(x[batch]), y[batch]).backward()
+            optimizer.step()
+        best = min(best, time.perf_counter() - start)
+    report("MLP", torch.float32, f"{name} epoch", 1e3 * best)
 
 
 print("torch", torch.__version__)
 for precision in (torch.float32, torch.float64):
     measure("MLP", [784, 128, 64, 10], 0, False, precision)
     measure("AE", [784, 1000, 500, 250, 30, 250, 500, 1000, 784], 30, True, precision)
+epoch("momentum", lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9))
+epoch("adam", lambda p: torch.optim.Adam(p, lr=1e-3))
+
+if len(sys.argv) > 2:
+    peers = {"gradient": "gradient", "HVP, graph kept": "HVP", "momentum epoch": "momentum epoch", "adam epoch": "adam epoch"}
+    lines = subprocess.run([sys.argv[2], str(THREADS)], capture_output=True, text=True, check=True).stdout
+    ours = {}
+    for line in lines.splitlines():
+        found = re.match(r"(\S+)\s+(float|double)\s+\d+ threads?\s+(.+?)\s+([\d.]+) ms", line)
+        if found:
+            ours[found[1], found[2], found[3]] = float(found[4])
+    for (name, precision, what), ms in times_ms.items():
+        mine = ours.get((name, precision, peers.get(what)))
+        if mine:
+            print(f"{name:<4} {precision:<6} {what:<16} torch / hesse = {ms:.2f} / {mine:.2f} ms = {ms / mine:.2f}")

@@ -257,7 +257,7 @@ TEST_CASE("A run that ends by its budget at a point that is not finite does not 
   CHECK(std::isfinite(s.value));
 }
 
-TEST_CASE("Observers begin, see each step and end; the clock stands still while they run") {
+TEST_CASE("Observers begin, see each step and end, and the clock stands still while they run") {
   Quadratic f = bowl();
   Sgd gd({.lr = 0.1});
   Vector x = Eigen::Vector2d(4, 4);
