@@ -1,6 +1,6 @@
-#include "comparison_run.h"
 #include "command_line.h"
 #include "commands.h"
+#include "comparison_run.h"
 #include "run_options.h"
 
 namespace hesse::app {
@@ -11,7 +11,8 @@ struct CompareOptions : RunOptions {
   Index repetitions = 1;
 };
 void visit_options(CompareOptions& o, OptionVisitor& v) {
-  v.option("optimizer", o.optimizer, "a method, as name:key=value,...; batch=N sets its samples a step ('hesse list optimizers')");
+  v.option("optimizer", o.optimizer,
+           "a method, as name:key=value,...; batch=N sets its samples a step ('hesse list optimizers')");
   v.option("repetitions", o.repetitions, Interval::closed(1, 100000), "runs of each method, from seed, seed + 1, ...");
   visit_run_options(o, v);
 }
@@ -19,8 +20,8 @@ void visit_options(CompareOptions& o, OptionVisitor& v) {
 }  // namespace
 
 int compare_command(Arguments arguments) {
-  const auto options = read_command_line<CompareOptions>("compare", "Run several optimizers on one problem under one protocol.",
-                                                         arguments);
+  const auto options = read_command_line<CompareOptions>(
+      "compare", "Run several optimizers on one problem under one protocol.", arguments);
   ComparisonSettings settings;
   settings.run = settings_of(options);
   settings.methods = options.optimizer;

@@ -25,8 +25,8 @@ void visit_options(DataCommandOptions& o, OptionVisitor& v) {
 }  // namespace
 
 int data_command(Arguments arguments) {
-  const auto options = read_command_line<DataCommandOptions>("data", "Show, verify and locate the data sets.", arguments,
-                                                             "action");
+  const auto options =
+      read_command_line<DataCommandOptions>("data", "Show, verify and locate the data sets.", arguments, "action");
   if (options.action != "list" && options.action != "verify") {
     fail("data: there is no action '{}'{}; choose list or verify", options.action,
          suggestion(options.action, {"list", "verify"}));
@@ -46,12 +46,18 @@ int data_command(Arguments arguments) {
   Json json = Json::array();
   Table table;
   table.title = fmt::format("data sets in {}", data_cache_dir());
-  table.columns = {{"set", false}, {"state", false}, {"MB"}, {"folder", false}, {"fetch with", false}, {"detail", false}};
+  table.columns = {{"set", false},    {"state", false},      {"MB"},
+                   {"folder", false}, {"fetch with", false}, {"detail", false}};
   for (const SetStatus& s : sets) {
     sound = sound && (s.state == SetState::present || options.action == "list");
     const std::string state = fmt::format("{}{}", to_string(s.state), s.verified ? ", verified" : "");
-    json.push_back({{"name", s.name}, {"state", std::string(to_string(s.state))}, {"verified", s.verified},
-                    {"bytes", s.bytes}, {"path", s.path}, {"fetch_command", s.fetch_command}, {"detail", s.detail}});
+    json.push_back({{"name", s.name},
+                    {"state", std::string(to_string(s.state))},
+                    {"verified", s.verified},
+                    {"bytes", s.bytes},
+                    {"path", s.path},
+                    {"fetch_command", s.fetch_command},
+                    {"detail", s.detail}});
     table.add({Cell(s.name), Cell(state), Cell(fmt::format("{:.1f}", static_cast<double>(s.bytes) / 1e6)), Cell(s.path),
                Cell(s.fetch_command), Cell(s.detail)});
   }

@@ -55,13 +55,15 @@ int doctor_command(Arguments arguments) {
   std::vector<Finding> findings;
   const Software software = this_software();
   const Machine machine = this_machine();
-  findings.push_back({"hesse", true, fmt::format("{} ({}, {}, Eigen {})", software.hesse, software.compiler,
-                                                 software.build, software.eigen)});
+  findings.push_back(
+      {"hesse", true,
+       fmt::format("{} ({}, {}, Eigen {})", software.hesse, software.compiler, software.build, software.eigen)});
   findings.push_back({"processor", true, fmt::format("{}, {} usable", machine.processor, machine.cores)});
   findings.push_back({"threads", true, fmt::format("{}", threads())});
   findings.push_back({"BLAS", true, blas_description()});
-  findings.push_back({"products", true, fmt::format("{:.0f} GFLOP/s in float, {:.0f} in double, on {} threads",
-                                                    product_speed<float>(), product_speed<double>(), threads())});
+  findings.push_back({"products", true,
+                      fmt::format("{:.0f} GFLOP/s in float, {:.0f} in double, on {} threads", product_speed<float>(),
+                                  product_speed<double>(), threads())});
   try {
     run_gnuplot("set terminal dumb\nset output '/dev/null'\nplot 0\n");
     findings.push_back({"gnuplot", true, "draws"});
@@ -74,8 +76,9 @@ int doctor_command(Arguments arguments) {
   }
   std::error_code error;
   const auto space = std::filesystem::space(".", error);
-  findings.push_back({"disk", !error && space.available > (std::uintmax_t{1} << 28U),
-                      error ? error.message() : fmt::format("{:.1f} GB free here", static_cast<double>(space.available) / 1e9)});
+  findings.push_back(
+      {"disk", !error && space.available > (std::uintmax_t{1} << 28U),
+       error ? error.message() : fmt::format("{:.1f} GB free here", static_cast<double>(space.available) / 1e9)});
 
   bool good = true;
   Json json = Json::array();

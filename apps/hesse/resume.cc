@@ -26,8 +26,8 @@ void visit_options(ResumeOptions& o, OptionVisitor& v) {
 }  // namespace
 
 int resume_command(Arguments arguments) {
-  const auto options = read_command_line<ResumeOptions>("resume", "Continue an interrupted run or comparison.",
-                                                        arguments, "folder");
+  const auto options =
+      read_command_line<ResumeOptions>("resume", "Continue an interrupted run or comparison.", arguments, "folder");
   const std::filesystem::path folder = options.folder;
   use_threads(options.threads);
   if (std::filesystem::exists(folder / kComparisonFile)) {

@@ -29,7 +29,8 @@ void visit_precision(Precision& precision, OptionVisitor& v) {
 }
 
 void visit_threads(Index& threads, OptionVisitor& v) {
-  v.option("threads", threads, Interval::closed(0, 1024), "threads; 0 means one for each processor; bits do not depend on it");
+  v.option("threads", threads, Interval::closed(0, 1024),
+           "threads; 0 means one for each processor; bits do not depend on it");
 }
 
 void visit_run_options(RunOptions& o, OptionVisitor& v) {
@@ -55,7 +56,8 @@ RunSettings settings_of(const RunOptions& o) {
   settings.precision = o.precision;
   settings.batch_size = o.batch_size;
   settings.budget = o.budget;
-  settings.target = o.target.empty() ? -std::numeric_limits<double>::infinity() : parse_number("option target", o.target);
+  settings.target =
+      o.target.empty() ? -std::numeric_limits<double>::infinity() : parse_number("option target", o.target);
   settings.gradient_tolerance = o.gradient_tolerance;
   settings.checkpoint_seconds = o.checkpoint_seconds;
   return settings;

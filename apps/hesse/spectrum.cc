@@ -85,7 +85,8 @@ int spectrum_command(Arguments arguments) {
                                       : load_parameters(file, problem.objective->layout());
   const Index n = x.size();
   if (options.top > n || options.bottom > n) {
-    fail("spectrum: the problem has {} parameters; ask for at most {} eigenvalues at each end with --top and --bottom", n, n);
+    fail("spectrum: the problem has {} parameters; ask for at most {} eigenvalues at each end with --top and --bottom",
+         n, n);
   }
   SpectrumOptions spectrum_options;
   spectrum_options.curvature = options.curvature;
@@ -114,8 +115,8 @@ int spectrum_command(Arguments arguments) {
   json["seconds"] = json_number(spectrum.seconds);
 
   Table table;
-  table.title = fmt::format("{} of {} at {}", to_string(options.curvature), options.problem,
-                            json["at"].get<std::string>());
+  table.title =
+      fmt::format("{} of {} at {}", to_string(options.curvature), options.problem, json["at"].get<std::string>());
   table.columns = {{"end", false}, {"eigenvalue"}, {"residual"}, {"converged", false}};
   for (const auto& [end, pairs] : {std::pair{"top", &eigen.largest}, std::pair{"bottom", &eigen.smallest}}) {
     for (Index i = 0; i < pairs->values.size(); ++i) {

@@ -13,8 +13,8 @@
 
 using namespace hesse;
 using Catch::Matchers::Contains;
-using test::run_hesse;
 using test::hesse_signalled;
+using test::run_hesse;
 using test::ScratchFolder;
 
 namespace {
@@ -41,8 +41,9 @@ int lines(const std::string& text) { return static_cast<int>(std::count(text.beg
 
 TEST_CASE("a run that converges says so, exits with 0, and leaves its records") {
   const ScratchFolder folder;
-  const auto r = run_hesse(folder, "train --problem rosenbrock --optimizer lbfgs --budget 200steps --gradient-tolerance 1e-8 "
-                               "--output run --json");
+  const auto r = run_hesse(folder,
+                           "train --problem rosenbrock --optimizer lbfgs --budget 200steps --gradient-tolerance 1e-8 "
+                           "--output run --json");
   CHECK(r.exit_code == 0);
   const Json json = parse_json(r.out, "stdout");
   CHECK(json["termination"] == "gradient");
@@ -55,8 +56,11 @@ TEST_CASE("a run that converges says so, exits with 0, and leaves its records") 
 
 TEST_CASE("exit codes tell a missed target and a divergence") {
   const ScratchFolder folder;
-  CHECK(run_hesse(folder, "train --problem rosenbrock --optimizer gd:lr=1e-4 --budget 5steps --target 1e-9").exit_code == 1);
-  CHECK(run_hesse(folder, "train --problem rosenbrock --optimizer lbfgs --budget 500steps --target 1e-9").exit_code == 0);
+  CHECK(
+      run_hesse(folder, "train --problem rosenbrock --optimizer gd:lr=1e-4 --budget 5steps --target 1e-9").exit_code ==
+      1);
+  CHECK(run_hesse(folder, "train --problem rosenbrock --optimizer lbfgs --budget 500steps --target 1e-9").exit_code ==
+        0);
   const auto diverged = run_hesse(folder, "train --problem rosenbrock --optimizer gd:lr=1 --budget 50steps");
   CHECK(diverged.exit_code == 3);
   CHECK_THAT(diverged.out, Contains("diverged at step"));
@@ -64,8 +68,9 @@ TEST_CASE("exit codes tell a missed target and a divergence") {
 
 TEST_CASE("one diverging method leaves the bits of the others as they are") {
   const ScratchFolder folder;
-  const std::string common = "compare --problem rosenbrock:n=6 --budget 30steps --repetitions 2 --optimizer lbfgs "
-                             "--optimizer nesterov:lr=1e-4 ";
+  const std::string common =
+      "compare --problem rosenbrock:n=6 --budget 30steps --repetitions 2 --optimizer lbfgs "
+      "--optimizer nesterov:lr=1e-4 ";
   const auto with = run_hesse(folder, common + "--optimizer gd:lr=10 --output with --json");
   CHECK(with.exit_code == 0);
   CHECK(run_hesse(folder, common + "--output without").exit_code == 0);
@@ -84,8 +89,10 @@ TEST_CASE("every optimizer ends in the same bits for any number of threads") {
     std::string one;
     for (const int n : {1, 2, 3, 4}) {
       const std::string output = fmt::format("{}-{}", entry.name, n);
-      const auto r = run_hesse(folder, fmt::format("train --problem mlp:data=gaussian-blobs,hidden=20 --optimizer {} --budget "
-                                               "3epochs --batch-size 50 --threads {} --output {}", entry.name, n, output));
+      const auto r =
+          run_hesse(folder, fmt::format("train --problem mlp:data=gaussian-blobs,hidden=20 --optimizer {} --budget "
+                                        "3epochs --batch-size 50 --threads {} --output {}",
+                                        entry.name, n, output));
       CAPTURE(entry.name, n, r.err);
       CHECK(r.exit_code == 0);
       const std::string now = bits(folder / output);
@@ -98,9 +105,18 @@ TEST_CASE("every optimizer ends in the same bits for any number of threads") {
 TEST_CASE("killed at any moment and resumed, every optimizer ends in the bits of the uninterrupted run") {
   const ScratchFolder folder;
   for (const auto& entry : optimizers().entries()) {
-    const std::vector<std::string> train = {"train", "--problem", "mlp:data=gaussian-blobs,hidden=20", "--optimizer",
-                                            entry.name, "--budget", "40epochs", "--batch-size", "50",
-                                            "--checkpoint-seconds", "1e-4", "--output"};
+    const std::vector<std::string> train = {"train",
+                                            "--problem",
+                                            "mlp:data=gaussian-blobs,hidden=20",
+                                            "--optimizer",
+                                            entry.name,
+                                            "--budget",
+                                            "40epochs",
+                                            "--batch-size",
+                                            "50",
+                                            "--checkpoint-seconds",
+                                            "1e-4",
+                                            "--output"};
     auto whole = train;
     whole.push_back(entry.name + "-whole");
     CAPTURE(entry.name);
@@ -114,7 +130,8 @@ TEST_CASE("killed at any moment and resumed, every optimizer ends in the bits of
       }
     }
     const bool begun = std::filesystem::exists(folder / (entry.name + "-killed") / "run.json");
-    CHECK(hesse_signalled(folder, begun ? std::vector<std::string>{"resume", entry.name + "-killed"} : first, 0, 0) == 0);
+    CHECK(hesse_signalled(folder, begun ? std::vector<std::string>{"resume", entry.name + "-killed"} : first, 0, 0) ==
+          0);
     CHECK(bits(folder / (entry.name + "-whole")) == bits(folder / (entry.name + "-killed")));
   }
 }
@@ -123,8 +140,10 @@ TEST_CASE("an interrupt ends the run after its step with 130 or 143, and resumin
   const ScratchFolder folder;
   for (const auto& [signal, code] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
     const std::string output = fmt::format("run-{}", code);
-    CHECK(hesse_signalled(folder, {"train", "--problem", "mlp:data=gaussian-blobs,hidden=20", "--optimizer", "adam",
-                                   "--budget", "1000000steps,1s", "--output", output}, signal, 400) == code);
+    CHECK(hesse_signalled(folder,
+                          {"train", "--problem", "mlp:data=gaussian-blobs,hidden=20", "--optimizer", "adam", "--budget",
+                           "1000000steps,1s", "--output", output},
+                          signal, 400) == code);
     CHECK(std::filesystem::exists(folder / output / "checkpoint.safetensors"));
     CHECK_FALSE(parse_json(read_file(folder / output / "run.json"), "run.json")["verdict"].is_object());
     CHECK(run_hesse(folder, "resume " + output).exit_code == 0);
@@ -199,7 +218,8 @@ TEST_CASE("every option of every command refuses values that make no sense") {
 
 TEST_CASE("a specification file and the command line share one grammar, and the command line wins") {
   const ScratchFolder folder;
-  write_file(folder / "spec.ini", "problem = rosenbrock:n=4\noptimizer = lbfgs:memory=5\noptimizer = newton-cg\nbudget = 3steps\n");
+  write_file(folder / "spec.ini",
+             "problem = rosenbrock:n=4\noptimizer = lbfgs:memory=5\noptimizer = newton-cg\nbudget = 3steps\n");
   const auto r = run_hesse(folder, "compare --config spec.ini --budget 4steps --output run --json");
   CHECK(r.exit_code == 0);
   const Json json = parse_json(r.out, "stdout");
@@ -227,10 +247,11 @@ TEST_CASE("everything that list names can be described, with the options that bu
 
 TEST_CASE("derivatives of every analytic problem and of networks are right, in double and in float") {
   const ScratchFolder folder;
-  for (const char* problem : {"rosenbrock", "rosenbrock:n=20", "beale", "himmelblau:start=random", "styblinski-tang:n=5",
-                              "mlp:data=gaussian-blobs,hidden=8-6,activation=gelu,l2=0.1"}) {
+  for (const char* problem : {"rosenbrock", "rosenbrock:n=20", "beale", "himmelblau:start=random",
+                              "styblinski-tang:n=5", "mlp:data=gaussian-blobs,hidden=8-6,activation=gelu,l2=0.1"}) {
     for (const char* precision : {"double", "float"}) {
-      const auto r = run_hesse(folder, fmt::format("check-derivatives --problem {} --precision {}", problem, precision));
+      const auto r =
+          run_hesse(folder, fmt::format("check-derivatives --problem {} --precision {}", problem, precision));
       CAPTURE(problem, precision, r.out, r.err);
       CHECK(r.exit_code == 0);
     }
@@ -239,8 +260,10 @@ TEST_CASE("derivatives of every analytic problem and of networks are right, in d
 
 TEST_CASE("the spectrum at a minimum found by a run is that of the closed form") {
   const ScratchFolder folder;
-  CHECK(run_hesse(folder, "train --problem rosenbrock --optimizer newton-cg --gradient-tolerance 1e-10 --budget 200steps "
-                      "--output run").exit_code == 0);
+  CHECK(run_hesse(folder,
+                  "train --problem rosenbrock --optimizer newton-cg --gradient-tolerance 1e-10 --budget 200steps "
+                  "--output run")
+            .exit_code == 0);
   const auto r = run_hesse(folder, "spectrum --at run --top 1 --bottom 1 --json");
   CHECK(r.exit_code == 0);
   const Json json = parse_json(r.out, "stdout");
@@ -255,8 +278,8 @@ TEST_CASE("help is quick to find and exits with 0") {
   const ScratchFolder folder;
   CHECK(run_hesse(folder, "--help").exit_code == 0);
   CHECK(run_hesse(folder, "--version").exit_code == 0);
-  for (const char* command : {"compare", "train", "resume", "spectrum", "check-derivatives", "list", "describe", "data",
-                              "doctor"}) {
+  for (const char* command :
+       {"compare", "train", "resume", "spectrum", "check-derivatives", "list", "describe", "data", "doctor"}) {
     const auto r = run_hesse(folder, fmt::format("{} --help", command));
     CHECK(r.exit_code == 0);
     CHECK_THAT(r.out, Contains("Usage: hesse"));

@@ -22,10 +22,16 @@ TEST_CASE("a parallel loop runs each task exactly once, for any number of thread
 TEST_CASE("a loop inside a loop runs on the calling thread, and the lowest failing task's exception comes out") {
   set_threads(4);
   std::vector<int> sums(8, 0);
-  parallel_for(8, [&](Index i) { parallel_for(10, [&](Index j) { sums[static_cast<std::size_t>(i)] += static_cast<int>(j); }); });
+  parallel_for(8, [&](Index i) {
+    parallel_for(10, [&](Index j) { sums[static_cast<std::size_t>(i)] += static_cast<int>(j); });
+  });
   CHECK(std::vector<int>(8, 45) == sums);
   for (int repeat = 0; repeat < 100; ++repeat) {
-    REQUIRE_THROWS_WITH(parallel_for(20, [](Index i) { if (i >= 5) fail("task {}", i); }), "task 5");
+    REQUIRE_THROWS_WITH(parallel_for(20,
+                                     [](Index i) {
+                                       if (i >= 5) fail("task {}", i);
+                                     }),
+                        "task 5");
   }
   set_threads(2);
 }

@@ -100,8 +100,8 @@ void OptionLister::option(std::string_view name, std::vector<std::string>& field
 }
 std::size_t OptionLister::choose(std::string_view name, const std::vector<std::string>& names, std::size_t current,
                                  std::string_view meaning) {
-  options.push_back({std::string(name), "choice", names[current], fmt::format("{}", fmt::join(names, " | ")),
-                     std::string(meaning)});
+  options.push_back(
+      {std::string(name), "choice", names[current], fmt::format("{}", fmt::join(names, " | ")), std::string(meaning)});
   return current;
 }
 
@@ -157,7 +157,8 @@ void OptionReader::option(std::string_view name, std::vector<Index>& field, std:
     while (!rest.empty()) {
       const auto dash = rest.find('-');
       const Index size = parse_whole_number(what, rest.substr(0, dash));
-      if (size < 1 || size > Index{1} << 32) fail("{}: the size {} is out of range; give sizes from 1 to 2^32", what, size);
+      if (size < 1 || size > Index{1} << 32)
+        fail("{}: the size {} is out of range; give sizes from 1 to 2^32", what, size);
       sizes.push_back(size);
       if (dash == std::string_view::npos) break;
       rest = rest.substr(dash + 1);
@@ -172,7 +173,8 @@ void OptionReader::option(std::string_view name, std::vector<std::string>& field
   for (std::size_t i = 0; i < spec_.arguments.size(); ++i) {
     if (spec_.arguments[i].first != name) continue;
     taken_[i] = true;
-    if (spec_.arguments[i].second.empty()) fail("{}: option {} is empty; give it a value or leave it out", spec_.name, name);
+    if (spec_.arguments[i].second.empty())
+      fail("{}: option {} is empty; give it a value or leave it out", spec_.name, name);
     field.push_back(spec_.arguments[i].second);
   }
 }

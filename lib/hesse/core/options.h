@@ -56,9 +56,9 @@ struct Interval {
 /// One setting as `hesse describe` prints it.
 struct OptionInfo {
   std::string name;
-  std::string type;  ///< "number", "whole number", "switch", "text", "sizes", "texts", "choice"
-  std::string value; ///< the default, or the value in use
-  std::string range; ///< empty where every value of the type will do
+  std::string type;   ///< "number", "whole number", "switch", "text", "sizes", "texts", "choice"
+  std::string value;  ///< the default, or the value in use
+  std::string range;  ///< empty where every value of the type will do
   std::string meaning;
 };
 

@@ -9,6 +9,8 @@
 
 #include "hesse/core/types.h"
 
+#include <algorithm>
+#include <array>
 #include <type_traits>
 
 namespace hesse {
@@ -47,6 +49,23 @@ struct Range {
 constexpr Index block_count(Index n, Index block) { return (n + block - 1) / block; }
 constexpr Range block_range(Index n, Index block, Index task) {
   return {task * block, (task + 1) * block < n ? (task + 1) * block : n};
+}
+
+/// The sum of body(begin, size) over fixed blocks of [0, n), each of at least `least_block` entries, run
+/// in parallel and added in order. At most 512 blocks, so that their sums fit on the stack.
+template <class Body>
+double blocked_sum(Index n, Index least_block, const Body& body) {
+  constexpr Index kMaxBlocks = 512;
+  const Index block = std::max(least_block, block_count(n, kMaxBlocks));
+  const Index blocks = block_count(n, block);
+  std::array<double, kMaxBlocks> sums;
+  parallel_for(blocks, [&](Index task) {
+    const Range r = block_range(n, block, task);
+    sums[static_cast<std::size_t>(task)] = body(r.begin, r.size());
+  });
+  double total = 0;
+  for (Index i = 0; i < blocks; ++i) total += sums[static_cast<std::size_t>(i)];
+  return total;
 }
 
 }  // namespace hesse

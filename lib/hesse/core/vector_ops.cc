@@ -3,7 +3,6 @@
 #include "hesse/core/multiversion.h"
 #include "hesse/core/parallel.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -39,28 +38,13 @@ HESSE_MULTIVERSION double block_distance(const double* a, const double* b, Index
   return total;
 }
 
-/// Sum over blocks of `body(begin, size)`, in order. At most kMaxBlocks blocks, so that their sums fit
-/// on the stack.
-template <class Body>
-double blocked_sum(Index n, const Body& body) {
-  constexpr Index kMinBlock = 16384;
-  constexpr Index kMaxBlocks = 256;
-  const Index block = std::max(kMinBlock, block_count(n, kMaxBlocks));
-  const Index blocks = block_count(n, block);
-  std::array<double, kMaxBlocks> sums;
-  parallel_for(blocks, [&](Index task) {
-    const Range r = block_range(n, block, task);
-    sums[static_cast<std::size_t>(task)] = body(r.begin, r.size());
-  });
-  double total = 0;
-  for (Index i = 0; i < blocks; ++i) total += sums[static_cast<std::size_t>(i)];
-  return total;
-}
+constexpr Index kBlock = 16384;  // entries of one task
 
 }  // namespace
 
 double dot(ConstVectorView a, ConstVectorView b) {
-  return blocked_sum(a.size(), [&](Index begin, Index n) { return block_dot(a.data() + begin, b.data() + begin, n); });
+  return blocked_sum(a.size(), kBlock,
+                     [&](Index begin, Index n) { return block_dot(a.data() + begin, b.data() + begin, n); });
 }
 
 double norm(ConstVectorView a) {
@@ -75,7 +59,7 @@ double norm(ConstVectorView a) {
 
 double distance(ConstVectorView a, ConstVectorView b) {
   return std::sqrt(blocked_sum(
-      a.size(), [&](Index begin, Index n) { return block_distance(a.data() + begin, b.data() + begin, n); }));
+      a.size(), kBlock, [&](Index begin, Index n) { return block_distance(a.data() + begin, b.data() + begin, n); }));
 }
 
 bool all_finite(ConstVectorView a) {

@@ -22,9 +22,9 @@
 namespace hesse {
 
 struct ComparisonSettings {
-  RunSettings run;                   ///< `method` and `seed` are those of each cell
+  RunSettings run;  ///< `method` and `seed` are those of each cell
   std::vector<std::string> methods;
-  std::uint64_t seed = 1;            ///< the first; repetition r has seed + r
+  std::uint64_t seed = 1;  ///< the first; repetition r has seed + r
   Index repetitions = 1;
 };
 

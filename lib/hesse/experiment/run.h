@@ -20,9 +20,9 @@ namespace hesse {
 /// A method as it is written: an optimizer's specification, in which `batch=N` (samples of a step, 0
 /// for all) belongs to the run and not to the optimizer.
 struct Method {
-  std::string text;     ///< as given; the method's name in tables
-  Spec optimizer;       ///< without `batch`
-  Index batch = -1;     ///< -1: left to the run
+  std::string text;  ///< as given; the method's name in tables
+  Spec optimizer;    ///< without `batch`
+  Index batch = -1;  ///< -1: left to the run
 };
 /// Throws Error on bad grammar or an impossible batch.
 Method parse_method(std::string_view text);
@@ -37,7 +37,7 @@ struct RunSettings {
   std::string budget = "10epochs";
   double target = -std::numeric_limits<double>::infinity();
   double gradient_tolerance = 0;
-  double checkpoint_seconds = 30;   ///< between checkpoints
+  double checkpoint_seconds = 30;  ///< between checkpoints
 };
 
 enum class RunStatus {
@@ -54,7 +54,7 @@ struct RunOutcome {
 
 /// What the caller adds to a run.
 struct RunHooks {
-  std::vector<Observer*> observers;          ///< progress bars and the like
+  std::vector<Observer*> observers;  ///< progress bars and the like
   std::function<bool()> interrupted = [] { return false; };
 };
 

@@ -137,8 +137,8 @@ Problem make_styblinski_tang(const StyblinskiTangOptions& o) {
 }
 
 Problem make_quadratic(const QuadraticOptions& o) {
-  const Vector spectrum = o.spacing == Spacing::linear ? linear_spectrum(o.n, o.condition)
-                                                       : logarithmic_spectrum(o.n, o.condition);
+  const Vector spectrum =
+      o.spacing == Spacing::linear ? linear_spectrum(o.n, o.condition) : logarithmic_spectrum(o.n, o.condition);
   const Vector centre = Vector::Ones(o.n);
   auto f = std::make_unique<Quadratic>(spectrum, centre, o.rotated ? 4 : 0, static_cast<std::uint64_t>(o.seed));
   Problem problem = problem_of(std::move(f), Vector::Zero(o.n), o.start, -1, 3,

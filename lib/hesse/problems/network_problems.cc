@@ -132,10 +132,10 @@ Problem problem_of(const DataOptions& o, const DataSplit& split, Network archite
                                  }});
     }
   }
-  problem.description = fmt::format("{} on {}: {} training and {} test samples, {} parameters, {}", network->describe(),
-                                    split.train->name, split.train->sample_count(),
-                                    split.test != nullptr ? split.test->sample_count() : 0, network->layout().size(),
-                                    to_string(loss));
+  problem.description =
+      fmt::format("{} on {}: {} training and {} test samples, {} parameters, {}", network->describe(),
+                  split.train->name, split.train->sample_count(),
+                  split.test != nullptr ? split.test->sample_count() : 0, network->layout().size(), to_string(loss));
   return problem;
 }
 
@@ -204,8 +204,8 @@ ProblemEntry entry(std::string name, std::string summary, std::string source, st
                    Problem (*make)(const Options&, const ProblemContext&)) {
   Options defaults;
   defaults.data = std::move(data);
-  return registry_entry<Options, Problem, const ProblemContext&>(std::move(name), std::move(summary),
-                                                                 std::move(source), make, defaults);
+  return registry_entry<Options, Problem, const ProblemContext&>(std::move(name), std::move(summary), std::move(source),
+                                                                 make, defaults);
 }
 
 }  // namespace

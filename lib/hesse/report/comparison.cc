@@ -118,7 +118,8 @@ Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableO
       const bool bad = failed(*run);
       if (bad) ++failures;
       figures[0].push_back(bad ? kNaN : run->record.verdict->value);
-      for (std::size_t m = 0; m < metrics.size(); ++m) figures[m + 1].push_back(bad ? kNaN : metric_of(*run, metrics[m]));
+      for (std::size_t m = 0; m < metrics.size(); ++m)
+        figures[m + 1].push_back(bad ? kNaN : metric_of(*run, metrics[m]));
       if (has_target) reached.push_back(first_reach(run->trace, options.target));
       const std::string ending = run->record.verdict ? run->record.verdict->termination : "unfinished";
       const auto known = std::find_if(endings.begin(), endings.end(), [&](const auto& e) { return e.first == ending; });
@@ -142,7 +143,8 @@ Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableO
       row.emplace_back(median_and_quartiles(sample));
     }
     if (has_target) row.emplace_back(median_and_quartiles(summarise(reached)));
-    for (const auto* numbers : {&gradients, &steps, &seconds}) row.emplace_back(significant(summarise(*numbers).median));
+    for (const auto* numbers : {&gradients, &steps, &seconds})
+      row.emplace_back(significant(summarise(*numbers).median));
     row.emplace_back(fmt::format("{}", method.runs.size()));
     row.emplace_back(fmt::format("{}", failures));
     std::string ended;

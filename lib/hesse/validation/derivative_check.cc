@@ -13,7 +13,8 @@ namespace hesse {
 
 DerivativeCheck check_derivatives(Objective& f, const Vector& x, const DerivativeCheckOptions& options) {
   if (options.directions < 1) fail("derivative check: {} directions; give at least 1", options.directions);
-  if (x.size() != f.size()) fail("derivative check: a point of {} parameters for an objective of {}", x.size(), f.size());
+  if (x.size() != f.size())
+    fail("derivative check: a point of {} parameters for an objective of {}", x.size(), f.size());
   const Index n = x.size();
   Vector g, plus, minus, difference(n), Hv(n), v(n), trial(n);
   f.value_and_gradient(x, g);

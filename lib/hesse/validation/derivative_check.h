@@ -15,11 +15,11 @@
 namespace hesse {
 
 struct DerivativeCheckOptions {
-  int directions = 3;                        ///< random directions
+  int directions = 3;  ///< random directions
   std::uint64_t seed = 0;
-  double gradient_threshold = 1e-8;  ///< on the least relative error of a directional derivative
-  double product_threshold = 1e-6;   ///< on that of a Hessian-vector product
-  double symmetry_threshold = 1e-10; ///< on |u'Hv - v'Hu| / (|u||v||H|)
+  double gradient_threshold = 1e-8;   ///< on the least relative error of a directional derivative
+  double product_threshold = 1e-6;    ///< on that of a Hessian-vector product
+  double symmetry_threshold = 1e-10;  ///< on |u'Hv - v'Hu| / (|u||v||H|)
 };
 
 /// Error at one step of the sweep: the median over directions.

@@ -6,8 +6,6 @@
 #include "hesse/core/vector_ops.h"
 #include "hesse/optim/optimizer.h"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace hesse {
@@ -41,18 +39,7 @@ struct StepBuffer {
 /// the step it made there. Returns the norm of the whole step.
 template <class Update>
 double update_blocks(Index n, const Update& update) {
-  // A block longer than kUpdateBlock keeps the number of partial sums bounded.
-  constexpr Index kMaxBlocks = 512;
-  const Index block = std::max(kUpdateBlock, block_count(n, kMaxBlocks));
-  const Index blocks = block_count(n, block);
-  std::array<double, kMaxBlocks> squares;
-  parallel_for(blocks, [&](Index task) {
-    const Range r = block_range(n, block, task);
-    squares[static_cast<std::size_t>(task)] = update(r.begin, r.size());
-  });
-  double sum = 0;
-  for (Index i = 0; i < blocks; ++i) sum += squares[static_cast<std::size_t>(i)];
-  return std::sqrt(sum);
+  return std::sqrt(blocked_sum(n, kUpdateBlock, update));
 }
 
 /// Evaluates value and gradient at x into the report. False, with the status set, when they are not
