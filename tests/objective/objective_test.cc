@@ -14,9 +14,13 @@
 
 #include <catch2/catch.hpp>
 
+#include <ceres/jet.h>
+
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <set>
+#include <stdexcept>
 
 using namespace hesse;
 
@@ -28,6 +32,13 @@ Vector random_vector(Index n, std::uint64_t step) {
   Vector x(n);
   RandomStream(9, Purpose::test, step).fill_normal(x);
   return x;
+}
+
+/// Tapes on disk in the working directory.
+Index tape_files() {
+  Index count = 0;
+  for (const auto& file : std::filesystem::directory_iterator(".")) count += file.path().extension() == ".tap" ? 1 : 0;
+  return count;
 }
 
 Matrix hessian_of(Objective& f, const Vector& x) { return to_dense(*f.curvature(x, Curvature::hessian)); }
@@ -54,6 +65,25 @@ struct Sample {
   T operator()(const T* x, Index i) const {
     const T d = x[0] - static_cast<double>(i);
     return d * d * d * d + x[0] * x[1] * std::sin(static_cast<double>(i));
+  }
+};
+
+// 400,000 products of one variable: the sum is 400000 x^2.
+struct Long {
+  template <class T>
+  T operator()(const T* x) const {
+    T sum = T(0.0);
+    for (int i = 0; i < 400000; ++i) sum = sum + x[0] * x[0];
+    return sum;
+  }
+};
+
+struct Throws {
+  template <class T>
+  T operator()(const T* x) const {
+    const T y = x[0] * x[0];
+    if (x[0] > 5.0) throw std::runtime_error("too large");
+    return y;
   }
 };
 
@@ -158,6 +188,100 @@ TEST_CASE("the tape is recorded anew where a branch changes, and operators keep 
   CHECK(to_dense(*A) == (Matrix(2, 2) << 6, 4, 4, 0).finished());
   CHECK(to_dense(*B) == (Matrix(2, 2) << 0, 0, 0, 2).finished());
   CHECK_THROWS_AS(f.curvature(Eigen::Vector2d(2, 3), Curvature::fisher), Error);
+}
+
+TEST_CASE("the functors give with Ceres' jets the gradients that dual numbers give") {
+  const auto agree = [](const auto& functor, const Vector& x) {
+    using Jet = ceres::Jet<double, 1>;
+    const Index n = x.size();
+    FunctorObjective f(functor, n);
+    Vector g, oracle(n);
+    f.value_and_gradient(x, g);
+    for (Index i = 0; i < n; ++i) {
+      std::vector<Jet> p(x.data(), x.data() + n);
+      p[static_cast<std::size_t>(i)].v[0] = 1;
+      oracle[i] = functor(static_cast<const Jet*>(p.data())).v[0];
+    }
+    // Both do the same few tens of operations in another order.
+    CHECK((g - oracle).norm() <= 100 * kEps * oracle.norm());
+  };
+  for (const std::uint64_t step : {10, 11, 12}) {
+    agree(Rosenbrock{1, 100}, random_vector(2, step));
+    agree(Beale{}, random_vector(2, step));
+    agree(Himmelblau{}, random_vector(2, step));
+    agree(DoubleWell{}, random_vector(1, step));
+    agree(StyblinskiTang{3}, random_vector(3, step));
+    agree(ChainedRosenbrock{10}, random_vector(10, step));
+  }
+}
+
+TEST_CASE("the Hessians of Beale's and Himmelblau's functions are those of hand computation") {
+  const Vector z = Eigen::Vector2d(0.7, -1.3);
+  const double x = z[0];
+  const double y = z[1];
+  FunctorObjective<Himmelblau> himmelblau({}, 2);
+  Matrix H(2, 2);
+  H << 12 * x * x + 4 * y - 42, 4 * (x + y), 4 * (x + y), 12 * y * y + 4 * x - 26;
+  CHECK((hessian_of(himmelblau, z) - H).norm() <= 100 * kEps * H.norm());
+  // f = sum_k r_k^2, r_k = c_k - x (1 - y^k): r_x = y^k - 1, r_y = k x y^(k-1), r_xy = k y^(k-1).
+  H.setZero();
+  const double c[] = {1.5, 2.25, 2.625};
+  for (int k = 1; k <= 3; ++k) {
+    const double r = c[k - 1] - x * (1 - std::pow(y, k));
+    const double rx = std::pow(y, k) - 1;
+    const double ry = k * x * std::pow(y, k - 1);
+    const double rxy = k * std::pow(y, k - 1);
+    const double ryy = k == 1 ? 0 : k * (k - 1) * x * std::pow(y, k - 2);
+    H(0, 0) += 2 * rx * rx;
+    H(0, 1) += 2 * (rx * ry + r * rxy);
+    H(1, 1) += 2 * (ry * ry + r * ryy);
+  }
+  H(1, 0) = H(0, 1);
+  FunctorObjective<Beale> beale({}, 2);
+  CHECK((hessian_of(beale, z) - H).norm() <= 100 * kEps * H.norm());
+}
+
+TEST_CASE("a long tape stays in memory, leaves no file, and gives the derivatives of hand computation") {
+  const Index before = tape_files();
+  const Index n = 100000;
+  AdolcObjective<ChainedRosenbrock> f({n}, n);
+  const Vector x = random_vector(n, 20);
+  const Vector v = random_vector(n, 21);
+  Vector g, Hv(n), by_hand = Vector::Zero(n), product = Vector::Zero(n);
+  for (Index i = 0; i + 1 < n; ++i) {
+    const double u = x[i + 1] - x[i] * x[i];
+    by_hand[i] += -2 * (1 - x[i]) - 400 * x[i] * u;
+    by_hand[i + 1] += 200 * u;
+    product[i] += (2 - 400 * u + 800 * x[i] * x[i]) * v[i] - 400 * x[i] * v[i + 1];
+    product[i + 1] += -400 * x[i] * v[i] + 200 * v[i + 1];
+  }
+  f.value_and_gradient(x, g);
+  f.curvature(x, Curvature::hessian)->apply(v, Hv);
+  CHECK((g - by_hand).norm() <= 100 * kEps * by_hand.norm());
+  CHECK((Hv - product).norm() <= 100 * kEps * product.norm());
+  CHECK(tape_files() == before);
+}
+
+TEST_CASE("a tape longer than its first buffers is recorded again with room for it, and leaves no file") {
+  const Index before = tape_files();
+  AdolcObjective<Long> f({}, 1);
+  Vector g;
+  CHECK(f.value_and_gradient(Vector::Constant(1, 0.5), g) == 100000);
+  CHECK(g[0] == 400000);
+  CHECK(hessian_of(f, Vector::Constant(1, 0.5))(0, 0) == 800000);
+  CHECK(tape_files() == before);
+}
+
+TEST_CASE("a formula that throws while it is recorded leaves its objective and all others usable") {
+  AdolcObjective<Throws> f({}, 1);
+  Vector g;
+  CHECK_THROWS_AS(f.value_and_gradient(Vector::Constant(1, 6), g), std::runtime_error);
+  CHECK(f.value_and_gradient(Vector::Constant(1, 3), g) == 9);
+  CHECK(g[0] == 6);
+  AdolcObjective<Kink> other({}, 2);
+  other.value_and_gradient(Eigen::Vector2d(2, 3), g);
+  CHECK(g == Vector(Eigen::Vector2d(12, 4)));
+  CHECK_THROWS_AS(f.value_and_gradient(Vector::Zero(2), g), Error);
 }
 
 TEST_CASE("the known minimisers are stationary to rounding, with a positive semidefinite Hessian") {

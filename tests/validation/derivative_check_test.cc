@@ -45,7 +45,42 @@ DerivativeCheck check(Faulty::Fault fault) {
   return check_derivatives(f, Eigen::Vector2d(1, -2), {});
 }
 
+/// A stiff block, whose differences truncate the most, and a mild one with a small fault in its products.
+class TwoBlocks final : public Objective {
+ public:
+  TwoBlocks() {
+    layout_.add("stiff", {2});
+    layout_.add("faulty", {2});
+  }
+  const ParameterLayout& layout() const override { return layout_; }
+  double value(const Vector& x) override { return inner_.value(x); }
+  double value_and_gradient(const Vector& x, Vector& g) override { return inner_.value_and_gradient(x, g); }
+  std::shared_ptr<const LinearOperator> curvature(const Vector& x, Curvature kind) override {
+    return function_operator(4, [H = inner_.curvature(x, kind)](ConstMatrixView X, MatrixView Y) {
+      H->apply(X, Y);
+      Y.row(3) *= 1.001;
+    });
+  }
+
+ private:
+  struct Formula {
+    template <class T>
+    T operator()(const T* x) const {
+      return exp(2.0 * x[0]) * sin(3.0 * x[1]) + 0.5 * (x[2] * x[2]) + x[3] * x[2];
+    }
+  };
+  ParameterLayout layout_;
+  FunctorObjective<Formula> inner_{{}, 4};
+};
+
 }  // namespace
+
+TEST_CASE("the block named is that of the fault and not that of the largest truncation") {
+  TwoBlocks f;
+  const DerivativeCheck found = check_derivatives(f, Eigen::Vector4d(0.3, 0.2, 1, 1), {});
+  CHECK_FALSE(found.product_good);
+  CHECK(found.worst_block == "faulty");
+}
 
 TEST_CASE("right derivatives pass, and each planted fault is found where it is") {
   const DerivativeCheck good = check(Faulty::Fault::none);

@@ -4,8 +4,8 @@
 /// multiple of a value whatever n is, and a Hessian product one second-order adjoint sweep.
 ///
 /// The functor is that of FunctorObjective. Where its branches depend on x, the tape is recorded anew
-/// whenever ADOL-C reports that another branch is taken, which it also prints. ADOL-C keeps tapes in global tables: use
-/// these objectives from one thread.
+/// whenever ADOL-C reports that another branch is taken, which it also prints. Tapes are kept in memory, about
+/// 30 bytes an operation. ADOL-C keeps them in global tables: use these objectives from one thread.
 #pragma once
 
 #include "hesse/core/error.h"
@@ -31,25 +31,35 @@ class AdolcTape {
   AdolcTape& operator=(const AdolcTape&) = delete;
 
   Index size() const { return n_; }
-  double value(const Vector& x);
+  /// f(x) and its gradient by one forward and one reverse sweep. Not a number where the formula takes a
+  /// branch that even a fresh recording at x cannot follow.
   double value_and_gradient(const Vector& x, Vector& g);
   /// y = H(x) v.
   void hessian_product(const Vector& x, ConstVectorView v, VectorView y);
 
  private:
+  void trace(const Vector& x);
   void record(const Vector& x);
-  /// Calls `driver` on the tape, recording it first if there is none or its branches no longer hold.
-  template <class Driver>
-  void run(const Vector& x, const Driver& driver);
+  /// Runs `sweep` on the tape, recording it first if there is none or its branches no longer hold.
+  template <class Forward>
+  bool forward(const Vector& x, const Forward& sweep);
+
+  /// Entries of ADOL-C's buffers, of which memory is taken only as they fill.
+  struct Buffers {
+    unsigned operations = 0;
+    unsigned locations = 0;
+    unsigned values = 0;
+    unsigned taylors = 0;
+  };
 
   Index n_;
   std::function<adouble(const adouble*)> formula_;
   short tag_;
   bool recorded_ = false;
+  Buffers buffers_;
   std::vector<adouble> active_;
-  Vector point_;
-  Vector direction_;
-  Vector product_;
+  Matrix adjoints_;  // 2 x n: first- and second-order adjoints of each variable
+  std::vector<double*> adjoint_columns_;
 };
 
 template <class Functor>

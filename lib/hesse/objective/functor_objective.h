@@ -92,7 +92,12 @@ class FunctorObjective final : public Objective {
       const Index n = size();
       if (n > kDenseLimit) return;
       dense_.resize(n, n);
-      for (Index j = 0; j < n; ++j) product(Vector::Unit(n, j), dense_.col(j));
+      unit_.setZero(n);
+      for (Index j = 0; j < n; ++j) {
+        unit_[j] = 1;
+        product(unit_, dense_.col(j));
+        unit_[j] = 0;
+      }
     }
 
     Index size() const override { return x_.size(); }
@@ -133,6 +138,7 @@ class FunctorObjective final : public Objective {
 
     Functor functor_;
     Vector x_;
+    Vector unit_;
     Matrix dense_;
     mutable std::vector<Outer> point_;
   };

@@ -27,7 +27,8 @@ template <class Functor>
 class FunctorSum final : public Objective, public FiniteSum {
  public:
   static constexpr int kChunk = 8;            ///< derivatives of one dual number
-  static constexpr Index kSampleChunk = 256;  ///< samples of one task
+  static constexpr Index kSampleChunk = 256;  ///< samples of one task, at least
+  static constexpr Index kTasks = 128;        ///< at most, each with a workspace of its own
 
   /// Throws Error unless n >= 1 and samples >= 1.
   FunctorSum(Functor functor, Index n, Index samples)
@@ -52,14 +53,16 @@ class FunctorSum final : public Objective, public FiniteSum {
         fail("batch: sample {} does not exist; there are {} (from 0)", sample, sample_count_);
       }
     }
-    own_selection().assign(samples.begin(), samples.end());
+    own_selection();
+    selected_->assign(samples.begin(), samples.end());
     all_ = false;
     ++revision_;
   }
 
   void select_all() override {
     if (all_) return;
-    own_selection().resize(static_cast<std::size_t>(sample_count_));
+    own_selection();
+    selected_->resize(static_cast<std::size_t>(sample_count_));
     std::iota(selected_->begin(), selected_->end(), Index{0});
     all_ = true;
     ++revision_;
@@ -67,10 +70,11 @@ class FunctorSum final : public Objective, public FiniteSum {
 
   double value(const Vector& x) override {
     const auto& samples = *selected_;
-    const Index chunks = block_count(this->samples(), kSampleChunk);
-    sums_.resize(1, chunks);
+    const Index block = samples_of_task(this->samples());
+    const Index chunks = block_count(this->samples(), block);
+    provide(sums_, chunks, size() + 1);
     parallel_for(chunks, [&](Index task) {
-      const Range r = block_range(this->samples(), kSampleChunk, task);
+      const Range r = block_range(this->samples(), block, task);
       double sum = 0;
       for (Index i = r.begin; i < r.end; ++i) sum += (*functor_)(x.data(), samples[static_cast<std::size_t>(i)]);
       sums_(0, task) = sum;
@@ -84,11 +88,14 @@ class FunctorSum final : public Objective, public FiniteSum {
     using D = Dual<double, kChunk>;
     const Index n = size();
     const auto& samples = *selected_;
-    const Index chunks = block_count(this->samples(), kSampleChunk);
-    sums_.resize(n + 1, chunks);
+    const Index block = samples_of_task(this->samples());
+    const Index chunks = block_count(this->samples(), block);
+    provide(sums_, chunks, n + 1);
+    provide(points_, chunks, n);
     parallel_for(chunks, [&](Index task) {
-      const Range r = block_range(this->samples(), kSampleChunk, task);
-      std::vector<D> p(x.data(), x.data() + n);
+      const Range r = block_range(this->samples(), block, task);
+      std::vector<D>& p = points_[static_cast<std::size_t>(task)];
+      std::copy(x.data(), x.data() + n, p.begin());
       auto sum = sums_.col(task);
       sum.setZero();
       for (Index first = 0; first < n; first += kChunk) {
@@ -139,6 +146,8 @@ class FunctorSum final : public Objective, public FiniteSum {
       x_ = x;
       samples_ = std::move(samples);
     }
+    /// Lets go of the selection, so that the next one may be written in its place.
+    void release() { samples_.reset(); }
 
     Index size() const override { return x_.size(); }
     void apply(ConstMatrixView X, MatrixView Y) const override {
@@ -152,11 +161,13 @@ class FunctorSum final : public Objective, public FiniteSum {
     void product(ConstVectorView v, VectorView y) const {
       const Index n = size();
       const auto count = static_cast<Index>(samples_->size());
-      const Index chunks = block_count(count, kSampleChunk);
-      sums_.resize(n, chunks);
+      const Index block = samples_of_task(count);
+      const Index chunks = block_count(count, block);
+      provide(sums_, chunks, n);
+      provide(points_, chunks, n);
       parallel_for(chunks, [&](Index task) {
-        const Range r = block_range(count, kSampleChunk, task);
-        std::vector<Outer> p(static_cast<std::size_t>(n));
+        const Range r = block_range(count, block, task);
+        std::vector<Outer>& p = points_[static_cast<std::size_t>(task)];
         for (Index i = 0; i < n; ++i) {
           p[static_cast<std::size_t>(i)].value = Inner(x_[i]);
           p[static_cast<std::size_t>(i)].derivative[0] = Inner(v[i]);
@@ -185,12 +196,27 @@ class FunctorSum final : public Objective, public FiniteSum {
     Vector x_;
     std::shared_ptr<const std::vector<Index>> samples_;
     mutable Matrix sums_;
+    mutable std::vector<std::vector<Outer>> points_;
   };
 
-  /// The selection to write into: a new one while an operator still reads the old.
-  std::vector<Index>& own_selection() {
+  static Index samples_of_task(Index samples) { return std::max(kSampleChunk, block_count(samples, kTasks)); }
+
+  /// Makes room for a column of sums, or a point, for each task; never gives any back, so that batches of
+  /// changing size allocate nothing.
+  static void provide(Matrix& sums, Index tasks, Index rows) {
+    if (sums.cols() < tasks) sums.resize(rows, tasks);
+  }
+  template <class Number>
+  static void provide(std::vector<std::vector<Number>>& points, Index tasks, Index n) {
+    while (points.size() < static_cast<std::size_t>(tasks)) points.emplace_back(static_cast<std::size_t>(n));
+  }
+
+  /// Makes the selection one to write into: another while an operator that somebody holds reads it.
+  void own_selection() {
+    for (const auto& op : operators_) {
+      if (op.use_count() == 1) op->release();
+    }
     if (selected_.use_count() > 1) selected_ = std::make_shared<std::vector<Index>>();
-    return *selected_;
   }
 
   std::shared_ptr<const Functor> functor_;
@@ -200,6 +226,7 @@ class FunctorSum final : public Objective, public FiniteSum {
   bool all_ = false;
   std::uint64_t revision_ = 0;
   Matrix sums_;
+  std::vector<std::vector<Dual<double, kChunk>>> points_;
   std::vector<std::shared_ptr<Hessian>> operators_;
 };
 

@@ -10,6 +10,15 @@
 #include <limits>
 
 namespace hesse {
+namespace {
+
+/// An error relative to `norm`, absolute at a stationary or flat point, and infinite where it is not a number.
+double relative(double error, double norm) {
+  const double ratio = norm > 0 ? error / norm : error;
+  return std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio;
+}
+
+}  // namespace
 
 DerivativeCheck check_derivatives(Objective& f, const Vector& x, const DerivativeCheckOptions& options) {
   if (options.directions < 1) fail("derivative check: {} directions; give at least 1", options.directions);
@@ -28,7 +37,6 @@ DerivativeCheck check_derivatives(Objective& f, const Vector& x, const Derivativ
   const auto count = static_cast<std::size_t>(options.directions);
   std::vector<std::vector<double>> gradient_errors(steps.size(), std::vector<double>(count));
   std::vector<std::vector<double>> product_errors = gradient_errors;
-  double largest_discrepancy = -1;
   for (std::size_t d = 0; d < count; ++d) {
     RandomStream(options.seed, Purpose::probe, d).fill_normal(v);
     v /= norm(v);
@@ -37,6 +45,7 @@ DerivativeCheck check_derivatives(Objective& f, const Vector& x, const Derivativ
     const double Hv_norm = norm(Hv);
     double best_gradient = std::numeric_limits<double>::infinity();
     double best_product = best_gradient;
+    std::string worst_block;
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const double h = steps[i] * scale;
       trial = x + h * v;
@@ -45,23 +54,26 @@ DerivativeCheck check_derivatives(Objective& f, const Vector& x, const Derivativ
       const double f_minus = f.value_and_gradient(trial, minus);
       const double central = (f_plus - f_minus) / (2 * h);
       difference = (plus - minus) / (2 * h) - Hv;
-      // Errors are relative to |g| and |Hv|; at a stationary or flat point they are absolute.
-      gradient_errors[i][d] = std::abs(central - slope) / (g_norm > 0 ? g_norm : 1);
-      product_errors[i][d] = norm(difference) / (Hv_norm > 0 ? Hv_norm : 1);
+      gradient_errors[i][d] = relative(std::abs(central - slope), g_norm);
+      product_errors[i][d] = relative(norm(difference), Hv_norm);
       best_gradient = std::min(best_gradient, gradient_errors[i][d]);
       if (product_errors[i][d] < best_product) {
         best_product = product_errors[i][d];
+        double largest_part = -1;
         for (const ParameterBlock& block : f.layout().blocks()) {
           const double part = difference.segment(block.offset, block.size).norm();
-          if (part > largest_discrepancy) {
-            largest_discrepancy = part;
-            check.worst_block = block.name;
+          if (part > largest_part) {
+            largest_part = part;
+            worst_block = block.name;
           }
         }
       }
     }
     check.gradient_error = std::max(check.gradient_error, best_gradient);
-    check.product_error = std::max(check.product_error, best_product);
+    if (!(best_product <= check.product_error) || d == 0) {
+      check.product_error = best_product;
+      check.worst_block = worst_block;
+    }
   }
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto median = [](std::vector<double>& errors) {

@@ -1,0 +1,94 @@
+#include "hesse/objective/analytic.h"
+#include "hesse/objective/functor_objective.h"
+#include "hesse/objective/functor_sum.h"
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <cstdlib>
+
+// The C library's allocator, counted: Eigen calls it directly and operator new through it. Sanitizers
+// bring their own.
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define HESSE_COUNTS_ALLOCATIONS 1
+
+namespace {
+std::atomic<long> allocations{0};
+}
+
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+void* __libc_memalign(std::size_t, std::size_t);
+
+void* malloc(std::size_t size) {
+  ++allocations;
+  return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+  ++allocations;
+  return __libc_calloc(count, size);
+}
+void* realloc(void* old, std::size_t size) {
+  ++allocations;
+  return __libc_realloc(old, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  ++allocations;
+  return __libc_memalign(alignment, size);
+}
+}
+
+using namespace hesse;
+
+namespace {
+
+struct Line {
+  template <class T>
+  T operator()(const T* x, Index i) const {
+    const T d = x[0] + x[1] * static_cast<double>(i % 7) - 1.0;
+    return d * d * d * d;
+  }
+};
+
+/// Mallocs of the second round of gradient, curvature and product that are not of the first.
+template <class Round>
+long after_warm_up(const Round& round) {
+  for (int i = 0; i < 3; ++i) round(i);
+  const long before = allocations;
+  for (int i = 3; i < 8; ++i) round(i);
+  return allocations - before;
+}
+
+}  // namespace
+
+TEST_CASE("formulas by dual numbers allocate nothing after the first gradient, curvature and product") {
+  for (const Index n : {2, 10, 64, 65, 100}) {
+    FunctorObjective<ChainedRosenbrock> f({n}, n);
+    Vector x = Vector::Constant(n, 0.5);
+    Vector g(n), y(n);
+    CHECK(after_warm_up([&](int) {
+            f.value_and_gradient(x, g);
+            f.curvature(x, Curvature::hessian)->apply(x, y);
+          }) == 0);
+  }
+}
+
+TEST_CASE("sums of formulas allocate nothing from batch to batch") {
+  FunctorSum<Line> f({}, 2, 5000);
+  const Vector x = Eigen::Vector2d(0.5, 0.2);
+  Vector g(2), y(2);
+  std::vector<Index> batch;
+  CHECK(after_warm_up([&](int step) {
+          batch.resize(step % 2 == 0 ? 1000 : 600);
+          for (std::size_t i = 0; i < batch.size(); ++i)
+            batch[i] = static_cast<Index>((i * 7 + 13U * static_cast<unsigned>(step)) % 5000);
+          f.select(batch);
+          f.value(x);
+          f.value_and_gradient(x, g);
+          f.curvature(x, Curvature::hessian)->apply(x, y);
+        }) == 0);
+}
+
+#endif
