@@ -1,5 +1,6 @@
 /// \file
-/// The matrix product of BLAS, for float and double. Each call runs on the calling thread: Hesse
+/// The matrix product of BLAS, for float and double: OpenBLAS for large products, our own
+/// (core/panel_product.h) for those with a thin side. Each call runs on the calling thread: Hesse
 /// splits its work itself (core/parallel.h), so that bits do not depend on the number of threads.
 #pragma once
 
