@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 // Target attributes are GCC's, and sanitizers see only what the general library does.
@@ -45,30 +46,73 @@ Workspace<T>& workspace() {
   return own;
 }
 
-/// out (Vectors * lanes x kColumns, columns `stride` apart) = or += packed panel times streamed rows.
-template <class T, int Vectors, bool DepthIsUnit>
+template <class T>
+struct Vectors {
+  typedef T Lanes __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
+  typedef T Eight __attribute__((vector_size(8 * sizeof(T)), aligned(alignof(T)), may_alias));
+};
+
+/// One of the three exchanges of an 8 x 8 transposition, between two vectors: lanes whose bit `kDistance`
+/// is set in the first change places with those of the second where it is clear.
+template <class T, int kDistance, std::size_t... kLane>
+[[gnu::always_inline]] inline void exchange(typename Vectors<T>::Lanes& first, typename Vectors<T>::Lanes& second,
+                                            std::index_sequence<kLane...>) {
+  constexpr int kCount = sizeof...(kLane);
+  constexpr auto kSet = [](std::size_t lane) { return (static_cast<int>(lane) & kDistance) != 0; };
+  const auto low = __builtin_shufflevector(
+      first, second, (kSet(kLane) ? kCount + static_cast<int>(kLane) - kDistance : static_cast<int>(kLane))...);
+  second = __builtin_shufflevector(
+      first, second, (kSet(kLane) ? kCount + static_cast<int>(kLane) : static_cast<int>(kLane) + kDistance)...);
+  first = low;
+}
+
+template <class T, int kDistance>
+[[gnu::always_inline]] inline void exchange_all(typename Vectors<T>::Lanes* v) {
+  for (int i = 0; i < 8; ++i) {
+    if ((i & kDistance) == 0) exchange<T, kDistance>(v[i], v[i + kDistance], std::make_index_sequence<kLanes<T>>());
+  }
+}
+
+/// How a tile leaves the registers: with packed rows contiguous, or streamed rows.
+enum class Store { packed_contiguous, streamed_contiguous };
+
+/// out = or += packed panel (kVectors * kLanes rows) times kColumns streamed rows, where `out_stride`
+/// separates what is not contiguous.
+template <class T, int kVectors, bool kDepthIsUnit, Store kStore>
 [[gnu::always_inline]] inline void multiply_tile(Index depth, const T* panel, const T* streamed, Index stride, bool add,
                                                  T* out, Index out_stride) {
-  typedef T Lanes __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
-  Lanes sum[kColumns][Vectors];
-  for (int j = 0; j < kColumns; ++j) {
-    for (int i = 0; i < Vectors; ++i) sum[j][i] = Lanes{};
+  using Lanes = typename Vectors<T>::Lanes;
+  Lanes sum[kVectors][kColumns];
+  for (int i = 0; i < kVectors; ++i) {
+    for (int j = 0; j < kColumns; ++j) sum[i][j] = Lanes{};
   }
   for (Index k = 0; k < depth; ++k) {
-    Lanes a[Vectors];
-    for (int i = 0; i < Vectors; ++i) a[i] = *reinterpret_cast<const Lanes*>(panel + i * kLanes<T>);
-    panel += Vectors * kLanes<T>;
+    Lanes a[kVectors];
+    for (int i = 0; i < kVectors; ++i) a[i] = *reinterpret_cast<const Lanes*>(panel + i * kLanes<T>);
+    panel += kVectors * kLanes<T>;
     // The next columns lie beside these, a page away from those of the next k: no prefetcher of the machine finds them.
-    if constexpr (!DepthIsUnit) __builtin_prefetch(streamed + k * stride + kColumns, 0, 2);
+    if constexpr (!kDepthIsUnit) __builtin_prefetch(streamed + k * stride + kColumns, 0, 2);
     for (int j = 0; j < kColumns; ++j) {
-      const Lanes b = (DepthIsUnit ? streamed[j * stride + k] : streamed[k * stride + j]) - Lanes{};
-      for (int i = 0; i < Vectors; ++i) sum[j][i] += a[i] * b;
+      const Lanes b = (kDepthIsUnit ? streamed[j * stride + k] : streamed[k * stride + j]) - Lanes{};
+      for (int i = 0; i < kVectors; ++i) sum[i][j] += a[i] * b;
     }
   }
-  for (int j = 0; j < kColumns; ++j) {
-    for (int i = 0; i < Vectors; ++i) {
-      auto* at = reinterpret_cast<Lanes*>(out + j * out_stride + i * kLanes<T>);
-      *at = add ? *at + sum[j][i] : sum[j][i];
+  for (int i = 0; i < kVectors; ++i) {
+    if constexpr (kStore == Store::packed_contiguous) {
+      for (int j = 0; j < kColumns; ++j) {
+        auto* at = reinterpret_cast<Lanes*>(out + j * out_stride + i * kLanes<T>);
+        *at = add ? *at + sum[i][j] : sum[i][j];
+      }
+    } else {
+      using Eight = typename Vectors<T>::Eight;
+      exchange_all<T, 1>(sum[i]);
+      exchange_all<T, 2>(sum[i]);
+      exchange_all<T, 4>(sum[i]);
+      for (int lane = 0; lane < kLanes<T>; ++lane) {
+        const Eight row = *reinterpret_cast<const Eight*>(reinterpret_cast<const T*>(&sum[i][lane % 8]) + lane / 8 * 8);
+        auto* at = reinterpret_cast<Eight*>(out + (i * kLanes<T> + lane) * out_stride);
+        *at = add ? *at + row : row;
+      }
     }
   }
 }
@@ -102,7 +146,7 @@ template <class T>
   }
 }
 
-template <class T, bool DepthIsUnit>
+template <class T, bool kDepthIsUnit, Store kStore>
 [[gnu::always_inline]] inline void multiply(const ProductOperand<T>& packed, const ProductOperand<T>& streamed,
                                             Index depth, bool add, T* C, Index packed_stride, Index streamed_stride) {
   Workspace<T>& work = workspace<T>();
@@ -121,18 +165,18 @@ template <class T, bool DepthIsUnit>
       for (Index s0 = 0; s0 < streamed.rows; s0 += kColumns) {
         const Index s_count = std::min<Index>(kColumns, streamed.rows - s0);
         const T* rows = streamed.data + s0 * streamed.row_stride + k0 * streamed.depth_stride;
-        Index stride = DepthIsUnit ? streamed.row_stride : streamed.depth_stride;
+        Index stride = kDepthIsUnit ? streamed.row_stride : streamed.depth_stride;
         if (s_count < kColumns) {
           // A full tile reads past the last row: it gets a copy filled up with zeros.
           std::fill(work.columns.begin(), work.columns.begin() + kColumns * k_count, T(0));
           for (Index j = 0; j < s_count; ++j) {
             for (Index k = 0; k < k_count; ++k) {
-              work.columns[static_cast<std::size_t>(DepthIsUnit ? j * k_count + k : k * kColumns + j)] =
-                  DepthIsUnit ? rows[j * stride + k] : rows[k * stride + j];
+              work.columns[static_cast<std::size_t>(kDepthIsUnit ? j * k_count + k : k * kColumns + j)] =
+                  kDepthIsUnit ? rows[j * stride + k] : rows[k * stride + j];
             }
           }
           rows = work.columns.data();
-          stride = DepthIsUnit ? k_count : kColumns;
+          stride = kDepthIsUnit ? k_count : kColumns;
         }
         const T* panel = work.packed.data();
         for (Index first = 0; first < p_count; first += kRows<T>) {
@@ -140,22 +184,25 @@ template <class T, bool DepthIsUnit>
           const Index vectors = block_count(count, kLanes<T>);
           const Index width = vectors * kLanes<T>;
           T* const at = C + (p0 + first) * packed_stride + s0 * streamed_stride;
-          const bool direct = packed_stride == 1 && count == width && s_count == kColumns;
+          const bool direct = count == width && s_count == kColumns;
           T* const out = direct ? at : tile.data();
-          const Index out_stride = direct ? streamed_stride : width;
+          const Index between = kStore == Store::packed_contiguous ? streamed_stride : packed_stride;
+          const Index tile_between = kStore == Store::packed_contiguous ? width : kColumns;
+          const Index out_stride = direct ? between : tile_between;
           const bool add_tile = direct && add_block;
           if (vectors == 3) {
-            multiply_tile<T, 3, DepthIsUnit>(k_count, panel, rows, stride, add_tile, out, out_stride);
+            multiply_tile<T, 3, kDepthIsUnit, kStore>(k_count, panel, rows, stride, add_tile, out, out_stride);
           } else if (vectors == 2) {
-            multiply_tile<T, 2, DepthIsUnit>(k_count, panel, rows, stride, add_tile, out, out_stride);
+            multiply_tile<T, 2, kDepthIsUnit, kStore>(k_count, panel, rows, stride, add_tile, out, out_stride);
           } else {
-            multiply_tile<T, 1, DepthIsUnit>(k_count, panel, rows, stride, add_tile, out, out_stride);
+            multiply_tile<T, 1, kDepthIsUnit, kStore>(k_count, panel, rows, stride, add_tile, out, out_stride);
           }
           if (!direct) {
             for (Index i = 0; i < count; ++i) {
               for (Index j = 0; j < s_count; ++j) {
                 T& entry = at[i * packed_stride + j * streamed_stride];
-                const T sum = tile[static_cast<std::size_t>(j * width + i)];
+                const T sum = tile[static_cast<std::size_t>(kStore == Store::packed_contiguous ? j * width + i
+                                                                                               : i * kColumns + j)];
                 entry = add_block ? entry + sum : sum;
               }
             }
@@ -171,10 +218,19 @@ template <class T>
 [[gnu::target("arch=x86-64-v4")]] void product(const ProductOperand<T>& packed, const ProductOperand<T>& streamed,
                                                Index depth, bool add, T* C, Index packed_stride,
                                                Index streamed_stride) {
+  const auto run = [&]<bool kDepthIsUnit>() __attribute__((always_inline)) {
+    if (packed_stride == 1) {
+      multiply<T, kDepthIsUnit, Store::packed_contiguous>(packed, streamed, depth, add, C, packed_stride,
+                                                          streamed_stride);
+    } else {
+      multiply<T, kDepthIsUnit, Store::streamed_contiguous>(packed, streamed, depth, add, C, packed_stride,
+                                                            streamed_stride);
+    }
+  };
   if (streamed.depth_stride == 1) {
-    multiply<T, true>(packed, streamed, depth, add, C, packed_stride, streamed_stride);
+    run.template operator()<true>();
   } else {
-    multiply<T, false>(packed, streamed, depth, add, C, packed_stride, streamed_stride);
+    run.template operator()<false>();
   }
 }
 
