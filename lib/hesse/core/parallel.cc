@@ -4,6 +4,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -34,13 +35,16 @@ void relax() {
 thread_local bool inside_parallel_loop = false;
 
 /// Workers wait for `generation_` to change, enter through the gate if it is still open, and take
-/// tasks from `next_` until none is left. The caller never waits for a worker that has not entered:
-/// on a busy machine one may be woken long after the loop has ended, and then finds the gate closed.
+/// tasks: first those of their own share, the same stretch of the list in every loop, so that what a thread wrote in
+/// one loop is in its cache when it reads it in the next; then what is left of the others'. The caller never waits for
+/// a worker that has not entered: on a busy machine one may be woken long after the loop has ended, and then finds the
+/// gate closed.
 class Pool {
  public:
   explicit Pool(int n) {
     openblas_set_num_threads(1);
-    for (int i = 1; i < n; ++i) workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+    shares_ = std::vector<Share>(static_cast<std::size_t>(n));
+    for (int i = 1; i < n; ++i) workers_.emplace_back([this, i](std::stop_token stop) { work(stop, i); });
   }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -50,20 +54,30 @@ class Pool {
     generation_.notify_all();
   }
 
-  int size() const { return static_cast<int>(workers_.size()) + 1; }
+  int size() const { return static_cast<int>(shares_.size()); }
 
-  void run(Index tasks, void (*call)(void*, Index), void* context) {
+  /// `positions`, if any, ascends from 0 to below 1: where in the data the tasks lie.
+  void run(Index tasks, void (*call)(void*, Index), void* context, const double* positions) {
     const std::lock_guard lock(mutex_);
     call_ = call;
     context_ = context;
-    tasks_ = tasks;
     error_ = nullptr;
     error_task_ = std::numeric_limits<Index>::max();
-    next_.store(0, std::memory_order_relaxed);
+    Index begin = 0;
+    for (int i = 0; i < size(); ++i) {
+      const double share = static_cast<double>(i + 1) / size();
+      const Index end = i + 1 == size() ? tasks
+                        : positions     ? std::lower_bound(positions, positions + tasks, share) - positions
+                                        : (i + 1) * tasks / size();
+      Share& own = shares_[static_cast<std::size_t>(i)];
+      own.next.store(begin, std::memory_order_relaxed);
+      own.end = end;
+      begin = end;
+    }
     gate_.store(kOpen, std::memory_order_release);
     generation_.fetch_add(1, std::memory_order_release);
     generation_.notify_all();
-    take_tasks();
+    take_tasks(0);
     gate_.fetch_and(~kOpen, std::memory_order_acq_rel);
     for (int spin = 0; gate_.load(std::memory_order_acquire) != 0; ++spin) {
       if (spin < 4000) {
@@ -76,18 +90,21 @@ class Pool {
   }
 
  private:
-  void take_tasks() {
+  void take_tasks(int thread) {
     inside_parallel_loop = true;
-    for (;;) {
-      const Index task = next_.fetch_add(1, std::memory_order_relaxed);
-      if (task >= tasks_) break;
-      try {
-        call_(context_, task);
-      } catch (...) {
-        const std::lock_guard lock(error_mutex_);
-        if (task < error_task_) {
-          error_task_ = task;
-          error_ = std::current_exception();
+    for (int i = 0; i < size(); ++i) {
+      Share& share = shares_[static_cast<std::size_t>((thread + i) % size())];
+      for (;;) {
+        const Index task = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (task >= share.end) break;
+        try {
+          call_(context_, task);
+        } catch (...) {
+          const std::lock_guard lock(error_mutex_);
+          if (task < error_task_) {
+            error_task_ = task;
+            error_ = std::current_exception();
+          }
         }
       }
     }
@@ -104,7 +121,7 @@ class Pool {
     return false;
   }
 
-  void work(const std::stop_token& stop) {
+  void work(const std::stop_token& stop, int thread) {
     std::uint64_t seen = 0;
     for (;;) {
       // About 50 microseconds of spinning cover the serial stretches inside a training step.
@@ -113,7 +130,7 @@ class Pool {
       if (stop.stop_requested()) return;
       seen = generation_.load(std::memory_order_acquire);
       if (!enter()) continue;
-      take_tasks();
+      take_tasks(thread);
       gate_.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -122,8 +139,11 @@ class Pool {
   std::mutex mutex_;
   void (*call_)(void*, Index) = nullptr;
   void* context_ = nullptr;
-  Index tasks_ = 0;
-  std::atomic<Index> next_{0};
+  struct alignas(64) Share {
+    std::atomic<Index> next{0};
+    Index end = 0;
+  };
+  std::vector<Share> shares_;           // one for each thread
   std::atomic<std::uint32_t> gate_{0};  // whether a loop is open, and how many workers are inside
   std::atomic<std::uint64_t> generation_{0};
   std::mutex error_mutex_;
@@ -147,12 +167,12 @@ void set_threads(int n) {
   if (n != pool()->size()) pool() = std::make_unique<Pool>(n);
 }
 
-void detail::run_tasks(Index tasks, void (*call)(void*, Index), void* context) {
+void detail::run_tasks(Index tasks, void (*call)(void*, Index), void* context, const double* positions) {
   if (inside_parallel_loop || tasks <= 1 || pool()->size() == 1) {
     for (Index task = 0; task < tasks; ++task) call(context, task);
     return;
   }
-  pool()->run(tasks, call, context);
+  pool()->run(tasks, call, context, positions);
 }
 
 }  // namespace hesse

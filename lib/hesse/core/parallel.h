@@ -24,19 +24,23 @@ int threads();
 void set_threads(int n);
 
 namespace detail {
-void run_tasks(Index tasks, void (*call)(void*, Index), void* context);
+void run_tasks(Index tasks, void (*call)(void*, Index), void* context, const double* positions);
 }
 
 /// Calls body(i) once for each i in [0, tasks), in any order and on any thread, and returns when all
 /// are done. Allocates nothing. Inside another parallel loop it runs in order on the calling
 /// thread. An exception thrown by a task is rethrown here after the others have ended (the one of
 /// the lowest task, so that even this is deterministic).
+///
+/// A thread starts with its share of the list, the same stretch in every loop: tasks in the order of the
+/// data they write find it in their thread's cache. Where they differ in size, `positions` (one for
+/// each task, ascending in [0, 1)) tells where in the data they lie.
 template <class Body>
-void parallel_for(Index tasks, Body&& body) {
+void parallel_for(Index tasks, Body&& body, const double* positions = nullptr) {
   using Plain = std::remove_reference_t<Body>;
   detail::run_tasks(
       tasks, [](void* context, Index task) { (*static_cast<Plain*>(context))(task); },
-      const_cast<void*>(static_cast<const void*>(&body)));
+      const_cast<void*>(static_cast<const void*>(&body)), positions);
 }
 
 /// The half-open range of entries that task `task` of `blocks(n, block)` owns.

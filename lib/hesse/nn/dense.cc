@@ -14,7 +14,7 @@ template <class T>
 class DenseMaps final : public LayerMaps<T> {
  public:
   DenseMaps(Index inputs, Index outputs)
-      : inputs_(inputs), outputs_(outputs), tile_inputs_(inputs_of_a_tile(inputs, outputs)) {}
+      : inputs_(inputs), outputs_(outputs), tile_outputs_(outputs_of_a_tile(inputs, outputs)) {}
 
   void forward(const T* p, ConstColumns<T> x, Columns<T> y) const override {
     const Eigen::Map<const Eigen::Vector<T, Eigen::Dynamic>> bias(p + inputs_ * outputs_, outputs_);
@@ -46,12 +46,12 @@ class DenseMaps final : public LayerMaps<T> {
          rdx.data(), inputs_);
   }
 
-  /// Tiles are groups of rows of W' (inputs); the last one is the bias.
-  Index tiles() const override { return block_count(inputs_, tile_inputs_) + 1; }
+  /// Tiles are groups of rows of W (outputs); the last one is the bias.
+  Index tiles() const override { return block_count(outputs_, tile_outputs_) + 1; }
   ParameterTile tile(Index index) const override {
-    if (index + 1 == tiles()) return {inputs_ * outputs_, outputs_, 1, outputs_};
-    const Range rows = block_range(inputs_, tile_inputs_, index);
-    return {rows.begin, rows.size(), outputs_, inputs_};
+    if (index + 1 == tiles()) return {inputs_ * outputs_, outputs_};
+    const Range rows = block_range(outputs_, tile_outputs_, index);
+    return {rows.begin * inputs_, rows.size() * inputs_};
   }
 
   void gradient(Index tile, ConstColumns<T> x, ConstColumns<T> dy, T beta, T* g) const override {
@@ -72,24 +72,24 @@ class DenseMaps final : public LayerMaps<T> {
   }
 
  private:
-  /// Equal tiles, large enough for a product at full speed, and enough of them to share among threads.
-  /// Cut along the inputs, each part of x is packed by one product only.
-  static Index inputs_of_a_tile(Index inputs, Index outputs) {
+  /// Equal tiles, large enough for a product at full speed, and enough of them to share among threads;
+  /// contiguous, as the tasks are of whoever updates the parameters afterwards.
+  static Index outputs_of_a_tile(Index inputs, Index outputs) {
     constexpr Index kTileEntries = 65536;
     const Index count = block_count(inputs * outputs, kTileEntries);
-    return (block_count(inputs, count) + 15) / 16 * 16;
+    return (block_count(outputs, count) + 15) / 16 * 16;
   }
 
-  /// Rows of x dy' that the tile holds.
+  /// The tile's columns of x dy'.
   void outer(Index tile, const T* x, ConstColumns<T> dy, T beta, T* g) const {
-    const Range rows = block_range(inputs_, tile_inputs_, tile);
-    gemm(Transpose::no, Transpose::yes, rows.size(), outputs_, dy.cols(), T(1), x + rows.begin, inputs_, dy.data(),
+    const Range rows = block_range(outputs_, tile_outputs_, tile);
+    gemm(Transpose::no, Transpose::yes, inputs_, rows.size(), dy.cols(), T(1), x, inputs_, dy.data() + rows.begin,
          outputs_, beta, g, inputs_);
   }
 
   Index inputs_;
   Index outputs_;
-  Index tile_inputs_;
+  Index tile_outputs_;
 };
 
 class Dense final : public Layer {

@@ -31,12 +31,10 @@ using Columns = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>>;
 template <class T>
 using ConstColumns = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>>;
 
-/// A rectangle of parameters: `runs` stretches of `length` entries, `stride` apart, from `begin` on.
+/// A stretch of a layer's parameters.
 struct ParameterTile {
   Index begin = 0;
   Index length = 0;
-  Index runs = 0;
-  Index stride = 0;
 };
 
 /// The maps of a layer in one precision. All are const and safe from several threads at once: they

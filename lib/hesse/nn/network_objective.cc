@@ -66,18 +66,20 @@ struct Model {
       couples_samples = couples_samples || layer.couples_samples();
       for (Index tile = 0; tile < maps.back()->tiles(); ++tile) tiles.push_back({l, tile});
     }
-    // The largest tiles first, so that no thread is left with one at the end.
-    std::stable_sort(tiles.begin(), tiles.end(), [&](const Tile& a, const Tile& b) { return size_of(a) > size_of(b); });
+    // A tile lies where its middle would be if all were written one after the other.
+    Index before = 0;
+    for (const Tile& t : tiles) {
+      const Index entries = maps[t.layer]->tile(t.tile).length;
+      positions.push_back((static_cast<double>(before) + 0.5 * static_cast<double>(entries)) /
+                          static_cast<double>(parameters()));
+      before += entries;
+    }
   }
 
   struct Tile {
     std::size_t layer;
     Index tile;
   };
-  Index size_of(const Tile& t) const {
-    const ParameterTile shape = maps[t.layer]->tile(t.tile);
-    return shape.length * shape.runs;
-  }
   std::size_t depth() const { return maps.size(); }
   Index parameters() const { return network->layout().size(); }
 
@@ -92,6 +94,7 @@ struct Model {
   std::vector<const LayerMaps<T>*> maps;
   std::vector<Index> sizes;  ///< outputs of each layer
   std::vector<Tile> tiles;
+  std::vector<double> positions;  ///< of the tiles among the parameters, in [0, 1)
   bool couples_samples = false;
 };
 
@@ -267,10 +270,7 @@ void gradient_tile(const Model<T>& model, const typename Model<T>::Tile& t, T* s
     tile_gradient(*model.maps[t.layer], t.tile, t.layer, add ? 1.0 : 0.0, g + begin);
   } else {
     tile_gradient(*model.maps[t.layer], t.tile, t.layer, T(0), scratch + begin);
-    for (Index run = 0; run < shape.runs; ++run) {
-      const Index at = begin + run * shape.stride;
-      store(scratch + at, shape.length, add, g + at);
-    }
+    store(scratch + begin, shape.length, add, g + begin);
   }
 }
 
@@ -521,13 +521,16 @@ class NetworkObjectiveOf final : public NetworkObjective {
     if constexpr (!std::is_same_v<T, double>) reserve(scratch_, size());
     return for_each_pass(point, Depth::backward, [&](Pass<T>& pass, Index i) {
       const Range all{0, pass.range.size()};
-      parallel_for(static_cast<Index>(model_->tiles.size()), [&](Index task) {
-        gradient_tile<T>(*model_, model_->tiles[static_cast<std::size_t>(task)], scratch_.data(), i > 0, g.data(),
-                         [&](const LayerMaps<T>& maps, Index tile, std::size_t l, T beta, T* out) {
-                           maps.gradient(tile, pass.output(*model_, l, all), pass.adjoint(*model_, l + 1, all), beta,
-                                         out);
-                         });
-      });
+      parallel_for(
+          static_cast<Index>(model_->tiles.size()),
+          [&](Index task) {
+            gradient_tile<T>(*model_, model_->tiles[static_cast<std::size_t>(task)], scratch_.data(), i > 0, g.data(),
+                             [&](const LayerMaps<T>& maps, Index tile, std::size_t l, T beta, T* out) {
+                               maps.gradient(tile, pass.output(*model_, l, all), pass.adjoint(*model_, l + 1, all),
+                                             beta, out);
+                             });
+          },
+          model_->positions.data());
     });
   }
 
