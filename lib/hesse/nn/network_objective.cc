@@ -1,5 +1,6 @@
 #include "hesse/nn/network_objective.h"
 
+#include "hesse/core/blas.h"
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 
@@ -222,6 +223,35 @@ void forward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Index 
   }
 }
 
+/// From the adjoints of the outputs, d[top], to those of every layer's outputs.
+template <class T>
+void backward_chain(const Model<T>& model, const Point<T>& point, const Pass<T>& pass, Range columns,
+                    std::vector<Buffer<T>>& d) {
+  for (std::size_t l = model.depth(); l-- > 1;) {
+    const Columns<T> dy = pass.at(model, d[l + 1], l + 1, columns);
+    model.maps[l]->backward(point.weights.data() + model.network->offset(l), pass.output(model, l, columns),
+                            pass.output(model, l + 1, columns), ConstColumns<T>(dy.data(), dy.rows(), dy.cols()),
+                            pass.at(model, d[l], l, columns));
+  }
+}
+
+/// dL/dz of each sample of a chunk, for the Fisher matrices that are sums of outer products of gradients.
+template <class T>
+void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvature kind, std::uint64_t draw, Index task,
+            Buffer<T>& out) {
+  const std::size_t top = model.depth();
+  const Range columns = block_range(pass.range.size(), pass.chunk(model), task);
+  const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
+  const Columns<T> cache = pass.at(model, pass.cache, top, columns);
+  const ConstColumns<T> mean(cache.data(), cache.rows(), cache.cols());
+  if (kind == Curvature::fisher_sampled) {
+    const RandomStream stream(model.options.seed, Purpose::sampled_label, draw);
+    model.loss.sampled_score(mean, stream, samples, pass.at(model, out, top, columns));
+  } else {
+    model.loss.adjoint(mean, model.targets, samples, T(1), pass.at(model, out, top, columns));
+  }
+}
+
 template <class T>
 void backward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Index task) {
   const Range columns = block_range(pass.range.size(), pass.chunk(model), task);
@@ -231,11 +261,7 @@ void backward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Index
   const Columns<T> cache = pass.at(model, pass.cache, top, columns);
   model.loss.adjoint(ConstColumns<T>(cache.data(), cache.rows(), cache.cols()), model.targets, samples, scale,
                      pass.at(model, pass.d[top], top, columns));
-  for (std::size_t l = top; l-- > 1;) {
-    model.maps[l]->backward(point.weights.data() + model.network->offset(l), pass.output(model, l, columns),
-                            pass.output(model, l + 1, columns), pass.adjoint(model, l + 1, columns),
-                            pass.at(model, pass.d[l], l, columns));
-  }
+  backward_chain(model, point, pass, columns, pass.d);
 }
 
 /// Sweeps one pass forward and, if asked, backward; returns the sum of its losses.
@@ -372,26 +398,12 @@ class CurvatureOperator final : public LinearOperator {
     });
   }
 
-  /// dL/dz of each sample, for the Fisher matrices that are sums of outer products of gradients.
   void score(std::size_t slot) const {
     if (kind_ != Curvature::fisher_sampled && kind_ != Curvature::fisher_empirical) return;
-    const Model<T>& model = *model_;
-    const std::size_t top = model.depth();
     Pass<T>& pass = point_->passes[slot];
-    reserve(scores_[slot], model.sizes.back() * pass.range.size());
-    const RandomStream stream(model.options.seed, Purpose::sampled_label, draw_);
-    parallel_for(pass.chunks(model), [&](Index task) {
-      const Range columns = block_range(pass.range.size(), pass.chunk(model), task);
-      const Index* samples = point_->selection.samples.data() + pass.range.begin + columns.begin;
-      const Columns<T> cache = pass.at(model, pass.cache, top, columns);
-      const ConstColumns<T> mean(cache.data(), cache.rows(), cache.cols());
-      const Columns<T> out = pass.at(model, scores_[slot], top, columns);
-      if (kind_ == Curvature::fisher_sampled) {
-        model.loss.sampled_score(mean, stream, samples, out);
-      } else {
-        model.loss.adjoint(mean, model.targets, samples, T(1), out);
-      }
-    });
+    reserve(scores_[slot], model_->sizes.back() * pass.range.size());
+    parallel_for(pass.chunks(*model_),
+                 [&](Index task) { scores(*model_, *point_, pass, kind_, draw_, task, scores_[slot]); });
   }
 
   void tangent_sweeps(std::size_t slot, Index task, std::size_t v) const {
@@ -561,6 +573,41 @@ class NetworkObjectiveOf final : public NetworkObjective {
     return op;
   }
 
+  void kronecker_factors(const Vector& x, Curvature kind, std::vector<KroneckerFactors>& factors) override {
+    if (kind != Curvature::fisher_sampled && kind != Curvature::fisher_empirical) {
+      fail(
+          "Kronecker factors: they model a Fisher matrix of single targets; ask for fisher-sampled or "
+          "fisher-empirical, not {}",
+          to_string(kind));
+    }
+    prepare_factors(factors);
+    Point<T>& point = at(x);
+    adjoints_.resize(model_->depth() + 1);
+    for_each_pass(point, Depth::forward, [&](Pass<T>& pass, Index) {
+      const Index n = pass.range.size();
+      for (std::size_t l = 1; l <= model_->depth(); ++l) reserve(adjoints_[l], model_->sizes[l - 1] * n);
+      parallel_for(pass.chunks(*model_), [&](Index task) {
+        scores(*model_, point, pass, kind, draw_, task, adjoints_.back());
+        backward_chain(*model_, point, pass, block_range(n, pass.chunk(*model_), task), adjoints_);
+      });
+      parallel_for(static_cast<Index>(factor_tasks_.size()), [&](Index task) {
+        const FactorTask& t = factor_tasks_[static_cast<std::size_t>(task)];
+        KroneckerFactors& f = factors[t.factor];
+        const Range all{0, n};
+        if (t.adjoints) {
+          const Columns<T> g = pass.at(*model_, adjoints_[t.layer + 1], t.layer + 1, all);
+          add_outer_products(ConstColumns<T>(g.data(), g.rows(), n), t.columns, f.G);
+        } else {
+          add_outer_products(pass.output(*model_, t.layer, all), t.columns, f.A);
+        }
+      });
+    });
+    for (KroneckerFactors& f : factors) {
+      f.A.triangularView<Eigen::StrictlyLower>() = f.A.transpose();
+      f.G.triangularView<Eigen::StrictlyLower>() = f.G.transpose();
+    }
+  }
+
   CostWeights cost_weights() const override {
     const double p = static_cast<double>(size());
     double p1 = 0;
@@ -684,6 +731,71 @@ class NetworkObjectiveOf final : public NetworkObjective {
     return point.value;
   }
 
+  /// A layer with factors.
+  struct FactorPlace {
+    Index begin;
+    Index inputs;
+    Index outputs;
+  };
+  /// Some columns of one factor.
+  struct FactorTask {
+    std::size_t factor;
+    std::size_t layer;
+    bool adjoints;
+    Range columns;
+  };
+
+  void prepare_factors(std::vector<KroneckerFactors>& factors) {
+    if (factor_tasks_.empty()) list_factors();
+    factors.resize(factor_places_.size());
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+      KroneckerFactors& f = factors[i];
+      f.begin = factor_places_[i].begin;
+      f.inputs = factor_places_[i].inputs;
+      f.outputs = factor_places_[i].outputs;
+      f.A.setZero(f.inputs + 1, f.inputs + 1);
+      f.G.setZero(f.outputs, f.outputs);
+    }
+  }
+
+  void list_factors() {
+    constexpr Index kColumnsOfATask = 64;
+    for (std::size_t l = 0; l < model_->depth(); ++l) {
+      const std::vector<LayerParameter> own = model_->network->layers()[l]->parameters();
+      if (own.size() != 2 || own[0].shape.size() != 2) continue;
+      const FactorPlace place{model_->network->offset(l), own[0].shape[1], own[0].shape[0]};
+      for (const bool adjoints : {false, true}) {
+        const Index columns = adjoints ? place.outputs : place.inputs + 1;
+        for (Index i = 0; i < block_count(columns, kColumnsOfATask); ++i) {
+          factor_tasks_.push_back({factor_places_.size(), l, adjoints, block_range(columns, kColumnsOfATask, i)});
+        }
+      }
+      factor_places_.push_back(place);
+    }
+  }
+
+  /// Adds the columns of (1/N) sum_j v_j v_j', with v_j the columns of `values`; a column past the last
+  /// belongs to an entry of v that is always 1.
+  void add_outer_products(ConstColumns<T> values, Range columns, Matrix& factor) const {
+    const Index rows = values.rows();
+    const double weight = 1.0 / static_cast<double>(selection_.count());
+    const Index real = std::min(columns.end, rows) - columns.begin;
+    if (real > 0) {
+      thread_local Buffer<T> products;
+      reserve(products, rows * real);
+      gemm(Transpose::no, Transpose::yes, rows, real, values.cols(), T(1), values.data(), rows,
+           values.data() + columns.begin, rows, T(0), products.data(), rows);
+      factor.block(0, columns.begin, rows, real) +=
+          weight * ConstColumns<T>(products.data(), rows, real).template cast<double>();
+    }
+    if (columns.end > rows) {
+      for (Index j = 0; j < values.cols(); ++j) {
+        factor.col(rows).head(rows) += weight * values.col(j).template cast<double>();
+      }
+      factor(rows, rows) += weight * static_cast<double>(values.cols());
+    }
+  }
+
   /// An operator of this kind that nobody holds any more, or a new one.
   std::shared_ptr<CurvatureOperator<T>> recycled_operator(Curvature kind) {
     for (const auto& op : operators_) {
@@ -718,6 +830,9 @@ class NetworkObjectiveOf final : public NetworkObjective {
   std::vector<std::shared_ptr<CurvatureOperator<T>>> operators_;
   Buffer<T> scratch_;
   std::uint64_t draw_ = 0;
+  std::vector<Buffer<T>> adjoints_;  ///< of single samples, for Kronecker factors
+  std::vector<FactorPlace> factor_places_;
+  std::vector<FactorTask> factor_tasks_;
 };
 
 void check_fit(const Network& network, Loss loss, const Dataset& data, const NetworkOptions& options) {

@@ -19,6 +19,7 @@
 #include "hesse/nn/loss.h"
 #include "hesse/nn/network.h"
 #include "hesse/objective/finite_sum.h"
+#include "hesse/objective/kronecker_structure.h"
 #include "hesse/objective/objective.h"
 
 #include <cstdint>
@@ -44,7 +45,7 @@ struct Evaluation {
   double accuracy = 0;  ///< share of samples whose largest output is their class; NaN without classes
 };
 
-class NetworkObjective : public Objective, public FiniteSum {
+class NetworkObjective : public Objective, public FiniteSum, public KroneckerStructure {
  public:
   virtual const Network& network() const = 0;
 
@@ -54,7 +55,7 @@ class NetworkObjective : public Objective, public FiniteSum {
   /// Outputs of the network for the selected samples, outputs x samples.
   virtual Matrix outputs(const Vector& x) = 0;
 
-  /// The targets that Curvature::fisher_sampled draws are a function of (seed, draw).
+  /// The targets that Curvature::fisher_sampled and its Kronecker factors draw are a function of (seed, draw).
   virtual void set_label_draw(std::uint64_t draw) = 0;
 };
 
