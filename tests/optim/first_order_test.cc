@@ -7,6 +7,7 @@
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
 
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 
 #include <cmath>
@@ -68,6 +69,30 @@ TEST_CASE("Gradient descent with lr = 1 / L lowers a convex quadratic below L |x
   for (int k = 1; k <= 200; ++k) {
     optimizer->step(f, x);
     CHECK(f.value(x) <= x0.squaredNorm() / (2 * k));
+  }
+}
+
+TEST_CASE("First-order methods with the textbook rates reach the minimiser of a quadratic, and say so truthfully") {
+  // mu = 1 and L = 100: the rates and factors are those that are best for them (Polyak 1964; Nesterov 2004).
+  const double root = 10;
+  const double heavy = 4 / ((root + 1) * (root + 1));
+  const double factor = (root - 1) / (root + 1);
+  Quadratic f(100 * logarithmic_spectrum(30, 100), Vector::LinSpaced(30, -2, 3), 4, 1);
+  for (const std::string& method : {fmt::format("gd:lr={}", 2.0 / 101), fmt::format("sgd:lr={}", 2.0 / 101),
+                                    fmt::format("momentum:lr={},momentum={}", heavy, factor * factor),
+                                    fmt::format("nesterov:lr={},momentum={}", 0.01, factor)}) {
+    CAPTURE(method);
+    Stopping stopping;
+    stopping.gradient_tolerance = 1e-10;
+    stopping.max_steps = 2000;
+    auto optimizer = make(method, f);
+    Vector x = Vector::Zero(30);
+    const Summary summary = minimize(*optimizer, f, x, stopping);
+    CAPTURE(summary.message);
+    CHECK(summary.termination == Termination::gradient);
+    // |x - c| <= |g| / mu.
+    CHECK((x - f.centre()).norm() <= 1e-10);
+    CHECK(f.value(x) <= 0.5e-20);
   }
 }
 

@@ -1,4 +1,5 @@
 #include "hesse/core/error.h"
+#include "hesse/linalg/operators.h"
 #include "hesse/objective/analytic.h"
 #include "hesse/objective/counting_objective.h"
 #include "hesse/objective/finite_sum.h"
@@ -70,7 +71,62 @@ struct Saddle {
   }
 };
 
+/// Gradient x, curvature `scale`, and values offset + |x|^2 / 2, which are not a number at trial points if
+/// `cliff`.
+class Misfit final : public Objective {
+ public:
+  double offset = 0;
+  double scale = 1;
+  bool cliff = false;
+  Misfit() : layout_(2) {}
+  const ParameterLayout& layout() const override { return layout_; }
+  double value(const Vector& x) override { return cliff ? std::nan("") : offset + 0.5 * x.squaredNorm(); }
+  double value_and_gradient(const Vector& x, Vector& g) override {
+    g = x;
+    return offset + 0.5 * x.squaredNorm();
+  }
+  std::shared_ptr<const LinearOperator> curvature(const Vector&, Curvature) override {
+    return function_operator(2, [c = scale](ConstMatrixView X, MatrixView Y) { Y = c * X; });
+  }
+
+ private:
+  ParameterLayout layout_;
+};
+
 }  // namespace
+
+TEST_CASE("Truncated Newton stops where values are lost in rounding and gradients do not fall either") {
+  Misfit f;
+  f.offset = 1e20;
+  f.scale = 0.1;  // each step is ten times too long
+  auto optimizer = optimizers().make(parse_spec("newton-cg:trust_radius=100"), {f, 0});
+  Vector x = Eigen::Vector2d(1, 2);
+  CHECK(optimizer->step(f, x).status == StepStatus::ok);
+  CHECK(optimizer->step(f, x).status == StepStatus::line_search_at_rounding);
+  // With the right model the gradient does fall, and the steps count.
+  Misfit right;
+  right.offset = 1e20;
+  optimizer = optimizers().make(parse_spec("newton-cg:trust_radius=100"), {right, 0});
+  x = Eigen::Vector2d(6, 8);
+  Stopping stopping;
+  stopping.gradient_tolerance = 1e-8;
+  stopping.max_steps = 20;
+  CHECK(minimize(*optimizer, right, x, stopping).termination == Termination::gradient);
+}
+
+TEST_CASE("Truncated Newton whose region collapsed starts with the first radius again") {
+  Misfit f;
+  f.cliff = true;
+  auto optimizer = optimizers().make(parse_spec("newton-cg:trust_radius=0.5"), {f, 0});
+  const Vector start = Eigen::Vector2d(3, 4);
+  Vector x = start;
+  CHECK(optimizer->step(f, x).status == StepStatus::trust_region_collapsed);
+  CHECK(x == start);
+  f.cliff = false;
+  const StepReport next = optimizer->step(f, x);
+  CHECK(next.status == StepStatus::ok);
+  CHECK(next.step_norm == Approx(0.5));
+}
 
 TEST_CASE("L-BFGS with memory n and near exact searches makes the iterates of conjugate gradients") {
   const Index n = GENERATE(2, 3, 6, 10);
