@@ -4,6 +4,7 @@
 
 #include <boost/program_options.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -54,17 +55,20 @@ void append(const po::basic_parsed_options<char>& parsed, const std::vector<Opti
 
 Spec parse_arguments(const std::string& command, const std::string& summary, std::span<const std::string> arguments,
                      const std::vector<OptionInfo>& options, const std::string& positional) {
-  po::options_description known;
+  // A switch takes no value on the command line, where it would swallow the next word, and one in a file.
+  po::options_description in_file;
+  po::options_description on_line;
   std::vector<std::string> names;
   for (const OptionInfo& option : options) {
     names.push_back(option.name);
-    auto* value = po::value<std::vector<std::string>>();
-    if (option.type == "switch") value->implicit_value({"true"}, "true");
-    known.add_options()(option.name.c_str(), value, option.meaning.c_str());
+    in_file.add_options()(option.name.c_str(), po::value<std::vector<std::string>>(), "");
+    if (option.type == "switch") {
+      on_line.add_options()(option.name.c_str(), "");
+    } else {
+      on_line.add_options()(option.name.c_str(), po::value<std::vector<std::string>>(), "");
+    }
   }
-  po::options_description with_file;
-  with_file.add(known);
-  with_file.add_options()("config", po::value<std::vector<std::string>>(), "")("help,h", "");
+  on_line.add_options()("config", po::value<std::vector<std::string>>(), "")("help,h", "");
   names.emplace_back("config");
   names.emplace_back("help");
 
@@ -73,7 +77,7 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
     po::command_line_parser parser(std::vector<std::string>(arguments.begin(), arguments.end()));
     po::positional_options_description words;
     if (!positional.empty()) words.add(positional.c_str(), -1);
-    const auto parsed = parser.options(with_file)
+    const auto parsed = parser.options(on_line)
                             .positional(words)
                             .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
                             .run();
@@ -81,6 +85,7 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
   } catch (const po::unknown_option& e) {
     std::string word = e.get_option_name();
     word.erase(0, word.find_first_not_of('-'));
+    word.erase(std::min(word.find('='), word.size()));
     fail("hesse {}: there is no option --{}{}; 'hesse {} --help' shows all", command, word, suggestion(word, names),
          command);
   } catch (const po::too_many_positional_options_error&) {
@@ -100,7 +105,7 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
     std::ifstream stream(file);
     if (!stream) fail("{}: cannot be opened for reading; check its permissions", file);
     try {
-      append(po::parse_config_file(stream, known), options, spec, file);
+      append(po::parse_config_file(stream, in_file), options, spec, file);
     } catch (const po::unknown_option& e) {
       fail("{}: there is no option '{}'{}; 'hesse {} --help' shows all", file, e.get_option_name(),
            suggestion(e.get_option_name(), names), command);

@@ -10,6 +10,7 @@
 #include "hesse/report/run_record.h"
 #include "hesse/report/table.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -40,8 +41,8 @@ void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
             {"fisher-sampled", Curvature::fisher_sampled},
             {"fisher-empirical", Curvature::fisher_empirical}},
            "matrix whose eigenvalues are wanted");
-  v.option("top", o.top, Interval::closed(0, 1000), "largest eigenvalues");
-  v.option("bottom", o.bottom, Interval::closed(0, 1000), "smallest eigenvalues");
+  v.option("top", o.top, Interval::closed(0, 1000), "largest eigenvalues; all if there are fewer");
+  v.option("bottom", o.bottom, Interval::closed(0, 1000), "smallest eigenvalues; all if there are fewer");
   v.option("tolerance", o.tolerance, Interval::open(0, 1), "on |Av - lambda v| / |A|");
   visit_precision(o.precision, v);
   visit_threads(o.threads, v);
@@ -84,14 +85,10 @@ int spectrum_command(Arguments arguments) {
   const Vector x = options.at.empty() ? problem.start(static_cast<std::uint64_t>(options.seed))
                                       : load_parameters(file, problem.objective->layout());
   const Index n = x.size();
-  if (options.top > n || options.bottom > n) {
-    fail("spectrum: the problem has {} parameters; ask for at most {} eigenvalues at each end with --top and --bottom",
-         n, n);
-  }
   SpectrumOptions spectrum_options;
   spectrum_options.curvature = options.curvature;
-  spectrum_options.eigen.largest = options.top;
-  spectrum_options.eigen.smallest = options.bottom;
+  spectrum_options.eigen.largest = std::min(options.top, n);
+  spectrum_options.eigen.smallest = std::min(options.bottom, n);
   spectrum_options.eigen.tolerance = options.tolerance;
   spectrum_options.eigen.seed = static_cast<std::uint64_t>(options.seed);
   const Spectrum spectrum = extreme_spectrum(*problem.objective, x, spectrum_options);

@@ -1,5 +1,7 @@
 #include "apps/program.h"
 
+#include "hesse/core/error.h"
+#include "hesse/objective/quadratic.h"
 #include "hesse/optim/registry.h"
 #include "hesse/problems/problem.h"
 #include "hesse/report/json.h"
@@ -10,6 +12,9 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
 
 using namespace hesse;
 using Catch::Matchers::Contains;
@@ -184,7 +189,6 @@ TEST_CASE("bad input is one line that names what is wrong and what to do, exit c
       {"compare --problem rosenbrock --optimizer gd --optimizer gd", "given twice"},
       {"compare --problem rosenbrock --optimizer gd --repetitions 0", "out of range"},
       {"resume nowhere", "nowhere"},
-      {"spectrum --problem rosenbrock --top 3", "2 parameters"},
       {"spectrum --problem rosenbrock --at nowhere", "nowhere"},
       {"list problms", "did you mean 'problems'?"},
       {"describe adm", "did you mean 'adam'?"},
@@ -201,19 +205,140 @@ TEST_CASE("bad input is one line that names what is wrong and what to do, exit c
   }
 }
 
-TEST_CASE("every option of every command refuses values that make no sense") {
+namespace {
+
+/// Whether a number lies in a range as help and `describe` print it: "[a, b)", ">= a", "> a", "". A choice
+/// or a list of sizes contains none.
+bool in_range(const std::string& range, double value) {
+  double low = 0;
+  double high = 0;
+  char open = 0;
+  char close = 0;
+  if (std::sscanf(range.c_str(), "%c%lf, %lf%c", &open, &low, &high, &close) == 4) {
+    return (open == '[' ? value >= low : value > low) && (close == ']' ? value <= high : value < high);
+  }
+  if (std::sscanf(range.c_str(), ">= %lf", &low) == 1) return value >= low;
+  if (std::sscanf(range.c_str(), "> %lf", &low) == 1) return value > low;
+  if (std::sscanf(range.c_str(), "<= %lf", &low) == 1) return value <= low;
+  if (std::sscanf(range.c_str(), "< %lf", &low) == 1) return value < low;
+  return range.empty();
+}
+
+/// Texts that an option of this type and range must refuse.
+std::vector<std::string> bad_values(const std::string& type, const std::string& range) {
+  std::vector<std::string> bad;
+  if (type == "text" || type == "texts" || type == "file") return bad;
+  for (const char* text : {"word", "nan", "inf"}) {
+    if (type != "choice" || (" " + range + " ").find(fmt::format(" {} ", text)) == std::string::npos)
+      bad.emplace_back(text);
+  }
+  if (type == "switch") return bad;
+  for (const char* text : {"-1", "0", "1e308", "9223372036854775808"}) {
+    const bool whole = std::string_view(text) == "-1" || std::string_view(text) == "0";
+    const bool fits = (type == "number" || (type == "whole number" && whole)) && in_range(range, std::atof(text));
+    if (!fits && !(type == "sizes" && whole)) bad.emplace_back(text);
+  }
+  return bad;
+}
+
+struct HelpOption {
+  std::string name;
+  std::string type;
+  std::string range;
+};
+
+/// The options that a command's help shows.
+std::vector<HelpOption> options_of(const std::string& help) {
+  std::vector<HelpOption> options;
+  std::istringstream stream(help);
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.starts_with("  --")) continue;
+    const auto end = line.find(' ', 4);
+    HelpOption option{line.substr(4, end - 4), "switch", ""};
+    if (const auto open = line.find('<'); open == end + 1)
+      option.type = line.substr(open + 1, line.find('>') - open - 1);
+    const auto open = line.rfind(" [");
+    // What follows the meaning: " [range]", then " (default ...)".
+    const auto close =
+        line.find_last_of("])", line.find(" (default") == std::string::npos ? line.size() : line.find(" (default"));
+    if (open != std::string::npos && close != std::string::npos && close > open) {
+      option.range = line.substr(open + 2, close - open - 2);
+      // "[[0, 5]]" and "[(0, 1)]" keep their own brackets.
+      if (!option.range.empty() && (option.range[0] == '[' || option.range[0] == '(')) {
+        option.range = line.substr(open + 2, line.find_first_of("])", open + 3) - open - 1);
+      }
+    }
+    options.push_back(option);
+  }
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("every option of every command refuses what lies outside the range that its help shows") {
   const ScratchFolder folder;
-  const std::vector<std::string> bad = {"''", "word", "nan", "inf", "-1", "1e308", "9223372036854775808"};
-  for (const char* option : {"--seed", "--batch-size", "--threads", "--checkpoint-seconds", "--gradient-tolerance"}) {
-    for (const std::string& value : bad) {
-      if (option == std::string("--checkpoint-seconds") && value[0] != '-' && std::isdigit(value[0])) continue;
-      if (option == std::string("--gradient-tolerance") && std::isdigit(value[0])) continue;
-      const auto r = run_hesse(folder, fmt::format("train --problem rosenbrock {}={}", option, value));
-      CAPTURE(option, value, r.err);
-      CHECK(r.exit_code == 2);
-      CHECK(folder.count() == 0);
+  int refused = 0;
+  for (const char* text : {"compare --problem rosenbrock --optimizer gd", "train --problem rosenbrock --optimizer gd",
+                           "resume nowhere", "spectrum --problem rosenbrock", "check-derivatives --problem rosenbrock",
+                           "list", "describe adam", "data list", "doctor"}) {
+    const std::string command = text;
+    const auto help = run_hesse(folder, command.substr(0, command.find(' ')) + " --help");
+    REQUIRE(help.exit_code == 0);
+    const auto options = options_of(help.out);
+    REQUIRE(!options.empty());
+    for (const HelpOption& option : options) {
+      if (option.name == "help") continue;
+      std::vector<std::string> bad = bad_values(option.type, option.range);
+      bad.emplace_back("");
+      for (const std::string& value : bad) {
+        const auto r = run_hesse(folder, fmt::format("{} '--{}={}'", command, option.name, value));
+        CAPTURE(command, option.name, option.type, option.range, value, r.out, r.err);
+        CHECK(r.exit_code == 2);
+        CHECK(lines(r.err) == 1);
+        CHECK_THAT(r.err, Contains(option.name));
+        CHECK(folder.count() == 0);
+        ++refused;
+      }
     }
   }
+  CHECK(refused > 200);
+}
+
+TEST_CASE("every setting of every optimizer and problem refuses what lies outside the range that describe shows") {
+  int refused = 0;
+  const auto refuses = [&](const auto& entry, const auto& make) {
+    for (const OptionInfo& option : entry.options) {
+      for (const std::string& value : bad_values(option.type, option.range)) {
+        const std::string text = fmt::format("{}:{}={}", entry.name, option.name, value);
+        CAPTURE(text, option.type, option.range);
+        ++refused;
+        try {
+          make(parse_spec(text));
+          FAIL_CHECK("accepted");
+        } catch (const Error& e) {
+          CHECK_THAT(e.what(), Contains(option.name));
+          CHECK_THAT(e.what(), !Contains("\n"));
+        }
+      }
+    }
+  };
+  Quadratic f(Vector::Ones(2), Vector::Zero(2));
+  for (const auto& entry : optimizers().entries()) {
+    refuses(entry, [&](const Spec& spec) { optimizers().make(spec, {f, 0}); });
+  }
+  for (const auto& entry : problems().entries()) {
+    refuses(entry, [&](const Spec& spec) { problems().make(spec, {}); });
+  }
+  CHECK(refused > 200);
+}
+
+TEST_CASE("a switch takes no word from the command line, and a value in a file") {
+  const ScratchFolder folder;
+  const auto r = run_hesse(folder, "describe --json adam");
+  CHECK(r.exit_code == 0);
+  CHECK(parse_json(r.out, "stdout")[0]["name"] == "adam");
+  write_file(folder / "list.ini", "json = true\nkind = data\n");
+  CHECK_NOTHROW(parse_json(run_hesse(folder, "list --config list.ini").out, "stdout"));
 }
 
 TEST_CASE("a specification file and the command line share one grammar, and the command line wins") {

@@ -20,6 +20,8 @@ void apply_budget(std::string_view text, Stopping& stopping) {
       split = std::min(part.find_first_not_of("0123456789+-", unit_at + 1), part.size());
     }
     const std::string_view unit = part.substr(split);
+    if (split == 0)
+      fail("budget '{}': '{}' does not begin with a number; write for example 10epochs or 30s", text, part);
     const double amount = parse_number(fmt::format("budget '{}'", text), part.substr(0, split));
     if (!(amount > 0)) fail("budget '{}': {} is not positive; write for example 10epochs or 30s", text, amount);
     if (unit == "epochs" || unit == "epoch") {
