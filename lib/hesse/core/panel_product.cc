@@ -117,6 +117,28 @@ template <class T, int kVectors, bool kDepthIsUnit, Store kStore>
   }
 }
 
+/// Copies eight rows that are contiguous along the depth to columns `width` apart.
+template <class T>
+[[gnu::always_inline]] inline void pack_eight(const T* rows, Index row_stride, Index depth, T* to, Index width) {
+  using Lanes = typename Vectors<T>::Lanes;
+  using Eight = typename Vectors<T>::Eight;
+  Index k = 0;
+  for (; k + kLanes<T> <= depth; k += kLanes<T>) {
+    Lanes v[8];
+    for (int r = 0; r < 8; ++r) v[r] = *reinterpret_cast<const Lanes*>(rows + r * row_stride + k);
+    exchange_all<T, 1>(v);
+    exchange_all<T, 2>(v);
+    exchange_all<T, 4>(v);
+    for (int lane = 0; lane < kLanes<T>; ++lane) {
+      *reinterpret_cast<Eight*>(to + (k + lane) * width) =
+          *reinterpret_cast<const Eight*>(reinterpret_cast<const T*>(&v[lane % 8]) + lane / 8 * 8);
+    }
+  }
+  for (; k < depth; ++k) {
+    for (int r = 0; r < 8; ++r) to[k * width + r] = rows[r * row_stride + k];
+  }
+}
+
 /// Copies `rows` rows of a block into panels of kRows, the last one filled up with zeros to whole vectors.
 template <class T>
 [[gnu::always_inline]] inline void pack(const T* from, Index rows, Index row_stride, Index depth, Index depth_stride,
@@ -130,13 +152,11 @@ template <class T>
         for (Index i = 0; i < count; ++i) to[k * width + i] = panel[k * depth_stride + i];
       }
     } else {
-      // Strips of the depth keep the lines that are written in the first cache.
-      constexpr Index kStrip = 16;
-      for (Index strip = 0; strip < depth; strip += kStrip) {
-        const Index end = std::min(depth, strip + kStrip);
-        for (Index i = 0; i < count; ++i) {
-          for (Index k = strip; k < end; ++k) to[k * width + i] = panel[i * row_stride + k * depth_stride];
-        }
+      // Rows lie along the depth: squares of eight rows are transposed in registers.
+      Index i = 0;
+      for (; i + 8 <= count; i += 8) pack_eight(panel + i * row_stride, row_stride, depth, to + i, width);
+      for (; i < count; ++i) {
+        for (Index k = 0; k < depth; ++k) to[k * width + i] = panel[i * row_stride + k];
       }
     }
     if (count < width) {

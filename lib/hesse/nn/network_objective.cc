@@ -196,8 +196,14 @@ void forward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Index 
   const Range columns = block_range(pass.range.size(), pass.chunk(model), task);
   const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
   if (!point.selection.contiguous) {
+    const auto row_of = [&](Index j) { return model.input + samples[j] * model.features; };
     for (Index j = 0; j < columns.size(); ++j) {
-      std::memcpy(pass.a[0].data() + (columns.begin + j) * model.features, model.input + samples[j] * model.features,
+      // Samples lie anywhere in memory: the next one is fetched while this one is copied.
+      if (j + 1 < columns.size()) {
+        constexpr Index kLine = 64 / sizeof(T);
+        for (Index i = 0; i < model.features; i += kLine) __builtin_prefetch(row_of(j + 1) + i);
+      }
+      std::memcpy(pass.a[0].data() + (columns.begin + j) * model.features, row_of(j),
                   static_cast<std::size_t>(model.features) * sizeof(T));
     }
   }
