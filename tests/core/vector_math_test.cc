@@ -72,6 +72,41 @@ TEMPLATE_TEST_CASE("exp, sigmoid and softplus are accurate wherever their result
   CHECK(worst_error<TestType>(vector_softplus, exact_softplus, x) <= 4.0);
 }
 
+TEMPLATE_TEST_CASE("the normal distribution and density are accurate wherever they are normal numbers", "", float,
+                   double) {
+  using Limits = std::numeric_limits<TestType>;
+  // exp(-x^2 / 2) is flushed to 0 below exp(-708), or exp(-87).
+  const TestType largest = std::is_same_v<TestType, float> ? TestType(13.1) : TestType(37.6);
+  std::vector<TestType> x;
+  for (const TestType t : sample_points<TestType>(Limits::min(), TestType(40))) {
+    if (std::abs(t) <= largest) x.push_back(t);
+  }
+  std::vector<TestType> distribution(x.size()), density(x.size());
+  vector_normal(static_cast<Index>(x.size()), x.data(), distribution.data(), density.data());
+  double worst = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const auto t = static_cast<long double>(x[i]);
+    const long double tail = 0.5L * std::erfc(-t / std::sqrt(2.0L));
+    const long double height = std::exp(-t * t / 2) / std::sqrt(2 * std::acos(-1.0L));
+    const auto error = [](TestType found, long double exact) {
+      return static_cast<double>(std::fabs(static_cast<long double>(found) - exact) / exact) / Limits::epsilon();
+    };
+    for (const double e : {error(distribution[i], tail), error(density[i], height)}) {
+      if (!(e <= worst)) worst = e;
+    }
+  }
+  // About a dozen roundings of half a spacing each.
+  CHECK(worst <= 6.0);
+  const std::vector<TestType> ends = {Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(),
+                                      TestType(1e4),      TestType(-1e4),      TestType(0)};
+  distribution.resize(6);
+  density.resize(6);
+  vector_normal(6, ends.data(), distribution.data(), density.data());
+  CHECK((distribution[0] == 1 && distribution[1] == 0 && std::isnan(distribution[2]) && distribution[3] == 1 &&
+         distribution[4] == 0 && std::abs(distribution[5] - TestType(0.5)) <= Limits::epsilon()));
+  CHECK((density[0] == 0 && density[1] == 0 && std::isnan(density[2]) && density[3] == 0 && density[4] == 0));
+}
+
 TEMPLATE_TEST_CASE("the ends of the range: infinities, NaN, overflow and the sign of zero", "", float, double) {
   using Limits = std::numeric_limits<TestType>;
   const TestType inf = Limits::infinity();

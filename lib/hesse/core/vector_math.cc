@@ -29,6 +29,9 @@ struct Format<double> {
   static constexpr double ln2_low = 0x1.a39ef35793c76p-33;
   static constexpr double lowest = -708.0;  // exp stays normal
   static constexpr double overflow = 709.782712893384;
+  static constexpr double far = 39.0;         // where the normal density has long been flushed to 0
+  static constexpr double coarse = 0x1.8p32;  // adding it rounds to multiples of 2^-20
+  static constexpr double mills_centre = 5.0;
 };
 
 template <>
@@ -40,6 +43,9 @@ struct Format<float> {
   static constexpr float ln2_low = 0x1.7f7d1cp-20F;
   static constexpr float lowest = -87.0F;
   static constexpr float overflow = 88.722839F;
+  static constexpr float far = 14.0F;
+  static constexpr float coarse = 0x1.8p15F;  // multiples of 2^-8
+  static constexpr float mills_centre = 3.5F;
 };
 
 /// Taylor polynomial of exp(r) - 1. |r| <= 0.3466: the first term left out, relative to r, is below
@@ -178,6 +184,67 @@ HESSE_INLINE T sigmoid_of(T x) {
   return x != x ? x : y;
 }
 
+/// (1 + u) m(u) with m the ratio of Mills, P(X > u) / density(u) of the normal distribution, as a polynomial
+/// in t = (u - c) / (u + c), which maps [0, far] into [-1, 1] and makes it smooth (the substitution of
+/// Schonfelder 1978). Interpolated at Chebyshev's points in 50 digits; relative error below 2e-17 in
+/// double and 2e-8 in float.
+HESSE_INLINE double mills_polynomial(double t) {
+  double p = 1.9349823397551053e-09;
+  p = p * t + 1.012087715905417e-08;
+  p = p * t + 8.8437788198067226e-10;
+  p = p * t - 8.0427060623080376e-08;
+  p = p * t - 5.5040832891484934e-08;
+  p = p * t + 4.9872460020815291e-07;
+  p = p * t + 3.1261214245578751e-07;
+  p = p * t - 3.2837055242795989e-06;
+  p = p * t - 1.7284915111698664e-07;
+  p = p * t + 2.2713074648992711e-05;
+  p = p * t - 2.4806768754425057e-05;
+  p = p * t - 0.00013437542416179388;
+  p = p * t + 0.00045704406745718088;
+  p = p * t + 1.9530873469473899e-05;
+  p = p * t - 0.0042012903399562315;
+  p = p * t + 0.016348231252105272;
+  p = p * t - 0.03802659218576903;
+  p = p * t + 0.061505045842144453;
+  p = p * t - 0.066177600779062845;
+  p = p * t + 0.025072179301577884;
+  p = p * t + 0.077781598868736479;
+  p = p * t - 0.2294875382521126;
+  p = p * t + 1.1568486282918946;
+  return p;
+}
+
+HESSE_INLINE float mills_polynomial(float t) {
+  float p = 0.000376093457F;
+  p = p * t + 0.000249413983F;
+  p = p * t - 0.00348171769F;
+  p = p * t + 0.000727827004F;
+  p = p * t + 0.0259967523F;
+  p = p * t - 0.0758556619F;
+  p = p * t + 0.0953738799F;
+  p = p * t + 0.00197340366F;
+  p = p * t - 0.244929192F;
+  p = p * t + 1.19955495F;
+  return p;
+}
+
+/// Distribution and density of the standard normal distribution.
+template <class T>
+HESSE_INLINE void normal_of(T x, T& distribution, T& density) {
+  using F = Format<T>;
+  const T a = magnitude(x);
+  const T u = a > F::far ? F::far : a;
+  // exp(-u^2 / 2) = exp(-h^2 / 2) exp(-delta) with h of half the digits, so that h^2 is exact: the
+  // rounding of u^2 alone would cost u^2 / 2 units in the last place.
+  const T h = (u + F::coarse) - F::coarse;
+  const T delta = (u + h) * (u - h) * T(0.5);
+  const T rest = T(1) - delta * (T(1) - delta * T(0.5) * (T(1) - delta * T(1.0 / 3.0) * (T(1) - delta * T(0.25))));
+  density = exp_negative(h * h * T(-0.5)) * rest * T(0.39894228040143268);
+  const T tail = density * mills_polynomial((u - F::mills_centre) / (u + F::mills_centre)) / (T(1) + u);
+  distribution = x > T(0) ? T(1) - tail : tail;
+}
+
 template <class T>
 HESSE_INLINE T softplus_of(T x) {
   const T y = (x > T(0) ? x : T(0)) + log1p_unit(exp_negative(-magnitude(x)));
@@ -209,6 +276,13 @@ HESSE_MULTIVERSION void vector_softplus(Index n, const float* x, float* y) {
 }
 HESSE_MULTIVERSION void vector_softplus(Index n, const double* x, double* y) {
   for (Index i = 0; i < n; ++i) y[i] = softplus_of(x[i]);
+}
+
+HESSE_MULTIVERSION void vector_normal(Index n, const float* x, float* distribution, float* density) {
+  for (Index i = 0; i < n; ++i) normal_of(x[i], distribution[i], density[i]);
+}
+HESSE_MULTIVERSION void vector_normal(Index n, const double* x, double* distribution, double* density) {
+  for (Index i = 0; i < n; ++i) normal_of(x[i], distribution[i], density[i]);
 }
 
 }  // namespace hesse

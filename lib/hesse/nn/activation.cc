@@ -2,8 +2,7 @@
 #include "hesse/core/vector_math.h"
 #include "hesse/nn/layer.h"
 
-#include <cmath>
-#include <numbers>
+#include <algorithm>
 
 namespace hesse {
 namespace {
@@ -77,38 +76,55 @@ struct Softplus {
   static void apply(Index n, const T* x, T* y) {
     vector_softplus(n, x, y);
   }
-  // phi' = sigmoid(x) = 1 - exp(-y).
   template <class T>
-  static T first(T, T y) {
-    return -std::expm1(-y);
+  static void first(Index n, const T* x, T* first) {
+    vector_sigmoid(n, x, first);
   }
+  // phi'' = sigmoid(x) sigmoid(-x): 1 - sigmoid(x) would lose its digits.
   template <class T>
-  static T second(T, T y) {
-    return -std::expm1(-y) * std::exp(-y);
+  static void both(Index n, const T* x, T* first, T* second) {
+    for (Index i = 0; i < n; ++i) second[i] = -x[i];
+    vector_sigmoid(n, second, second);
+    vector_sigmoid(n, x, first);
+    for (Index i = 0; i < n; ++i) second[i] *= first[i];
   }
 };
 
+/// Entries whose derivatives are worked out together, in buffers on the stack.
+constexpr Index kBuffer = 256;
+
 struct Gelu {
   template <class T>
-  static T normal_density(T x) {
-    return std::exp(T(-0.5) * x * x) * T(0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2);
-  }
-  template <class T>
-  static T normal_distribution(T x) {
-    return T(0.5) * std::erfc(-x * T(0.5 * std::numbers::sqrt2));
-  }
-  template <class T>
   static void apply(Index n, const T* x, T* y) {
-    for (Index i = 0; i < n; ++i) y[i] = x[i] * normal_distribution(x[i]);
+    T distribution[kBuffer];
+    T density[kBuffer];
+    for (Index begin = 0; begin < n; begin += kBuffer) {
+      const Index count = std::min(kBuffer, n - begin);
+      vector_normal(count, x + begin, distribution, density);
+      for (Index i = 0; i < count; ++i) y[begin + i] = x[begin + i] * distribution[i];
+    }
+  }
+  // At most kBuffer entries. phi' = P(X <= x) + x density, phi'' = (2 - x^2) density.
+  template <class T>
+  static void first(Index n, const T* x, T* first) {
+    T density[kBuffer];
+    vector_normal(n, x, first, density);
+    for (Index i = 0; i < n; ++i) first[i] += x[i] * density[i];
   }
   template <class T>
-  static T first(T x, T) {
-    return normal_distribution(x) + x * normal_density(x);
+  static void both(Index n, const T* x, T* first, T* second) {
+    vector_normal(n, x, first, second);
+    for (Index i = 0; i < n; ++i) {
+      first[i] += x[i] * second[i];
+      second[i] *= T(2) - x[i] * x[i];
+    }
   }
-  template <class T>
-  static T second(T x, T) {
-    return (T(2) - x * x) * normal_density(x);
-  }
+};
+
+/// Activations whose derivatives are functions of arrays and not of single entries.
+template <class Phi, class T>
+concept DerivativesOfArrays = requires(const T* x, T* out) {
+  Phi::first(Index{}, x, out);
 };
 
 template <class Phi, class T>
@@ -137,11 +153,32 @@ class ActivationMaps final : public LayerMaps<T> {
 
  private:
   static void scale(Index n, const T* x, const T* y, const T* in, T* out) {
-    for (Index i = 0; i < n; ++i) out[i] = Phi::first(x[i], y[i]) * in[i];
+    if constexpr (DerivativesOfArrays<Phi, T>) {
+      T first[kBuffer];
+      for (Index begin = 0; begin < n; begin += kBuffer) {
+        const Index count = std::min(kBuffer, n - begin);
+        Phi::first(count, x + begin, first);
+        for (Index i = 0; i < count; ++i) out[begin + i] = first[i] * in[begin + i];
+      }
+    } else {
+      for (Index i = 0; i < n; ++i) out[i] = Phi::first(x[i], y[i]) * in[i];
+    }
   }
   static void combine(Index n, const T* x, const T* y, const T* dy, const T* rx, const T* rdy, T* rdx) {
-    for (Index i = 0; i < n; ++i) {
-      rdx[i] = Phi::second(x[i], y[i]) * rx[i] * dy[i] + Phi::first(x[i], y[i]) * rdy[i];
+    if constexpr (DerivativesOfArrays<Phi, T>) {
+      T first[kBuffer];
+      T second[kBuffer];
+      for (Index begin = 0; begin < n; begin += kBuffer) {
+        const Index count = std::min(kBuffer, n - begin);
+        Phi::both(count, x + begin, first, second);
+        for (Index i = begin; i < begin + count; ++i) {
+          rdx[i] = second[i - begin] * rx[i] * dy[i] + first[i - begin] * rdy[i];
+        }
+      }
+    } else {
+      for (Index i = 0; i < n; ++i) {
+        rdx[i] = Phi::second(x[i], y[i]) * rx[i] * dy[i] + Phi::first(x[i], y[i]) * rdy[i];
+      }
     }
   }
 };
