@@ -1,5 +1,6 @@
 #include "hesse/objective/analytic.h"
 #include "hesse/objective/functor_objective.h"
+#include "hesse/objective/functor_sum.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
 #include "hesse/report/checkpoint.h"
@@ -9,6 +10,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 
@@ -52,7 +54,51 @@ std::vector<double> figures_of(const std::filesystem::path& path) {
   return out;
 }
 
+/// (x - i)^2, whose descent with a rate of 1e25 leaves the range of double after eight steps.
+struct Distance {
+  template <class T>
+  T operator()(const T* x, Index i) const {
+    return (x[0] - static_cast<double>(i)) * (x[0] - static_cast<double>(i));
+  }
+};
+
+/// Where a run ends that diverges, killed after step `killed` and resumed unless that is 0.
+Vector end_of_diverging(Objective& f, const char* method, const Batches& batches, Vector x, std::int64_t killed) {
+  const ScratchFolder scratch;
+  const CheckpointIdentity identity = {"p", method, 1, "float64"};
+  Stopping stopping;
+  stopping.max_steps = 2000;
+  auto optimizer = optimizers().make(parse_spec(method), {f, 1});
+  Progress progress;
+  if (killed > 0) {
+    CheckpointObserver checkpoints(scratch / "run", identity, f.layout(), {1, 0});
+    Kill kill(killed);
+    Observer* watching[] = {&checkpoints, &kill};
+    std::filesystem::create_directories(scratch / "run");
+    Vector lost = x;
+    CHECK_THROWS(minimize(*optimizer, f, lost, stopping, batches, watching));
+    optimizer = optimizers().make(parse_spec(method), {f, 1});
+    progress = load_checkpoint(scratch / "run", identity, f.layout(), x, optimizer->state()).progress;
+    CHECK(progress.step == killed);
+  }
+  const Summary summary = minimize(*optimizer, f, x, stopping, batches, {}, progress);
+  CHECK(summary.termination == Termination::non_finite);
+  CHECK(std::isfinite(summary.value));
+  return x;
+}
+
 }  // namespace
+
+TEST_CASE("a run that diverges falls back on the same point whether it was killed and resumed or not") {
+  FunctorSum<Distance> sum({}, 1, 40);
+  const Vector start = Vector::Ones(1);
+  const Vector left_alone = end_of_diverging(sum, "sgd:lr=1e25", {10, 1}, start, 0);
+  CHECK(end_of_diverging(sum, "sgd:lr=1e25", {10, 1}, start, 6) == left_alone);
+  FunctorObjective<Rosenbrock> valley({}, 2);
+  const Vector corner = Eigen::Vector2d(-1.2, 1);
+  const Vector best = end_of_diverging(valley, "gd:lr=1", {}, corner, 0);
+  CHECK(end_of_diverging(valley, "gd:lr=1", {}, corner, 3) == best);
+}
 
 TEST_CASE("killed at any step and resumed, every optimizer ends in the bits and the trace of a run left alone") {
   Stopping stopping;

@@ -112,10 +112,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
   progress = start;
   Vector g(x.size());
   Vector before(x.size());
-  // The point to fall back on when the run ends where f is not finite: for full batches the best one
-  // seen, for mini-batches one a pass over the data ago.
-  Vector refuge = x;
-  double refuge_value = kInfinity;
+  if (progress.refuge.size() != x.size()) progress.refuge = x;
   const std::int64_t between_confirmations = sequence ? sequence->batches_per_epoch() : 1;
 
   const auto stop = [&](Termination why, std::string message) {
@@ -150,7 +147,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
     if (const std::string why = spent(progress, stopping); !why.empty()) return stop(Termination::budget, why);
     if (sequence) {
       sum->select(sequence->batch(progress.step));
-      if (progress.step % sequence->batches_per_epoch() == 0) refuge = x;
+      if (progress.step % sequence->batches_per_epoch() == 0) progress.refuge = x;
     } else {
       before = x;
     }
@@ -168,9 +165,9 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
       return stop(Termination::non_finite, fmt::format("diverged at step {}: {}", progress.step, what));
     }
     progress.best_value = std::min(progress.best_value, report.value);
-    if (!sequence && report.value < refuge_value) {
-      refuge_value = report.value;
-      std::swap(refuge, before);
+    if (!sequence && report.value < progress.refuge_value) {
+      progress.refuge_value = report.value;
+      std::swap(progress.refuge, before);
     }
 
     // Before observers see the progress, so that a checkpoint holds where the rules stand.
@@ -243,7 +240,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
           fmt::format("diverged: {} (the run had ended because {})", f.explain_non_finite(x), summary.message);
       summary.termination = Termination::non_finite;
     }
-    x = refuge;
+    x = progress.refuge;
     truth = evaluate(f, sum, x, g);
   }
   summary.value = truth.value;

@@ -65,6 +65,10 @@ struct Progress {
   double plateau_value = std::numeric_limits<double>::infinity();
   // Step after which a claim was last put to the test, -1 if never: on batches once an epoch is enough.
   std::int64_t last_confirmation = -1;
+  // The point to fall back on when the run ends where f is not finite: for full batches the best one seen,
+  // with its value, for mini-batches one a pass over the data ago. Empty before the first step.
+  double refuge_value = std::numeric_limits<double>::infinity();
+  Vector refuge;
 };
 
 /// What observers see after each step.

@@ -22,8 +22,9 @@ namespace hesse {
 
 namespace {
 
-constexpr std::string_view kFormat = "hesse-checkpoint-1";
+constexpr std::string_view kFormat = "hesse-checkpoint-2";
 constexpr std::string_view kStatePrefix = "optimizer.";
+constexpr std::string_view kRefuge = "progress.refuge";
 /// The checksum is the first thing in the header, so that its place is known before anything is parsed.
 constexpr std::string_view kBeforeChecksum = R"({"__metadata__":{"crc32":")";
 constexpr std::size_t kChecksumAt = 8 + kBeforeChecksum.size();
@@ -41,7 +42,8 @@ std::span<const double> entries_of(const double* data, Index size) { return {dat
 
 /// The counters by name, for writing and for reading alike. A field that is added to Progress or Cost
 /// has to be named here, or a resumed run would go another way.
-static_assert(sizeof(Cost) == 8 * sizeof(double) && sizeof(Progress) == sizeof(Cost) + 8 * sizeof(double));
+static_assert(sizeof(Cost) == 8 * sizeof(double) &&
+              sizeof(Progress) == sizeof(Cost) + 9 * sizeof(double) + sizeof(Vector));
 template <class Progress, class Visit>
 void visit_progress(Progress& progress, Visit visit) {
   visit("progress.step", progress.step);
@@ -52,6 +54,7 @@ void visit_progress(Progress& progress, Visit visit) {
   visit("progress.plateau_value", progress.plateau_value);
   visit("progress.plateau_step", progress.plateau_step);
   visit("progress.last_confirmation", progress.last_confirmation);
+  visit("progress.refuge_value", progress.refuge_value);
   visit("progress.cost.values", progress.cost.values);
   visit("progress.cost.gradients", progress.cost.gradients);
   visit("progress.cost.linearisations", progress.cost.linearisations);
@@ -148,9 +151,10 @@ Restored restore(const SafetensorsFile& file, const CheckpointIdentity& identity
           [to = std::get<std::int64_t*>(entry.data), value = file.whole_numbers(tensor)[0]] { *to = value; });
     }
   }
-  if (const std::size_t known = layout.blocks().size() + state.size(); file.tensors().size() != known) {
+  if (const std::size_t known = layout.blocks().size() + state.size() + 1; file.tensors().size() != known) {
     for (const StoredTensor& tensor : file.tensors()) {
       const std::string_view name = tensor.name;
+      if (name == kRefuge) continue;
       const bool is_state =
           name.starts_with(kStatePrefix) && std::any_of(state.begin(), state.end(), [&](const StateEntry& entry) {
             return entry.name == name.substr(kStatePrefix.size());
@@ -161,6 +165,7 @@ Restored restore(const SafetensorsFile& file, const CheckpointIdentity& identity
       }
     }
   }
+  out.progress.refuge = block_of(file, {std::string(kRefuge), {layout.size()}, 0, layout.size()});
   visit_progress(out.progress, [&](const char* key, auto& field) {
     const std::string& text = metadata_at(file, key);
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), field);
@@ -192,7 +197,7 @@ void save_checkpoint(const std::filesystem::path& folder, const CheckpointIdenti
   }
   std::vector<TensorToWrite> tensors;
   for (const ParameterBlock& block : layout.blocks()) {
-    if (block.name.starts_with(kStatePrefix)) {
+    if (block.name.starts_with(kStatePrefix) || block.name == kRefuge) {
       fail("checkpoint: the parameter block '{}' would be taken for optimizer state; give it another name", block.name);
     }
     tensors.push_back(TensorToWrite::of(block.name, block.shape, entries_of(x.data() + block.offset, block.size)));
@@ -214,6 +219,9 @@ void save_checkpoint(const std::filesystem::path& folder, const CheckpointIdenti
                                           std::span<const std::int64_t>(std::get<std::int64_t*>(entry.data), 1)));
     }
   }
+  // Before the first step there is no better place to fall back on than x itself.
+  const Vector& refuge = progress.refuge.size() == x.size() ? progress.refuge : x;
+  tensors.push_back(TensorToWrite::of(std::string(kRefuge), {x.size()}, entries_of(refuge.data(), refuge.size())));
   TensorMetadata metadata = {{"crc32", std::string(kNoChecksum)},     {"format", std::string(kFormat)},
                              {"problem", identity.problem},           {"optimizer", identity.optimizer},
                              {"seed", std::to_string(identity.seed)}, {"precision", identity.precision}};
