@@ -42,6 +42,7 @@ void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, float alpha
     thin_product(a_op, b_op, m, n, k, A, lda, B, ldb, beta, C, ldc);
     return;
   }
+  keep_blas_on_calling_thread();
   cblas_sgemm(CblasColMajor, code(a_op), code(b_op), narrow(m), narrow(n), narrow(k), alpha, A, narrow(lda), B,
               narrow(ldb), beta, C, narrow(ldc));
 }
@@ -52,8 +53,16 @@ void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, double alph
     thin_product(a_op, b_op, m, n, k, A, lda, B, ldb, beta, C, ldc);
     return;
   }
+  keep_blas_on_calling_thread();
   cblas_dgemm(CblasColMajor, code(a_op), code(b_op), narrow(m), narrow(n), narrow(k), alpha, A, narrow(lda), B,
               narrow(ldb), beta, C, narrow(ldc));
+}
+
+void keep_blas_on_calling_thread() {
+  // One call for the process would do with the build that has threads of its own; the one on OpenMP asks each calling
+  // thread how many to use.
+  thread_local const bool once = (openblas_set_num_threads(1), true);
+  static_cast<void>(once);
 }
 
 const char* blas_description() { return openblas_get_config(); }

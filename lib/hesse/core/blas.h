@@ -17,6 +17,10 @@ void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, float alpha
 void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, double alpha, const double* A, Index lda,
           const double* B, Index ldb, double beta, double* C, Index ldc);
 
+/// Holds the BLAS and LAPACK calls that follow on the calling thread to that thread. The products above do it
+/// themselves; it is for direct calls of LAPACK.
+void keep_blas_on_calling_thread();
+
 /// The library behind these calls and its kernels: "OpenBLAS 0.3.21 ... SkylakeX".
 const char* blas_description();
 

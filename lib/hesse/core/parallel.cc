@@ -14,8 +14,6 @@
 #include <thread>
 #include <vector>
 
-extern "C" void openblas_set_num_threads(int);
-
 namespace hesse {
 namespace {
 
@@ -42,7 +40,6 @@ thread_local bool inside_parallel_loop = false;
 class Pool {
  public:
   explicit Pool(int n) {
-    openblas_set_num_threads(1);
     shares_ = std::vector<Share>(static_cast<std::size_t>(n));
     for (int i = 1; i < n; ++i) workers_.emplace_back([this, i](std::stop_token stop) { work(stop, i); });
   }

@@ -1,5 +1,6 @@
 #include "hesse/linalg/eigen.h"
 
+#include "hesse/core/blas.h"
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
 #include "hesse/core/vector_ops.h"
@@ -267,6 +268,7 @@ bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors) {
   // Scaled to one, so that squares inside LAPACK stay in range whatever the units.
   const double scale = A.cwiseAbs().maxCoeff();
   if (scale > 0) vectors /= scale;
+  keep_blas_on_calling_thread();
   const lapack_int info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', static_cast<lapack_int>(n), vectors.data(),
                                          static_cast<lapack_int>(n), values.data());
   if (scale > 0) values *= scale;
