@@ -12,7 +12,9 @@
 #include <Eigen/QR>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 
 using namespace hesse;
@@ -348,6 +350,36 @@ TEST_CASE("certified clustered spectra have lost nothing") {
     for (Index i = 0; i < 3; ++i) CHECK(std::abs(result.smallest.values[i] - values[n - 3 + i]) <= 1e-6);
   }
   CHECK(certified >= 50);
+}
+
+TEST_CASE("a null space at the wanted end and a tail below the mean are found, and certified rightly") {
+  const Index n = 300;
+  Vector null_below(n);
+  for (Index i = 0; i < n; ++i) null_below[i] = i < 2 ? 0.0 : 1.0 + static_cast<double>(i % 3);
+  // The third largest lies below the mean of all, which the largest alone lifts.
+  Vector below_mean = Vector::Constant(n, -1e-3);
+  below_mean.segment(6, 6).setZero();
+  below_mean[5] = 1000;
+  for (Vector values : {null_below, below_mean}) {
+    const auto A = diagonal_operator(values);
+    std::sort(values.begin(), values.end(), std::greater<>());
+    int certified = 0;
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+      EigenOptions options;
+      options.largest = 3;
+      options.smallest = 2;
+      options.dense_limit = 0;
+      options.seed = seed;
+      const EigenResult result = extreme_eigenpairs(*A, options);
+      if (!result.multiplicity_certified) continue;
+      ++certified;
+      // The tolerance on a residual bounds the distance to an eigenvalue.
+      const double tolerance = options.tolerance * values.cwiseAbs().maxCoeff();
+      CHECK((result.largest.values - values.head(3)).cwiseAbs().maxCoeff() <= tolerance);
+      CHECK((result.smallest.values - values.tail(2)).cwiseAbs().maxCoeff() <= tolerance);
+    }
+    CHECK(certified >= 50);
+  }
 }
 
 TEST_CASE("what is not finite or not symmetric is named, and impossible wishes are refused") {

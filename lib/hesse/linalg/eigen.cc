@@ -19,17 +19,19 @@ namespace {
 /// Thrown out of Spectra when a product is not finite, and caught here.
 struct NonFiniteProduct {};
 
-/// sign (A - V diag(d) V') for Spectra: with the pairs found so far moved to zero by d = their
-/// eigenvalues minus `elsewhere`, and the wanted end upwards.
+/// sign (A - origin I) for Spectra, with the pairs found so far moved to the origin and the wanted end upwards.
+/// Spectra multiplies its start by the operator and so loses the eigenvectors at 0: the origin has to lie where no
+/// wanted eigenvalue does, and that of A itself often is one.
 class Deflated {
  public:
   using Scalar = double;
 
   Deflated(const LinearOperator& A, double sign) : A_(A), sign_(sign) {}
 
-  void deflate(const Matrix& V, const Vector& values, double elsewhere) {
-    V_ = V;
-    shift_ = values.array() - elsewhere;
+  void set_origin(double origin) { origin_ = origin; }
+  void deflate(const EigenPairs& found) {
+    V_ = found.vectors;
+    offsets_ = found.values.array() - origin_;
   }
 
   Index rows() const { return A_.size(); }
@@ -39,7 +41,8 @@ class Deflated {
     Eigen::Map<Vector> y(y_out, rows());
     A_.apply(x, y);
     ++products;
-    if (V_.cols() > 0) y -= V_ * (shift_.cwiseProduct(V_.transpose() * x));
+    y -= origin_ * x;
+    if (V_.cols() > 0) y -= V_ * (offsets_.cwiseProduct(V_.transpose() * x));
     if (sign_ < 0) y = -y;
     if (!all_finite(y)) throw NonFiniteProduct{};
   }
@@ -49,8 +52,9 @@ class Deflated {
  private:
   const LinearOperator& A_;
   double sign_;
+  double origin_ = 0;
   Matrix V_;
-  Vector shift_;
+  Vector offsets_;
 };
 
 /// The k largest eigenpairs of `op` that Spectra finds from a random start; fewer where it does not
@@ -115,21 +119,28 @@ EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOpti
     result.certified = true;
     return result;
   }
-  Deflated op(A, sign);
-  Matrix V;
-  lanczos(op, k, options, 0, V, result.converged);
-  result.pairs = rayleigh_ritz(A, V, products);
-  // Where found pairs go: a Rayleigh quotient, well inside the spectrum, so at neither end.
   Vector u(A.size());
   Vector Au(A.size());
   RandomStream(options.seed, Purpose::krylov_start, 1000).fill_normal(u);
   A.apply(u, Au);
+  ++products;
   const double middle = dot(u, Au) / dot(u, u);
+  const double spread = norm(Au) / norm(u);
+  // Beyond the middle of the spectrum, seen from the wanted end, by a random amount: at no eigenvalue.
+  const double away = spread > 0 ? 2 * spread + std::abs(middle) : 1;
+  Deflated op(A, sign);
+  op.set_origin(middle - sign * away);
+  Matrix V;
+  lanczos(op, k, options, 0, V, result.converged);
+  result.pairs = rayleigh_ritz(A, V, products);
   constexpr int kSearches = 12;  // copies of one eigenvalue come back one a search
   for (int search = 1; search <= kSearches && result.pairs.values.size() > 0; ++search) {
     const EigenPairs& found = result.pairs;
-    const double scale = found.values.cwiseAbs().maxCoeff();
-    op.deflate(found.vectors, found.values, middle);
+    const double scale = std::max(spread, found.values.cwiseAbs().maxCoeff());
+    // Beyond the last of them too, or they would themselves be the extreme ones of the rest.
+    const double last = sign > 0 ? found.values.minCoeff() : -found.values.maxCoeff();
+    op.set_origin(sign * (std::min(last, sign * middle) - away));
+    op.deflate(found);
     Matrix more;
     bool searched = false;
     lanczos(op, std::min<Index>(2, A.size() - 1), options, static_cast<std::uint64_t>(search), more, searched);
