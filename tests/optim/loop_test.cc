@@ -33,6 +33,7 @@ class Samples final : public Objective, public FiniteSum {
   Index samples() const override { return selected_; }
   Index total_samples() const override { return count_; }
   Index sample_count() const override { return count_; }
+  std::span<const Index> selection() const override { return {}; }
   void select(std::span<const Index> samples) override { selected_ = static_cast<Index>(samples.size()); }
   void select_all() override { selected_ = count_; }
 

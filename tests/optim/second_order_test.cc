@@ -46,6 +46,7 @@ class TwoBatches final : public Objective, public FiniteSum {
   Index total_samples() const override { return 2; }
   std::uint64_t revision() const override { return revision_; }
   Index sample_count() const override { return 2; }
+  std::span<const Index> selection() const override { return {}; }
   void select(std::span<const Index>) override {
     all_ = false;
     ++revision_;

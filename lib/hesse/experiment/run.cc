@@ -38,7 +38,7 @@ Stopping stopping_of(const RunSettings& settings) {
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const Method& method, Problem& problem, std::uint64_t seed) {
-  return optimizers().make(method.optimizer, {*problem.objective, seed});
+  return hesse::make_optimizer(method.optimizer, {*problem.objective, seed});
 }
 
 /// Samples of a step: the method's own choice, or all for methods that want all, or the run's.
@@ -47,11 +47,22 @@ Index batch_of(const Method& method, const Optimizer& optimizer, const RunSettin
   return optimizer.prefers_full_batch() ? 0 : settings.batch_size;
 }
 
+/// Those of a modifier under its name: "clip-norm.max".
+NamedTexts used_options(const OptimizerSpec& spec) {
+  NamedTexts all = hesse::used_options(spec.method, optimizers().at(spec.method.name).options);
+  for (const Spec& modifier : spec.modifiers) {
+    for (auto& [name, text] : hesse::used_options(modifier, modifiers().at(modifier.name).options)) {
+      all.emplace_back(modifier.name + "." + name, std::move(text));
+    }
+  }
+  return all;
+}
+
 RunRecord record_of(const RunSettings& settings, const Method& method, const Problem& problem, Index batch) {
   const Spec spec = parse_spec(settings.problem);
   RunRecord record;
   record.problem = {settings.problem, used_options(spec, problems().at(spec.name).options)};
-  record.optimizer = {settings.method, used_options(method.optimizer, optimizers().at(method.optimizer.name).options)};
+  record.optimizer = {settings.method, used_options(method.optimizer)};
   record.seed = settings.seed;
   record.precision = precision_name(settings.precision);
   record.threads = threads();
@@ -72,13 +83,13 @@ RunRecord record_of(const RunSettings& settings, const Method& method, const Pro
 }  // namespace
 
 Method parse_method(std::string_view text) {
-  Method method{std::string(text), parse_spec(text), -1};
-  std::erase_if(method.optimizer.arguments, [&](const auto& argument) {
+  Method method{std::string(text), parse_optimizer(text), -1};
+  const std::string& name = method.optimizer.method.name;
+  std::erase_if(method.optimizer.method.arguments, [&](const auto& argument) {
     if (argument.first != "batch") return false;
-    method.batch = parse_whole_number(fmt::format("{}: option batch", method.optimizer.name), argument.second);
+    method.batch = parse_whole_number(fmt::format("{}: option batch", name), argument.second);
     if (method.batch < 0) {
-      fail("{}: option batch: {} is out of range; give a whole number >= 0, 0 for all samples", method.optimizer.name,
-           method.batch);
+      fail("{}: option batch: {} is out of range; give a whole number >= 0, 0 for all samples", name, method.batch);
     }
     return true;
   });

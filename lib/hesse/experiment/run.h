@@ -6,6 +6,7 @@
 #include "hesse/core/precision.h"
 #include "hesse/core/registry.h"
 #include "hesse/optim/minimize.h"
+#include "hesse/optim/registry.h"
 #include "hesse/problems/problem.h"
 #include "hesse/report/run_record.h"
 
@@ -17,12 +18,12 @@
 
 namespace hesse {
 
-/// A method as it is written: an optimizer's specification, in which `batch=N` (samples of a step, 0
-/// for all) belongs to the run and not to the optimizer.
+/// A method as it is written: an optimizer's chain (optim/registry.h), in whose first link `batch=N` (samples of a
+/// step, 0 for all) belongs to the run and not to the optimizer.
 struct Method {
-  std::string text;  ///< as given; the method's name in tables
-  Spec optimizer;    ///< without `batch`
-  Index batch = -1;  ///< -1: left to the run
+  std::string text;         ///< as given; the method's name in tables
+  OptimizerSpec optimizer;  ///< without `batch`
+  Index batch = -1;         ///< -1: left to the run
 };
 /// Throws Error on bad grammar or an impossible batch.
 Method parse_method(std::string_view text);

@@ -503,6 +503,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   Index samples() const override { return selection_.count(); }
   Index total_samples() const override { return sample_count(); }
   Index sample_count() const override { return model_->data->sample_count(); }
+  std::span<const Index> selection() const override { return selection_.samples; }
   void set_label_draw(std::uint64_t draw) override { draw_ = draw; }
 
   void select(std::span<const Index> samples) override {

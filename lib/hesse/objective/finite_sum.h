@@ -19,6 +19,9 @@ class FiniteSum {
   /// N.
   virtual Index sample_count() const = 0;
 
+  /// The samples that the mean is over now, all N in order after select_all(). Valid until the next selection.
+  virtual std::span<const Index> selection() const = 0;
+
   /// Restricts the mean to these samples (copied; each in [0, N), not empty) until the next call.
   virtual void select(std::span<const Index> samples) = 0;
 

@@ -45,6 +45,7 @@ class FunctorSum final : public Objective, public FiniteSum {
   Index total_samples() const override { return sample_count_; }
   Index sample_count() const override { return sample_count_; }
   std::uint64_t revision() const override { return revision_; }
+  std::span<const Index> selection() const override { return *selected_; }
 
   void select(std::span<const Index> samples) override {
     if (samples.empty()) fail("batch: no sample is selected; select at least one");

@@ -51,6 +51,19 @@ std::string spent(const Progress& progress, const Stopping& stopping) {
   return {};
 }
 
+/// How much of the budget is spent: the largest share of its limits, NaN when there are none.
+double share_spent(const Progress& progress, const Stopping& stopping) {
+  double share = stopping.max_steps == std::numeric_limits<std::int64_t>::max()
+                     ? -1.0
+                     : static_cast<double>(progress.step) / static_cast<double>(stopping.max_steps);
+  for (const auto& [spent, limit] : {std::pair{progress.epochs, stopping.max_epochs},
+                                     {progress.cost.gradient_equivalents, stopping.max_gradient_equivalents},
+                                     {progress.seconds, stopping.max_seconds}}) {
+    if (std::isfinite(limit)) share = std::max(share, spent / limit);
+  }
+  return share >= 0 ? std::min(share, 1.0) : std::numeric_limits<double>::quiet_NaN();
+}
+
 void check(const Stopping& stopping) {
   if (!(stopping.gradient_tolerance >= 0) || !(stopping.step_tolerance >= 0) || !(stopping.plateau_tolerance >= 0)) {
     fail("stopping: tolerances must be >= 0");
@@ -151,6 +164,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
     } else {
       before = x;
     }
+    optimizer.set_budget_share(share_spent(progress, stopping));
     const auto begin = std::chrono::steady_clock::now();
     const StepReport report = optimizer.step(counted, x);
     progress.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -76,6 +76,14 @@ class Optimizer {
   /// The number that a learning-rate schedule sets before each step; null for methods without one.
   virtual double* learning_rate() { return nullptr; }
 
+  /// The weight of the past that a momentum schedule sets before each step: mu, or the beta1 of a method that averages;
+  /// null for methods without one.
+  virtual double* momentum() { return nullptr; }
+
+  /// Told by the loop before each step: the share of the budget that is spent, in [0, 1]; NaN where there is no
+  /// budget. Schedules that stretch over the whole run go by it.
+  virtual void set_budget_share(double /*share*/) {}
+
   /// True for methods whose steps compare values of f at different points (line searches, trust
   /// regions, curvature pairs), and which therefore want all samples unless told otherwise.
   virtual bool prefers_full_batch() const { return false; }

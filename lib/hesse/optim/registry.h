@@ -1,5 +1,9 @@
 /// \file
-/// Every optimizer by name. A new one is one file and one line in registry.cc.
+/// Every optimizer by name, and what goes around its step: an optimizer is written as a chain,
+///
+///     adam:lr=1e-3+clip-norm:max=1+warmup+cosine+ema
+///
+/// a method and its modifiers and schedules. A new one is one file and one line in registry.cc.
 #pragma once
 
 #include "hesse/core/registry.h"
@@ -7,6 +11,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace hesse {
 
@@ -31,6 +38,56 @@ OptimizerEntry optimizer_entry(std::string name, std::string summary, std::strin
         return std::make_unique<Method>(options);
       },
       defaults);
+}
+
+/// Where in the chain a modifier takes its place, whatever the order in which it is written; within a place, gradients
+/// pass from left to right.
+enum class ModifierPlace {
+  gradient,  ///< changes the gradient that the method sees
+  step,      ///< changes the step
+  schedule,  ///< sets rate and momentum
+  average,   ///< returns a mean of the iterates
+};
+
+/// What building a modifier needs besides its options.
+struct ModifierContext {
+  Objective& objective;
+  std::uint64_t seed;
+  std::unique_ptr<Optimizer> inner;
+};
+
+using ModifierRegistry = Registry<std::unique_ptr<Optimizer>, ModifierContext&>;
+struct ModifierEntry {
+  ModifierPlace place;
+  ModifierRegistry::Entry entry;
+};
+
+/// Every modifier, the schedules among them.
+const ModifierRegistry& modifiers();
+
+/// Entry for a modifier from a builder (options, ModifierContext&).
+template <class Options, class Builder>
+ModifierEntry modifier_entry(ModifierPlace place, std::string name, std::string summary, std::string source, Builder builder) {
+  return {place, registry_entry<Options, std::unique_ptr<Optimizer>, ModifierContext&>(
+                     std::move(name), std::move(summary), std::move(source), builder)};
+}
+
+/// A chain as it is written.
+struct OptimizerSpec {
+  Spec method;
+  std::vector<Spec> modifiers;
+
+  /// Back to the grammar.
+  std::string text() const;
+};
+
+/// Throws Error on bad grammar. A '+' before a letter begins the next link; 1e+3 is a number.
+OptimizerSpec parse_optimizer(std::string_view text);
+
+/// Throws Error on an unknown name, bad options, a modifier named twice, or one that does not fit the method.
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerSpec& spec, const OptimizerContext& context);
+inline std::unique_ptr<Optimizer> make_optimizer(std::string_view text, const OptimizerContext& context) {
+  return make_optimizer(parse_optimizer(text), context);
 }
 
 }  // namespace hesse

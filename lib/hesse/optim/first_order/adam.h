@@ -31,6 +31,7 @@ class Adam final : public Optimizer {
   StepReport step(Objective& f, Vector& x) override;
   StateView state() override { return {{"m", &m_}, {"v", &v_}, {"t", &t_}}; }
   double* learning_rate() override { return &options_.lr; }
+  double* momentum() override { return &options_.beta1; }
 
  private:
   AdamOptions options_;

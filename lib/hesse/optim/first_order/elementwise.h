@@ -35,6 +35,25 @@ struct StepBuffer {
   }
 };
 
+/// x += s with s = entry(i) for i in [0, n), and returns |s|^2. `entry` may write entry i of the method's own vectors,
+/// none of which overlap. Inlined, so that it is compiled for whatever its caller is compiled for.
+template <class Entry>
+[[gnu::always_inline]] inline double update_entries(Index n, double* x, const Entry& entry) {
+  StepBuffer step;
+  for (Index begin = 0; begin < n; begin += kStepBuffer) {
+    const Index size = std::min(kStepBuffer, n - begin);
+#pragma GCC ivdep
+    for (Index j = 0; j < size; ++j) {
+      const Index i = begin + j;
+      const double s = entry(i);
+      x[i] += s;
+      step.entries[j] = s;
+    }
+    step.add_squares(size);
+  }
+  return step.total();
+}
+
 /// Calls update(begin, size) on fixed blocks of [0, n), in parallel; `update` returns the square of
 /// the step it made there. Returns the norm of the whole step.
 template <class Update>

@@ -73,7 +73,7 @@ StepReport Sgd::step(Objective& f, Vector& x) {
   const double l2 = options_.decay == Decay::gradient ? options_.weight_decay : 0;
   const double shrink = options_.decay == Decay::decoupled ? lr * options_.weight_decay : 0;
   report.step_size = lr;
-  if (mu == 0) {
+  if (mu == 0 && velocity_.size() == 0) {
     report.step_norm = update_blocks(x.size(), [&](Index begin, Index n) {
       return plain_update(n, gradient_.data() + begin, x.data() + begin, lr, l2, shrink);
     });

@@ -38,6 +38,7 @@ class Sgd final : public Optimizer {
   StepReport step(Objective& f, Vector& x) override;
   StateView state() override { return {{"velocity", &velocity_}}; }
   double* learning_rate() override { return &options_.lr; }
+  double* momentum() override { return &options_.momentum; }
   bool prefers_full_batch() const override { return options_.all_samples; }
 
  private:
