@@ -326,6 +326,12 @@ TEST_CASE("every setting of every optimizer and problem refuses what lies outsid
   for (const auto& entry : optimizers().entries()) {
     refuses(entry, [&](const Spec& spec) { optimizers().make(spec, {f, 0}); });
   }
+  for (const auto& entry : modifiers().entries()) {
+    refuses(entry, [&](const Spec& spec) {
+      ModifierContext context{f, 0, make_optimizer("momentum", {f, 0})};
+      modifiers().make(spec, context);
+    });
+  }
   for (const auto& entry : problems().entries()) {
     refuses(entry, [&](const Spec& spec) { problems().make(spec, {}); });
   }

@@ -1,6 +1,7 @@
 #include "hesse/objective/quadratic.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
+#include "optim/methods.h"
 
 #include <catch2/catch.hpp>
 
@@ -43,10 +44,10 @@ void* aligned_alloc(std::size_t alignment, std::size_t size) {
 using namespace hesse;
 
 TEST_CASE("No optimizer allocates after its first steps") {
-  const std::string name = GENERATE(from_range(optimizers().names()));
+  const std::string name = GENERATE(from_range(every_method(false)));
   const Index n = 3000;
   Quadratic f(logarithmic_spectrum(n, 1e4), Vector::Ones(n));
-  auto optimizer = optimizers().make(parse_spec(name), {f, 0});
+  auto optimizer = make_optimizer(name, {f, 0});
   Vector x = Vector::Zero(n);
   // Three, since L-BFGS and truncated Newton reach all their branches only then.
   for (int i = 0; i < 3; ++i) optimizer->step(f, x);
@@ -58,12 +59,12 @@ TEST_CASE("No optimizer allocates after its first steps") {
 }
 
 TEST_CASE("The loop allocates the same for 20 steps as for 60") {
-  const std::string name = GENERATE(from_range(optimizers().names()));
+  const std::string name = GENERATE(from_range(every_method(false)));
   const auto count = [&](std::int64_t steps) {
     const Index n = 2000;
     Quadratic f(logarithmic_spectrum(n, 1e8), Vector::Ones(n));
-    auto optimizer = optimizers().make(
-        parse_spec(name == "newton-cg" ? "newton-cg:trust_radius=1e-3,max_trust_radius=1e-3" : name), {f, 0});
+    auto optimizer =
+        make_optimizer(name == "newton-cg" ? "newton-cg:trust_radius=1e-3,max_trust_radius=1e-3" : name, {f, 0});
     Vector x = Vector::Zero(n);
     Stopping stopping;
     stopping.max_steps = steps;

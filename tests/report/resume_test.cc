@@ -5,6 +5,7 @@
 #include "hesse/optim/registry.h"
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/trace.h"
+#include "optim/methods.h"
 #include "report/scratch.h"
 
 #include <catch2/catch.hpp>
@@ -37,8 +38,7 @@ struct Run {
   std::unique_ptr<Optimizer> optimizer;
   Vector x = Vector::LinSpaced(6, -1.2, 1);
 
-  explicit Run(const std::string& name)
-      : optimizer(optimizers().make(parse_spec(name), OptimizerContext{objective, 1})) {}
+  explicit Run(const std::string& name) : optimizer(make_optimizer(name, OptimizerContext{objective, 1})) {}
 };
 
 const std::function<double(const Vector&)> kTrainValue = [](const Vector& x) { return x.squaredNorm(); };
@@ -68,7 +68,7 @@ Vector end_of_diverging(Objective& f, const char* method, const Batches& batches
   const CheckpointIdentity identity = {"p", method, 1, "float64"};
   Stopping stopping;
   stopping.max_steps = 2000;
-  auto optimizer = optimizers().make(parse_spec(method), {f, 1});
+  auto optimizer = make_optimizer(method, {f, 1});
   Progress progress;
   if (killed > 0) {
     CheckpointObserver checkpoints(scratch / "run", identity, f.layout(), {1, 0});
@@ -77,7 +77,7 @@ Vector end_of_diverging(Objective& f, const char* method, const Batches& batches
     std::filesystem::create_directories(scratch / "run");
     Vector lost = x;
     CHECK_THROWS(minimize(*optimizer, f, lost, stopping, batches, watching));
-    optimizer = optimizers().make(parse_spec(method), {f, 1});
+    optimizer = make_optimizer(method, {f, 1});
     progress = load_checkpoint(scratch / "run", identity, f.layout(), x, optimizer->state()).progress;
     CHECK(progress.step == killed);
   }
@@ -103,12 +103,15 @@ TEST_CASE("a run that diverges falls back on the same point whether it was kille
 TEST_CASE("killed at any step and resumed, every optimizer ends in the bits and the trace of a run left alone") {
   Stopping stopping;
   stopping.max_steps = 24;
-  for (const OptimizerEntry& entry : optimizers().entries()) {
+  for (const std::string& name : every_method(false)) {
     const ScratchFolder scratch;
     // Small enough that plain gradient descent stays finite in this valley.
+    const OptimizerSpec chain = parse_optimizer(name);
+    const auto& options = optimizers().at(chain.method.name).options;
     const bool has_rate =
-        std::any_of(entry.options.begin(), entry.options.end(), [](const auto& option) { return option.name == "lr"; });
-    const std::string spec = has_rate ? entry.name + ":lr=1e-4" : entry.name;
+        std::any_of(options.begin(), options.end(), [](const auto& option) { return option.name == "lr"; });
+    const std::string method = chain.method.name;
+    const std::string spec = has_rate ? method + ":lr=1e-4" + name.substr(method.size()) : name;
     const CheckpointIdentity identity = {"rosenbrock", spec, 1, "float64"};
     Run straight(spec);
     TraceObserver reference(scratch / "reference.csv", {}, kTrainValue, {});
@@ -117,7 +120,7 @@ TEST_CASE("killed at any step and resumed, every optimizer ends in the bits and 
     REQUIRE(whole.termination != Termination::non_finite);
 
     for (const std::int64_t killed : {3, 4, 11}) {
-      CAPTURE(entry.name, killed);
+      CAPTURE(name, killed);
       const auto folder = scratch / std::to_string(killed);
       std::filesystem::create_directory(folder);
       {

@@ -67,7 +67,8 @@ const ModifierRegistry& modifiers();
 
 /// Entry for a modifier from a builder (options, ModifierContext&).
 template <class Options, class Builder>
-ModifierEntry modifier_entry(ModifierPlace place, std::string name, std::string summary, std::string source, Builder builder) {
+ModifierEntry modifier_entry(ModifierPlace place, std::string name, std::string summary, std::string source,
+                             Builder builder) {
   return {place, registry_entry<Options, std::unique_ptr<Optimizer>, ModifierContext&>(
                      std::move(name), std::move(summary), std::move(source), builder)};
 }

@@ -180,7 +180,8 @@ class Accumulate final : public GradientModifier {
 
 template <class Options, class Builder>
 ModifierEntry gradient_entry(std::string name, std::string summary, std::string source, Builder builder) {
-  return modifier_entry<Options>(ModifierPlace::gradient, std::move(name), std::move(summary), std::move(source), builder);
+  return modifier_entry<Options>(ModifierPlace::gradient, std::move(name), std::move(summary), std::move(source),
+                                 builder);
 }
 
 }  // namespace

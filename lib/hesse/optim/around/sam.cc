@@ -75,10 +75,10 @@ ModifierEntry sam_entry() {
       [](const SamOptions& o, ModifierContext& c) { return std::make_unique<SharpnessAware>(std::move(c.inner), o); });
 }
 ModifierEntry asam_entry() {
-  return modifier_entry<AsamOptions>(ModifierPlace::gradient, "asam", "Sharpness-aware minimisation in units of the parameters",
-                                     "Kwon et al. (2021), Algorithm 1", [](const AsamOptions& o, ModifierContext& c) {
-                                       return std::make_unique<SharpnessAware>(std::move(c.inner), o);
-                                     });
+  return modifier_entry<AsamOptions>(
+      ModifierPlace::gradient, "asam", "Sharpness-aware minimisation in units of the parameters",
+      "Kwon et al. (2021), Algorithm 1",
+      [](const AsamOptions& o, ModifierContext& c) { return std::make_unique<SharpnessAware>(std::move(c.inner), o); });
 }
 
 }  // namespace hesse

@@ -48,11 +48,11 @@ class WeightDecay final : public Modifier {
 }  // namespace
 
 ModifierEntry weight_decay_entry() {
-  return modifier_entry<WeightDecayOptions>(ModifierPlace::step, "weight-decay", "Shrinks the parameters beside the step",
-                                            "Loshchilov and Hutter (2019), Algorithm 1",
-                                            [](const WeightDecayOptions& o, ModifierContext& c) {
-                                              return std::make_unique<WeightDecay>(std::move(c.inner), o);
-                                            });
+  return modifier_entry<WeightDecayOptions>(
+      ModifierPlace::step, "weight-decay", "Shrinks the parameters beside the step",
+      "Loshchilov and Hutter (2019), Algorithm 1", [](const WeightDecayOptions& o, ModifierContext& c) {
+        return std::make_unique<WeightDecay>(std::move(c.inner), o);
+      });
 }
 
 }  // namespace hesse
