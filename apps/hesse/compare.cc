@@ -11,8 +11,9 @@ struct CompareOptions : RunOptions {
   Index repetitions = 1;
 };
 void visit_options(CompareOptions& o, OptionVisitor& v) {
-  v.option("optimizer", o.optimizer,
-           "a method, as name:key=value,...; batch=N sets its samples a step ('hesse list optimizers')");
+  v.option(
+      "optimizer", o.optimizer,
+      "a method, as name:key=value,...; batch=N sets its samples a step; +name:key=value,... adds what goes around it");
   v.option("repetitions", o.repetitions, Interval::closed(1, 100000), "runs of each method, from seed, seed + 1, ...");
   visit_run_options(o, v);
 }

@@ -4,6 +4,7 @@
 #include "hesse/core/error.h"
 #include "hesse/data/datasets.h"
 #include "hesse/optim/registry.h"
+#include "hesse/optim/schedule.h"
 #include "hesse/problems/problem.h"
 #include "hesse/report/json.h"
 #include "hesse/report/table.h"
@@ -15,7 +16,7 @@ namespace {
 
 /// What list and describe need of an entry, whatever it builds.
 struct Listed {
-  std::string kind;  ///< "problem", "optimizer", "data set"
+  std::string kind;  ///< "problem", "optimizer", "modifier", "schedule", "data set"
   std::string name;
   std::string summary;
   std::string source;
@@ -33,6 +34,12 @@ std::vector<Listed> everything() {
   std::vector<Listed> all;
   append(problems(), all);
   append(optimizers(), all);
+  // Schedules are modifiers too; they are listed as what they are.
+  for (const auto& entry : modifiers().entries()) {
+    if (schedules().find(entry.name) != nullptr) continue;
+    all.push_back({modifiers().kind(), entry.name, entry.summary, entry.source, entry.options});
+  }
+  append(schedules(), all);
   append(data_sets(), all);
   return all;
 }
@@ -61,7 +68,7 @@ struct ListOptions {
   bool json = false;
 };
 void visit_options(ListOptions& o, OptionVisitor& v) {
-  v.option("kind", o.kind, "problems, optimizers or data; all when left out");
+  v.option("kind", o.kind, "problems, optimizers, modifiers, schedules or data; all when left out");
   v.option("json", o.json, "print JSON");
 }
 
@@ -70,24 +77,27 @@ struct DescribeOptions {
   bool json = false;
 };
 void visit_options(DescribeOptions& o, OptionVisitor& v) {
-  v.option("name", o.name, "a problem, an optimizer or a data set");
+  v.option("name", o.name, "a problem, an optimizer, a modifier, a schedule or a data set");
   v.option("json", o.json, "print JSON");
 }
 
 }  // namespace
 
 int list_command(Arguments arguments) {
-  const auto options =
-      read_command_line<ListOptions>("list", "List problems, optimizers and data sets.", arguments, "kind");
-  const std::vector<std::pair<std::string, std::string>> kinds = {
-      {"problems", "problem"}, {"optimizers", "optimizer"}, {"data", "data set"}};
+  const auto options = read_command_line<ListOptions>(
+      "list", "List problems, optimizers, modifiers, schedules and data sets.", arguments, "kind");
+  const std::vector<std::pair<std::string, std::string>> kinds = {{"problems", "problem"},
+                                                                  {"optimizers", "optimizer"},
+                                                                  {"modifiers", "modifier"},
+                                                                  {"schedules", "schedule"},
+                                                                  {"data", "data set"}};
   std::string wanted;
   for (const auto& [plural, kind] : kinds) {
     if (options.kind == plural) wanted = kind;
   }
   if (!options.kind.empty() && wanted.empty()) {
-    fail("list: there is no kind '{}'{}; choose problems, optimizers or data", options.kind,
-         suggestion(options.kind, {"problems", "optimizers", "data"}));
+    fail("list: there is no kind '{}'{}; choose problems, optimizers, modifiers, schedules or data", options.kind,
+         suggestion(options.kind, {"problems", "optimizers", "modifiers", "schedules", "data"}));
   }
   const std::vector<Listed> all = everything();
   if (options.json) {
@@ -114,8 +124,10 @@ int list_command(Arguments arguments) {
 
 int describe_command(Arguments arguments) {
   const auto options = read_command_line<DescribeOptions>(
-      "describe", "Explain a problem, an optimizer or a data set with all its options.", arguments, "name");
-  if (options.name.empty()) fail("describe: name a problem, an optimizer or a data set, as in 'hesse describe adam'");
+      "describe", "Explain a problem, an optimizer, a modifier, a schedule or a data set with all its options.",
+      arguments, "name");
+  if (options.name.empty())
+    fail("describe: name a problem, an optimizer, a modifier, a schedule or a data set, as in 'hesse describe adam'");
   const std::vector<Listed> all = everything();
   std::vector<std::string> names;
   bool found = false;

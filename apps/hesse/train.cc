@@ -10,7 +10,9 @@ struct TrainOptions : RunOptions {
   std::string optimizer = "lbfgs";
 };
 void visit_options(TrainOptions& o, OptionVisitor& v) {
-  v.option("optimizer", o.optimizer, "the method, as name:key=value,...; batch=N sets its samples a step");
+  v.option("optimizer", o.optimizer,
+           "the method, as name:key=value,...; batch=N sets its samples a step; +name:key=value,... adds what goes "
+           "around it");
   visit_run_options(o, v);
 }
 

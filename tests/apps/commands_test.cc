@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/objective/quadratic.h"
 #include "hesse/optim/registry.h"
+#include "hesse/optim/schedule.h"
 #include "hesse/problems/problem.h"
 #include "hesse/report/json.h"
 #include "hesse/report/safetensors.h"
@@ -185,6 +186,14 @@ TEST_CASE("bad input is one line that names what is wrong and what to do, exit c
       {"train --problem mlp:data=./nowhere.csv", "nowhere.csv"},
       {"train --problem mlp:hidden=12-", "ends in '-'"},
       {"train --problem mlp:hidden=0", "out of range"},
+      {"train --problem rosenbrock --optimizer gd+cosin", "did you mean 'cosine'?"},
+      {"train --problem rosenbrock --optimizer gd+cosine+cosine", "named twice"},
+      {"train --problem rosenbrock --optimizer lbfgs+cosine", "no learning rate"},
+      {"train --problem rosenbrock --optimizer gd+", "missing"},
+      {"train --problem rosenbrock --optimizer gd+clip-norm:max=0", "out of range"},
+      {"schedule", "name one"},
+      {"schedule cosin", "did you mean 'cosine'?"},
+      {"schedule cosine --run 0", "out of range"},
       {"compare --problem rosenbrock", "no optimizer is given"},
       {"compare --problem rosenbrock --optimizer gd --optimizer gd", "given twice"},
       {"compare --problem rosenbrock --optimizer gd --repetitions 0", "out of range"},
@@ -336,6 +345,25 @@ TEST_CASE("every setting of every optimizer and problem refuses what lies outsid
     refuses(entry, [&](const Spec& spec) { problems().make(spec, {}); });
   }
   CHECK(refused > 200);
+}
+
+TEST_CASE("every schedule can be drawn, and the numbers are those of its formula") {
+  const ScratchFolder folder;
+  for (const auto& entry : schedules().entries()) {
+    const auto r = run_hesse(folder, fmt::format("schedule {} --run 40 --lr 0.5 --json", entry.name));
+    CAPTURE(entry.name, r.err);
+    CHECK(r.exit_code == 0);
+    const Json json = parse_json(r.out, "stdout");
+    REQUIRE(json["rate"].size() == 40);
+    const Schedule schedule = schedules().make(parse_spec(entry.name), {});
+    for (std::int64_t step = 0; step < 40; ++step) {
+      CHECK(json["rate"][static_cast<std::size_t>(step)].get<double>() ==
+            0.5 * schedule({step, static_cast<double>(step) / 40}).rate);
+    }
+    CHECK(run_hesse(folder, fmt::format("schedule {} --run 3", entry.name)).exit_code == 0);
+  }
+  CHECK(run_hesse(folder, "schedule one-cycle --output course.svg").exit_code == 0);
+  CHECK_THAT(read_file(folder / "course.svg"), Contains("<svg"));
 }
 
 TEST_CASE("a switch takes no word from the command line, and a value in a file") {
