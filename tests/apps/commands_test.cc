@@ -191,6 +191,10 @@ TEST_CASE("bad input is one line that names what is wrong and what to do, exit c
       {"train --problem rosenbrock --optimizer lbfgs+cosine", "no learning rate"},
       {"train --problem rosenbrock --optimizer gd+", "missing"},
       {"train --problem rosenbrock --optimizer gd+clip-norm:max=0", "out of range"},
+      {"find-lr", "no problem is given"},
+      {"find-lr --problem rosenbrock --optimizer lbfgs", "no learning rate"},
+      {"find-lr --problem rosenbrock --low 1 --high 0.1", "0 < low < high"},
+      {"find-lr --problem rosenbrock --steps 3", "out of range"},
       {"schedule", "name one"},
       {"schedule cosin", "did you mean 'cosine'?"},
       {"schedule cosine --run 0", "out of range"},
@@ -345,6 +349,20 @@ TEST_CASE("every setting of every optimizer and problem refuses what lies outsid
     refuses(entry, [&](const Spec& spec) { problems().make(spec, {}); });
   }
   CHECK(refused > 200);
+}
+
+TEST_CASE("find-lr writes its sweep, draws it, and says when there is nothing to find") {
+  const ScratchFolder folder;
+  const auto r =
+      run_hesse(folder, "find-lr --problem mlp:data=gaussian-blobs,hidden=20 --optimizer adam --output lr --json");
+  CAPTURE(r.err);
+  CHECK(r.exit_code == 0);
+  const Json json = parse_json(r.out, "stdout");
+  CHECK(json["begins"].get<double>() < json["least"].get<double>());
+  CHECK(json["rate"].size() == json["smoothed"].size());
+  CHECK(read_file(folder / "lr" / "lr.json") == r.out);
+  CHECK_THAT(read_file(folder / "lr" / "lr.svg"), Contains("<svg"));
+  CHECK(run_hesse(folder, "find-lr --problem rosenbrock --optimizer gd --low 1e3 --high 1e4").exit_code == 1);
 }
 
 TEST_CASE("every schedule can be drawn, and the numbers are those of its formula") {
