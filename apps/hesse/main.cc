@@ -50,6 +50,7 @@ const std::vector<Command>& commands() {
       {"resume", "Continue an interrupted run or comparison", resume_command},
       {"spectrum", "Extreme eigenvalues of a curvature matrix, with residuals", spectrum_command},
       {"check-derivatives", "Check gradients and curvature products against differences", check_derivatives_command},
+      {"diagnose", "Run the checks that a person runs when training fails", diagnose_command},
       {"find-lr", "Find a learning rate by the range test", find_lr_command},
       {"schedule", "Draw a learning-rate or momentum schedule", schedule_command},
       {"list", "List problems, optimizers, modifiers, schedules and data sets", list_command},

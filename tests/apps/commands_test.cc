@@ -191,6 +191,8 @@ TEST_CASE("bad input is one line that names what is wrong and what to do, exit c
       {"train --problem rosenbrock --optimizer lbfgs+cosine", "no learning rate"},
       {"train --problem rosenbrock --optimizer gd+", "missing"},
       {"train --problem rosenbrock --optimizer gd+clip-norm:max=0", "out of range"},
+      {"diagnose", "no problem is given"},
+      {"diagnose --problem rosenbrock --optimizer adm", "did you mean 'adam'?"},
       {"find-lr", "no problem is given"},
       {"find-lr --problem rosenbrock --optimizer lbfgs", "no learning rate"},
       {"find-lr --problem rosenbrock --low 1 --high 0.1", "0 < low < high"},
@@ -363,6 +365,20 @@ TEST_CASE("find-lr writes its sweep, draws it, and says when there is nothing to
   CHECK(read_file(folder / "lr" / "lr.json") == r.out);
   CHECK_THAT(read_file(folder / "lr" / "lr.svg"), Contains("<svg"));
   CHECK(run_hesse(folder, "find-lr --problem rosenbrock --optimizer gd --low 1e3 --high 1e4").exit_code == 1);
+}
+
+TEST_CASE("diagnose finds a sound problem sound, and a planted fault is its exit status") {
+  const ScratchFolder folder;
+  const std::string sound = "diagnose --problem mlp:data=gaussian-blobs,hidden=20 --optimizer ";
+  const auto good = run_hesse(folder, sound + "adam:lr=1e-2 --output report --json");
+  CAPTURE(good.out, good.err);
+  CHECK(good.exit_code == 0);
+  CHECK(parse_json(good.out, "stdout")["checks"].size() == 9);
+  CHECK(read_file(folder / "report" / "diagnosis.json") == good.out);
+  const auto bad = run_hesse(folder, sound + "sgd:lr=1e-9");
+  CHECK(bad.exit_code == 1);
+  CHECK_THAT(bad.out, Contains("in all: bad"));
+  CHECK(run_hesse(folder, "diagnose --problem rosenbrock --optimizer lbfgs").exit_code == 0);
 }
 
 TEST_CASE("every schedule can be drawn, and the numbers are those of its formula") {

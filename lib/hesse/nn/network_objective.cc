@@ -494,11 +494,15 @@ class NetworkObjectiveOf final : public NetworkObjective {
   NetworkObjectiveOf(std::shared_ptr<const Network> network, Loss loss, std::shared_ptr<const Dataset> data,
                      const NetworkOptions& options)
       : model_(std::make_shared<const Model<T>>(std::move(network), loss, std::move(data), options)),
+        loss_(loss),
         point_(std::make_shared<Point<T>>()) {
     select_all();
   }
 
   const Network& network() const override { return *model_->network; }
+  const Dataset& data() const override { return *model_->data; }
+  Loss loss() const override { return loss_; }
+  bool reconstructs() const override { return model_->options.targets_are_inputs; }
   const ParameterLayout& layout() const override { return model_->network->layout(); }
   Index samples() const override { return selection_.count(); }
   Index total_samples() const override { return sample_count(); }
@@ -661,13 +665,16 @@ class NetworkObjectiveOf final : public NetworkObjective {
     return {sum / n, classes ? static_cast<double>(correct) / n : std::numeric_limits<double>::quiet_NaN()};
   }
 
-  Matrix outputs(const Vector& x) override {
+  Matrix outputs(const Vector& x, std::size_t layers) override {
+    if (layers < 1 || layers > model_->depth()) {
+      fail("outputs of the first {} layers: the network has {}", layers, model_->depth());
+    }
     Point<T>& point = at(x);
-    Matrix z(model_->sizes.back(), selection_.count());
+    Matrix z(model_->sizes[layers - 1], selection_.count());
     point.depth = Depth::none;
     for_each_pass(point, Depth::forward, [&](Pass<T>& pass, Index) {
       z.middleCols(pass.range.begin, pass.range.size()) =
-          pass.output(*model_, model_->depth(), {0, pass.range.size()}).template cast<double>();
+          pass.output(*model_, layers, {0, pass.range.size()}).template cast<double>();
     });
     return z;
   }
@@ -829,6 +836,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   }
 
   std::shared_ptr<const Model<T>> model_;
+  Loss loss_;
   Selection selection_{{}, false};
   bool selection_changed_ = true;
   std::uint64_t revision_ = 0;

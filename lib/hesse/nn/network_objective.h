@@ -48,12 +48,18 @@ struct Evaluation {
 class NetworkObjective : public Objective, public FiniteSum, public KroneckerStructure {
  public:
   virtual const Network& network() const = 0;
+  virtual const Dataset& data() const = 0;
+  virtual Loss loss() const = 0;
+  /// True when the targets are the inputs.
+  virtual bool reconstructs() const = 0;
 
   /// Mean loss and accuracy over the selected samples.
   virtual Evaluation evaluate(const Vector& x) = 0;
 
-  /// Outputs of the network for the selected samples, outputs x samples.
-  virtual Matrix outputs(const Vector& x) = 0;
+  /// Outputs of the first `layers` layers, at least one, for the selected samples: outputs x samples.
+  virtual Matrix outputs(const Vector& x, std::size_t layers) = 0;
+  /// Outputs of the network.
+  Matrix outputs(const Vector& x) { return outputs(x, network().layers().size()); }
 
   /// The targets that Curvature::fisher_sampled and its Kronecker factors draw are a function of (seed, draw).
   virtual void set_label_draw(std::uint64_t draw) = 0;
