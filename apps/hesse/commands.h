@@ -21,6 +21,7 @@ int train_command(Arguments);
 int resume_command(Arguments);
 int spectrum_command(Arguments);
 int check_derivatives_command(Arguments);
+int constrained_command(Arguments);
 int diagnose_command(Arguments);
 int find_lr_command(Arguments);
 int schedule_command(Arguments);

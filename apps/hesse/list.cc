@@ -5,6 +5,7 @@
 #include "hesse/data/datasets.h"
 #include "hesse/optim/registry.h"
 #include "hesse/optim/schedule.h"
+#include "hesse/problems/constrained_problems.h"
 #include "hesse/problems/problem.h"
 #include "hesse/report/json.h"
 #include "hesse/report/table.h"
@@ -40,6 +41,7 @@ std::vector<Listed> everything() {
     all.push_back({modifiers().kind(), entry.name, entry.summary, entry.source, entry.options});
   }
   append(schedules(), all);
+  append(constrained_problems(), all);
   append(data_sets(), all);
   return all;
 }
@@ -68,7 +70,7 @@ struct ListOptions {
   bool json = false;
 };
 void visit_options(ListOptions& o, OptionVisitor& v) {
-  v.option("kind", o.kind, "problems, optimizers, modifiers, schedules or data; all when left out");
+  v.option("kind", o.kind, "problems, optimizers, modifiers, schedules, constrained or data; all when left out");
   v.option("json", o.json, "print JSON");
 }
 
@@ -90,14 +92,16 @@ int list_command(Arguments arguments) {
                                                                   {"optimizers", "optimizer"},
                                                                   {"modifiers", "modifier"},
                                                                   {"schedules", "schedule"},
+                                                                  {"constrained", "constrained problem"},
                                                                   {"data", "data set"}};
   std::string wanted;
   for (const auto& [plural, kind] : kinds) {
     if (options.kind == plural) wanted = kind;
   }
   if (!options.kind.empty() && wanted.empty()) {
-    fail("list: there is no kind '{}'{}; choose problems, optimizers, modifiers, schedules or data", options.kind,
-         suggestion(options.kind, {"problems", "optimizers", "modifiers", "schedules", "data"}));
+    fail("list: there is no kind '{}'{}; choose problems, optimizers, modifiers, schedules, constrained or data",
+         options.kind,
+         suggestion(options.kind, {"problems", "optimizers", "modifiers", "schedules", "constrained", "data"}));
   }
   const std::vector<Listed> all = everything();
   if (options.json) {

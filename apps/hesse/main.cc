@@ -49,6 +49,7 @@ const std::vector<Command>& commands() {
       {"train", "Run one optimizer on one problem", train_command},
       {"resume", "Continue an interrupted run or comparison", resume_command},
       {"spectrum", "Extreme eigenvalues of a curvature matrix, with residuals", spectrum_command},
+      {"constrained", "Solve problems with constraints, with the conditions of optimality", constrained_command},
       {"check-derivatives", "Check gradients and curvature products against differences", check_derivatives_command},
       {"diagnose", "Run the checks that a person runs when training fails", diagnose_command},
       {"find-lr", "Find a learning rate by the range test", find_lr_command},

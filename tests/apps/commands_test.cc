@@ -191,6 +191,9 @@ TEST_CASE("bad input is one line that names what is wrong and what to do, exit c
       {"train --problem rosenbrock --optimizer lbfgs+cosine", "no learning rate"},
       {"train --problem rosenbrock --optimizer gd+", "missing"},
       {"train --problem rosenbrock --optimizer gd+clip-norm:max=0", "out of range"},
+      {"constrained hs710", "did you mean 'hs71'?"},
+      {"constrained hs71 --method newton-kkt", "inequalities or bounds"},
+      {"constrained hs71 --method simplex", "choose one of"},
       {"diagnose", "no problem is given"},
       {"diagnose --problem rosenbrock --optimizer adm", "did you mean 'adam'?"},
       {"find-lr", "no problem is given"},
@@ -379,6 +382,22 @@ TEST_CASE("diagnose finds a sound problem sound, and a planted fault is its exit
   CHECK(bad.exit_code == 1);
   CHECK_THAT(bad.out, Contains("in all: bad"));
   CHECK(run_hesse(folder, "diagnose --problem rosenbrock --optimizer lbfgs").exit_code == 0);
+}
+
+TEST_CASE("constrained solves all its problems, and one with its multipliers") {
+  const ScratchFolder folder;
+  const auto all = run_hesse(folder, "constrained --json");
+  CHECK(all.exit_code == 0);
+  CHECK(parse_json(all.out, "stdout").size() >= 15);
+  CHECK(run_hesse(folder, "constrained").exit_code == 0);
+  const auto one = run_hesse(folder, "constrained hs71 --json");
+  CHECK(one.exit_code == 0);
+  const Json json = parse_json(one.out, "stdout");
+  CHECK(json["value"].get<double>() == Approx(17.0140173).epsilon(1e-8));
+  CHECK(json["multipliers"]["lower"].size() == 4);
+  CHECK(json["second_order"] == "strict local minimum");
+  CHECK_THAT(run_hesse(folder, "constrained hs71").out, Contains("published"));
+  CHECK(run_hesse(folder, "constrained hs71 --max-iterations 1").exit_code == 1);
 }
 
 TEST_CASE("every schedule can be drawn, and the numbers are those of its formula") {

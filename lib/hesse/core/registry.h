@@ -33,6 +33,9 @@ RegistryEntry<Product, Context> registry_entry(std::string name, std::string sum
           }};
 }
 
+/// For things that need nothing but their options.
+struct NoContext {};
+
 template <class Product, class Context>
 class Registry {
  public:

@@ -30,7 +30,6 @@ struct ScheduleValue {
 /// Throws Error when it needs a share of a budget that there is not.
 using Schedule = std::function<ScheduleValue(const SchedulePoint&)>;
 
-struct NoContext {};
 using ScheduleRegistry = Registry<Schedule, const NoContext&>;
 
 /// Every schedule by name. A new one is a function and a line in schedule.cc.
