@@ -9,12 +9,15 @@ namespace {
 struct CompareOptions : RunOptions {
   std::vector<std::string> optimizer;
   Index repetitions = 1;
+  Index trials = 0;
 };
 void visit_options(CompareOptions& o, OptionVisitor& v) {
   v.option(
       "optimizer", o.optimizer,
       "a method, as name:key=value,...; batch=N sets its samples a step; +name:key=value,... adds what goes around it");
   v.option("repetitions", o.repetitions, Interval::closed(1, 100000), "runs of each method, from seed, seed + 1, ...");
+  v.option("trials", o.trials, Interval::closed(0, 1000),
+           "runs that tune the learning rate of each method, under the same budget; 0 leaves it as it is");
   visit_run_options(o, v);
 }
 
@@ -28,6 +31,7 @@ int compare_command(Arguments arguments) {
   settings.methods = options.optimizer;
   settings.seed = static_cast<std::uint64_t>(options.seed);
   settings.repetitions = options.repetitions;
+  settings.trials = options.trials;
   use_threads(options.threads);
   Problem problem = make_problem(options.problem, options.precision);
   check_comparison(settings, problem);

@@ -206,6 +206,7 @@ TEST_CASE("bad input is one line that names what is wrong and what to do, exit c
       {"compare --problem rosenbrock", "no optimizer is given"},
       {"compare --problem rosenbrock --optimizer gd --optimizer gd", "given twice"},
       {"compare --problem rosenbrock --optimizer gd --repetitions 0", "out of range"},
+      {"compare --problem rosenbrock --optimizer gd --trials -1", "out of range"},
       {"resume nowhere", "nowhere"},
       {"spectrum --problem rosenbrock --at nowhere", "nowhere"},
       {"list problms", "did you mean 'problems'?"},

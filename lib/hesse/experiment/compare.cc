@@ -5,6 +5,7 @@
 #include "hesse/report/comparison.h"
 #include "hesse/report/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <span>
@@ -47,11 +48,12 @@ double metric_of(const Verdict& verdict, const std::string& name) {
 
 Json comparison_json(const ComparisonSettings& settings) {
   Json json;
-  json["format"] = 1;
+  json["format"] = 2;
   json["problem"] = settings.run.problem;
   json["methods"] = settings.methods;
   json["seed"] = settings.seed;
   json["repetitions"] = settings.repetitions;
+  json["trials"] = settings.trials;
   json["precision"] = to_string(settings.run.precision);
   json["batch_size"] = settings.run.batch_size;
   json["budget"] = settings.run.budget;
@@ -105,11 +107,57 @@ Table results_table(const Comparison& comparison, const Problem& problem) {
   return table;
 }
 
+/// A row a trial.
+Table tuning_table(const std::vector<Tuning>& tunings) {
+  Table table;
+  table.columns = {{"optimizer", false}, {"trial", false}, {"value"}, {"termination", false}, {"chosen", false}};
+  for (const Tuning& tuning : tunings) {
+    for (const Trial& trial : tuning.trials) {
+      table.add({Cell(tuning.given), Cell(trial.method), Cell(fmt::format("{}", trial.score())),
+                 Cell(trial.outcome.verdict.termination), Cell(trial.method == tuning.best ? "yes" : "")});
+    }
+  }
+  return table;
+}
+
+/// The methods to compare: as given, or each with the best of its trials.
+std::vector<std::string> tuned_methods(Comparison& comparison, Problem& problem, const std::filesystem::path& folder,
+                                       const std::function<RunHooks(const ComparisonCell&)>& hooks_of) {
+  const ComparisonSettings& settings = comparison.settings;
+  if (settings.trials == 0) return settings.methods;
+  std::vector<std::string> methods;
+  for (const std::string& method : settings.methods) {
+    RunSettings one = settings.run;
+    one.method = method;
+    // Behind all seeds that the repetitions may reach.
+    one.seed = settings.seed + 1000000;
+    const auto hooks = [&](const std::string& trial) { return hooks_of({trial, one.seed, folder, {}}); };
+    comparison.tunings.push_back(tune(one, problem, settings.trials, folder / "tuning" / folder_name(method), hooks));
+    const Tuning& tuning = comparison.tunings.back();
+    if (tuning.interrupted) {
+      comparison.interrupted = true;
+      return methods;
+    }
+    if (tuning.at_edge) {
+      comparison.warnings.push_back(
+          fmt::format("{}: the best of {} trials is at the edge: {}", method, tuning.trials.size(), tuning.best));
+    }
+    if (std::find(methods.begin(), methods.end(), tuning.best) == methods.end()) {
+      methods.push_back(tuning.best);
+    } else {
+      comparison.warnings.push_back(fmt::format("{} and another method are tuned to the same one", method));
+    }
+  }
+  write_file(folder / "tuning.csv", csv_text(tuning_table(comparison.tunings)));
+  return methods;
+}
+
 }  // namespace
 
 void check_comparison(const ComparisonSettings& settings, Problem& problem) {
   if (settings.methods.empty()) fail("compare: no optimizer is given; name some, as in --optimizer adam");
   if (settings.repetitions < 1) fail("compare: {} repetitions are not possible; give at least 1", settings.repetitions);
+  if (settings.trials < 0) fail("compare: {} trials are not possible; give 0 or more", settings.trials);
   std::set<std::string> folders;
   for (const std::string& method : settings.methods) {
     if (!folders.insert(folder_name(method)).second) fail("compare: '{}' is given twice; keep one of them", method);
@@ -125,8 +173,9 @@ Comparison compare(const ComparisonSettings& settings, Problem& problem, const s
   std::filesystem::create_directories(folder);
   write_file(folder / kComparisonFile, json_text(comparison_json(settings)));
 
-  Comparison comparison{settings, {}, {}, false, {}};
-  for (const std::string& method : settings.methods) {
+  Comparison comparison{settings, {}, {}, {}, false, {}};
+  const std::vector<std::string> methods = tuned_methods(comparison, problem, folder, hooks_of);
+  for (const std::string& method : methods) {
     for (Index r = 0; r < settings.repetitions && !comparison.interrupted; ++r) {
       ComparisonCell cell;
       cell.method = method;
@@ -162,14 +211,15 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   const auto file = folder / kComparisonFile;
   const Json json = read_json(file);
   const JsonView view(json, file.string());
-  if (view.at("format").integer() != 1) {
-    view.at("format").refuse("this version of hesse reads format 1; use the version that wrote it");
+  if (view.at("format").integer() != 2) {
+    view.at("format").refuse("this version of hesse reads format 2; use the version that wrote it");
   }
   ComparisonSettings settings;
   settings.run.problem = view.at("problem").text();
   for (const JsonView& method : view.at("methods").elements()) settings.methods.push_back(method.text());
   settings.seed = view.at("seed").unsigned_integer();
   settings.repetitions = view.at("repetitions").integer();
+  settings.trials = view.at("trials").integer();
   settings.run.precision = view.at("precision").text() == "float" ? Precision::float32 : Precision::float64;
   settings.run.batch_size = view.at("batch_size").integer();
   settings.run.budget = view.at("budget").text();

@@ -3,6 +3,8 @@
 /// one folder:
 ///
 ///     comparison.json                    what is compared
+///     tuning/METHOD/trial-N/             one run each, where methods are tuned (experiment/tune.h)
+///     tuning.csv                         what the trials gave
 ///     METHOD/seed-N/                     one run each (experiment/run.h)
 ///     results.csv, results.json          a row a run
 ///     table.txt, table.md, table.csv, table.tex   median and quartiles a method
@@ -12,6 +14,7 @@
 #pragma once
 
 #include "hesse/experiment/run.h"
+#include "hesse/experiment/tune.h"
 #include "hesse/report/table.h"
 
 #include <filesystem>
@@ -26,6 +29,9 @@ struct ComparisonSettings {
   std::vector<std::string> methods;
   std::uint64_t seed = 1;  ///< the first; repetition r has seed + r
   Index repetitions = 1;
+  /// Trials that tune the learning rate of each method, on a seed of their own and under the same budget; 0 leaves the
+  /// methods as they are.
+  Index trials = 0;
 };
 
 /// One run of a comparison.
@@ -38,6 +44,7 @@ struct ComparisonCell {
 
 struct Comparison {
   ComparisonSettings settings;
+  std::vector<Tuning> tunings;        ///< by method, where they were tuned; the cells then have the best ones
   std::vector<ComparisonCell> cells;  ///< those that were run, method by method
   Table table;                        ///< a row a method; empty when interrupted
   bool interrupted = false;
