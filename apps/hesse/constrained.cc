@@ -7,8 +7,6 @@
 #include "hesse/report/json.h"
 #include "hesse/report/table.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -27,7 +25,8 @@ struct ConstrainedCommandOptions {
   bool json = false;
 };
 void visit_options(ConstrainedCommandOptions& o, OptionVisitor& v) {
-  v.option("problem", o.problem, "a constrained problem; all when left out ('hesse list constrained')");
+  v.option("problem", o.problem,
+           "a constrained problem; all of Hock and Schittkowski when left out ('hesse list constrained')");
   v.choice("method", o.method,
            {{"auto", ConstrainedMethod::automatic},
             {"newton-kkt", ConstrainedMethod::newton_kkt},
@@ -106,12 +105,18 @@ void print_one(const ConstrainedProblem& problem, const ConstrainedResult& r) {
     fmt::print("{}", terminal_text(constraints, style));
   }
   fmt::print("{}{}\nvalue {:.10g}", to_string(r.status), r.message.empty() ? "" : ": " + r.message, r.kkt.value);
-  if (problem.minimum_value) fmt::print(", published {:.10g}", *problem.minimum_value);
+  if (problem.minimum_value) fmt::print(", known to be {:.10g}", *problem.minimum_value);
   fmt::print("\nstationarity {:.2g}, infeasibility {:.2g}, dual infeasibility {:.2g}, complementarity {:.2g}\n",
              r.kkt.stationarity, r.kkt.primal_infeasibility, r.kkt.dual_infeasibility, r.kkt.complementarity);
+  // A support vector machine has as many bounds as samples.
+  constexpr std::size_t kShown = 12;
+  std::string active = r.kkt.active.empty() ? "none" : "";
+  for (std::size_t i = 0; i < std::min(kShown, r.kkt.active.size()); ++i) {
+    active += (i > 0 ? ", " : "") + r.kkt.active[i];
+  }
+  if (r.kkt.active.size() > kShown) active += fmt::format(" and {} more", r.kkt.active.size() - kShown);
   fmt::print("second order: {}, least curvature on the cone {:.4g}; active: {}{}\n", to_string(r.kkt.second_order),
-             r.kkt.least_curvature, r.kkt.active.empty() ? "none" : fmt::format("{}", fmt::join(r.kkt.active, ", ")),
-             r.kkt.independent ? "" : " (their gradients depend on each other)");
+             r.kkt.least_curvature, active, r.kkt.independent ? "" : " (their gradients depend on each other)");
   fmt::print("{} iterations, {} inner ones, {} evaluations\n", r.iterations, r.inner_iterations, r.evaluations);
 }
 
@@ -137,6 +142,7 @@ int constrained_command(Arguments arguments) {
                    {"stationarity"},   {"infeasible"},    {"evaluations"}, {"second order", false}};
   bool all = true;
   for (const auto& entry : constrained_problems().entries()) {
+    if (!entry.name.starts_with("hs")) continue;
     ConstrainedProblem problem = entry.make(parse_spec(entry.name), {});
     ConstrainedResult result;
     try {

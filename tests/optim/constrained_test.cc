@@ -1,7 +1,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
 #include "hesse/data/datasets.h"
-#include "hesse/linalg/operators.h"
+#include "hesse/objective/dense_quadratic.h"
 #include "hesse/objective/functor_objective.h"
 #include "hesse/optim/constrained/kkt.h"
 #include "hesse/optim/constrained/projected.h"
@@ -32,26 +32,6 @@ Matrix random_matrix(Index rows, Index columns, std::uint64_t step) {
   RandomStream(11, Purpose::test, step).fill_normal(Eigen::Map<Vector>(A.data(), A.size()));
   return A;
 }
-
-/// 1/2 x'Ax - b'x.
-class QuadraticProgram final : public Objective {
- public:
-  QuadraticProgram(Matrix A, Vector b) : A_(std::move(A)), b_(std::move(b)), layout_(b_.size()) {}
-  const ParameterLayout& layout() const override { return layout_; }
-  double value(const Vector& x) override { return 0.5 * x.dot(A_ * x) - b_.dot(x); }
-  double value_and_gradient(const Vector& x, Vector& g) override {
-    g = A_ * x;
-    const double quadratic = 0.5 * x.dot(g);
-    g -= b_;
-    return quadratic - b_.dot(x);
-  }
-  std::shared_ptr<const LinearOperator> curvature(const Vector&, Curvature) override { return dense_operator(A_); }
-
- private:
-  Matrix A_;
-  Vector b_;
-  ParameterLayout layout_;
-};
 
 template <class Functor>
 std::unique_ptr<Objective> formula(Index n, Functor functor) {
@@ -137,6 +117,7 @@ TEST_CASE("Least squares with signs satisfy their own optimality conditions") {
 
 TEST_CASE("Every problem of Hock and Schittkowski ends at its published optimum, with its conditions shown") {
   for (const auto& entry : constrained_problems().entries()) {
+    if (!entry.name.starts_with("hs")) continue;
     ConstrainedProblem p = problem(entry.name);
     const ConstrainedResult r = solve(p);
     CAPTURE(entry.name, r.message, r.kkt.stationarity, r.kkt.primal_infeasibility, r.kkt.complementarity);
@@ -242,7 +223,7 @@ TEST_CASE("Projected gradient, Newton and quasi-Newton steps agree on convex qua
   for (const Index n : {1, 5, 40, 120}) {
     const Matrix R = random_matrix(n + 3, n, 300 + static_cast<std::uint64_t>(n));
     const Matrix A = R.transpose() * R / static_cast<double>(n) + 0.1 * Matrix::Identity(n, n);
-    QuadraticProgram f(A, random_vector(n, 301));
+    DenseQuadratic f(A, -random_vector(n, 301));
     const Vector low = Vector::Constant(n, -0.2);
     const Vector high = Vector::Constant(n, 0.3);
     Vector newton = Vector::Zero(n);
@@ -264,10 +245,9 @@ TEST_CASE("Projected gradient, Newton and quasi-Newton steps agree on convex qua
 }
 
 TEST_CASE("Least squares on the simplex and on a ball meet their conditions, and a projection its closed form") {
-  const Matrix R = random_matrix(30, 10, 400);
-  const Vector b = random_vector(30, 401);
-  QuadraticProgram f(R.transpose() * R, R.transpose() * b);
-  Vector x = Vector::Constant(10, 0.1);
+  ConstrainedProblem p = problem("simplex-least-squares");
+  Objective& f = *p.objective;
+  Vector x = p.start;
   REQUIRE(projected_gradient(f, simplex_projection(), x).status == ConstrainedStatus::converged);
   CHECK(x.sum() == Approx(1).epsilon(1e-12));
   Vector g;
@@ -278,76 +258,52 @@ TEST_CASE("Least squares on the simplex and on a ball meet their conditions, and
     if (x[i] > 1e-9) common = std::min(common, g[i]);
   }
   for (Index i = 0; i < 10; ++i) CHECK((x[i] > 1e-9 ? std::abs(g[i] - common) <= 1e-6 : g[i] >= common - 1e-6));
-  // The same as a constrained problem.
-  ConstrainedProblem p =
-      unbounded(std::make_unique<QuadraticProgram>(R.transpose() * R, R.transpose() * b), Vector::Constant(10, 0.1));
-  p.lower.setZero();
-  p.equalities.push_back(formula(10, [](const auto* y) {
-    auto sum = y[0] - 1.0;
-    for (int i = 1; i < 10; ++i) sum = sum + y[i];
-    return sum;
-  }));
+  // The same by the augmented Lagrangian.
   const ConstrainedResult r = solve(p);
   CHECK(r.status == ConstrainedStatus::converged);
   CHECK((r.x - x).norm() <= 1e-6);
   CHECK(r.multipliers.equality[0] == Approx(common).margin(1e-5));
   // The nearest point of a ball to c.
   const Vector c = 3 * random_vector(6, 402);
-  QuadraticProgram distance(Matrix::Identity(6, 6), c);
+  DenseQuadratic distance(Matrix::Identity(6, 6), -c);
   Vector y = Vector::Zero(6);
   CHECK(projected_gradient(distance, ball_projection(Vector::Zero(6), 1), y).status == ConstrainedStatus::converged);
   CHECK((y - c / c.norm()).norm() <= 1e-7);
 }
 
 TEST_CASE("A step under a bound on the divergence is the natural gradient of that length") {
-  // min g's with s'Fs / 2 <= delta: s = -sqrt(2 delta / g'F^-1 g) F^-1 g (Schulman et al. 2015, appendix C).
-  const Matrix R = random_matrix(8, 5, 500);
-  const Matrix F = R.transpose() * R;
-  const Vector g = random_vector(5, 501);
-  const double delta = 0.01;
-  ConstrainedProblem p = unbounded(std::make_unique<QuadraticProgram>(Matrix::Zero(5, 5), -g), Vector::Zero(5));
-  p.inequalities.push_back(std::make_unique<QuadraticProgram>(-F, Vector::Zero(5)));
-  // c(s) = delta - s'Fs / 2: the constant by a formula.
-  p.inequalities[0] = formula(5, [F, delta](const auto* s) {
-    auto sum = s[0] * 0.0 + delta;
-    for (Index i = 0; i < 5; ++i) {
-      for (Index j = 0; j < 5; ++j) sum = sum - 0.5 * F(i, j) * s[i] * s[j];
-    }
-    return sum;
-  });
-  const ConstrainedResult r = solve(p);
-  const Vector natural = F.ldlt().solve(g);
-  const Vector step = -std::sqrt(2 * delta / g.dot(natural)) * natural;
-  CAPTURE(r.message);
-  CHECK(r.status == ConstrainedStatus::converged);
-  CHECK((r.x - step).norm() <= 1e-6 * (1 + step.norm()));
-  // grad L = g + mu F s = 0.
-  CHECK(r.multipliers.inequality[0] == Approx(std::sqrt(g.dot(natural) / (2 * delta))).epsilon(1e-6));
+  for (const char* text : {"divergence-step", "divergence-step:n=20,delta=0.3,seed=4"}) {
+    ConstrainedProblem p = problem(text);
+    const Vector step = p.minimisers.front();
+    const ConstrainedResult r = solve(p);
+    CAPTURE(text, r.message);
+    CHECK(r.status == ConstrainedStatus::converged);
+    CHECK((r.x - step).norm() <= 1e-6 * (1 + step.norm()));
+    CHECK(r.kkt.second_order == SecondOrder::strict_minimum);
+    // grad L = g + mu F s = 0, so that g's = -2 mu delta.
+    const double delta = p.inequalities[0]->value(Vector::Zero(step.size()));
+    CHECK(r.multipliers.inequality[0] == Approx(-*p.minimum_value / (2 * delta)).epsilon(1e-6));
+  }
 }
 
 TEST_CASE("The dual of the support vector machine closes the gap to the primal hinge loss on real data") {
-  const DataSplit split = load_data("breast-cancer");
-  const Index n = 150;
-  const Matrix X = split.train->inputs.leftCols(n);
-  Vector y(n);
-  for (Index i = 0; i < n; ++i) y[i] = split.train->labels[static_cast<std::size_t>(i)] == 1 ? 1.0 : -1.0;
-  const double C = 1;
-  // min 1/2 a'Qa - sum a, 0 <= a <= C, y'a = 0.
-  const Matrix signed_inputs = X * y.asDiagonal();
-  ConstrainedProblem p = unbounded(
-      std::make_unique<QuadraticProgram>(signed_inputs.transpose() * signed_inputs, Vector::Ones(n)), Vector::Zero(n));
-  p.lower = Vector::Zero(n);
-  p.upper = Vector::Constant(n, C);
-  p.equalities.push_back(std::make_unique<QuadraticProgram>(Matrix::Zero(n, n), -y));
+  ConstrainedProblem p = problem("svm-dual");
+  const Index n = p.size();
+  const double C = p.upper[0];
   const ConstrainedResult r = solve(p);
   CAPTURE(r.message, r.iterations, r.kkt.stationarity, r.kkt.primal_infeasibility);
   REQUIRE(r.status == ConstrainedStatus::converged);
-  const Vector w = signed_inputs * r.x;
-  // The bias is the multiplier of y'a = 0, up to its sign; support vectors on the margin have y (w'x + b) = 1.
+  // The primal, from the data itself.
+  const DataSplit split = load_data("breast-cancer");
+  const Matrix X = split.train->inputs.leftCols(n);
+  Vector y(n);
+  for (Index i = 0; i < n; ++i) y[i] = split.train->labels[static_cast<std::size_t>(i)] == 1 ? 1.0 : -1.0;
+  const Vector w = X * y.cwiseProduct(r.x);
+  // Where neither bound holds, y w'x - 1 = lambda y: the bias is -lambda.
   const double b = -r.multipliers.equality[0];
-  const Vector margins = y.cwiseProduct((X.transpose() * w).array().matrix() + Vector::Constant(n, b));
+  const Vector margins = y.cwiseProduct(X.transpose() * w + Vector::Constant(n, b));
   const double primal = 0.5 * w.squaredNorm() + C * (1 - margins.array()).max(0.0).sum();
-  CHECK(primal + r.kkt.value == Approx(0).margin(1e-5 * primal));
+  CHECK(std::abs(primal + r.kkt.value) <= 1e-5 * primal);
   Index support = 0;
   for (Index i = 0; i < n; ++i) {
     if (r.x[i] > 1e-6) ++support;

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <limits>
 #include <numbers>
+#include <vector>
 
 namespace hesse {
 namespace {
@@ -446,43 +447,41 @@ ConstrainedProblemRegistry::Entry entry(int number, const char* summary,
 
 }  // namespace
 
-const ConstrainedProblemRegistry& constrained_problems() {
-  static const ConstrainedProblemRegistry registry("constrained problem",
-                                                   {
-                                                       entry(1, "x2 >= -1.5", hs1),
-                                                       entry(3, "a flat direction", hs3),
-                                                       entry(4, "a minimum at a corner", hs4),
-                                                       entry(5, "sine and bounds", hs5),
-                                                       entry(6, "the valley as an equality", hs6),
-                                                       entry(7, "a logarithm on a quartic", hs7),
-                                                       entry(12, "an ellipse", hs12),
-                                                       entry(21, "a line and bounds", hs21),
-                                                       entry(22, "a line and a parabola", hs22),
-                                                       entry(24, "a cubic on a triangle", hs24),
-                                                       entry(26, "a degenerate minimum", hs26),
-                                                       entry(27, "a bent equality", hs27),
-                                                       entry(28, "a quadratic on a plane", hs28),
-                                                       entry(29, "a product on an ellipsoid", hs29),
-                                                       entry(30, "outside a cylinder", hs30),
-                                                       entry(35, "Beale's quadratic program", hs35),
-                                                       entry(36, "a parcel with bounds", hs36),
-                                                       entry(37, "a parcel", hs37),
-                                                       entry(39, "two cubics", hs39),
-                                                       entry(40, "a product of four", hs40),
-                                                       entry(42, "the nearest point of a circle", hs42),
-                                                       entry(43, "Rosen and Suzuki", hs43),
-                                                       entry(48, "least squares on two planes", hs48),
-                                                       entry(51, "least squares on three planes", hs51),
-                                                       entry(52, "least squares on three planes", hs52),
-                                                       entry(60, "a quartic equality", hs60),
-                                                       entry(63, "a sphere and a plane", hs63),
-                                                       entry(65, "a ball and bounds", hs65),
-                                                       entry(71, "the example of many solvers", hs71),
-                                                       entry(76, "a quadratic program", hs76),
-                                                       entry(80, "an exponential of a product", hs80),
-                                                       entry(100, "seven variables", hs100),
-                                                   });
-  return registry;
+std::vector<ConstrainedProblemRegistry::Entry> hock_schittkowski() {
+  return {
+      entry(1, "x2 >= -1.5", hs1),
+      entry(3, "a flat direction", hs3),
+      entry(4, "a minimum at a corner", hs4),
+      entry(5, "sine and bounds", hs5),
+      entry(6, "the valley as an equality", hs6),
+      entry(7, "a logarithm on a quartic", hs7),
+      entry(12, "an ellipse", hs12),
+      entry(21, "a line and bounds", hs21),
+      entry(22, "a line and a parabola", hs22),
+      entry(24, "a cubic on a triangle", hs24),
+      entry(26, "a degenerate minimum", hs26),
+      entry(27, "a bent equality", hs27),
+      entry(28, "a quadratic on a plane", hs28),
+      entry(29, "a product on an ellipsoid", hs29),
+      entry(30, "outside a cylinder", hs30),
+      entry(35, "Beale's quadratic program", hs35),
+      entry(36, "a parcel with bounds", hs36),
+      entry(37, "a parcel", hs37),
+      entry(39, "two cubics", hs39),
+      entry(40, "a product of four", hs40),
+      entry(42, "the nearest point of a circle", hs42),
+      entry(43, "Rosen and Suzuki", hs43),
+      entry(48, "least squares on two planes", hs48),
+      entry(51, "least squares on three planes", hs51),
+      entry(52, "least squares on three planes", hs52),
+      entry(60, "a quartic equality", hs60),
+      entry(63, "a sphere and a plane", hs63),
+      entry(65, "a ball and bounds", hs65),
+      entry(71, "the example of many solvers", hs71),
+      entry(76, "a quadratic program", hs76),
+      entry(80, "an exponential of a product", hs80),
+      entry(100, "seven variables", hs100),
+  };
 }
 
 }  // namespace hesse
