@@ -126,6 +126,25 @@ TEST_CASE("no runs, empty runs and runs of one point make a band, unequal length
   CHECK_THROWS_AS(band_of(unequal), Error);
 }
 
+TEST_CASE("a legend of many methods stands below the plot, all of it, on a higher page") {
+  const ScratchFolder scratch;
+  const auto height = [&](int methods) {
+    Plot plot;
+    plot.x_label = "x";
+    plot.y_label = "y";
+    for (int m = 0; m < methods; ++m) plot.series.push_back({fmt::format("method-{}", m), {{{0, 1}, {m + 1.0, 1.0}}}});
+    Palette palette;
+    write_plot(scratch / "many.svg", plot, palette);
+    const std::string svg = read_file(scratch / "many.svg");
+    for (const Series& series : plot.series) CHECK_THAT(svg, Contains(">" + series.method + "<"));
+    const auto at = svg.find("height=\"") + 8;
+    return std::stoi(svg.substr(at));
+  };
+  const int few = height(10);
+  const int many = height(20);
+  CHECK(many > few + 200);
+}
+
 TEST_CASE("a method keeps its style, and eight methods have eight colours") {
   Palette palette;
   const auto first = palette.style("adam");

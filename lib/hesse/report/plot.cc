@@ -160,15 +160,25 @@ std::string legend_entry(const Plot& plot, const Series& series, const Band& ban
   return out;
 }
 
-std::string terminal_line(const std::filesystem::path& path) {
+/// Beside a plot a long legend would leave no room for it: from here on it stands below, in two columns.
+constexpr std::size_t kLegendBeside = 10;
+
+/// `rows` of a legend below the plot add to its height.
+std::string terminal_line(const std::filesystem::path& path, std::size_t rows) {
   const std::string ending = path.extension().string();
+  const std::size_t height = 500 + 24 * rows;
   constexpr const char* kFont = "font 'DejaVu Sans,12'";
-  if (ending == ".svg")
-    return fmt::format("set terminal svg size 900,500 {} background rgb 'white' enhanced rounded\n", kFont);
-  if (ending == ".png") {
-    return "set terminal pngcairo size 1800,1000 font 'DejaVu Sans,12' fontscale 2 linewidth 2 enhanced rounded\n";
+  if (ending == ".svg") {
+    return fmt::format("set terminal svg size 900,{} {} background rgb 'white' enhanced rounded\n", height, kFont);
   }
-  if (ending == ".pdf") return "set terminal pdfcairo size 18cm,10cm font 'DejaVu Sans,9' enhanced rounded\n";
+  if (ending == ".png") {
+    return fmt::format("set terminal pngcairo size 1800,{} {} fontscale 2 linewidth 2 enhanced rounded\n", 2 * height,
+                       kFont);
+  }
+  if (ending == ".pdf") {
+    return fmt::format("set terminal pdfcairo size 18cm,{}cm font 'DejaVu Sans,9' enhanced rounded\n",
+                       0.02 * static_cast<double>(height));
+  }
   fail("{}: a plot cannot be written as '{}'; choose .svg, .png or .pdf", path.string(), ending);
 }
 
@@ -190,13 +200,17 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
   y.widen(0.04);
   if (x.low == x.high) x.widen(0.04);
 
-  std::string out = terminal_line(path);
+  const bool below = plot.series.size() > kLegendBeside;
+  const std::size_t rows = below ? (plot.series.size() + 1) / 2 + 1 : 0;
+  std::string out = terminal_line(path, rows);
   out += "set encoding utf8\n";
   out += "set border 3 linecolor rgb '#555555' linewidth 1\n";
   out += "set tics out nomirror scale 0.6,0.3 textcolor rgb '#333333'\n";
   out += "set grid xtics ytics linetype 1 linecolor rgb '#E8E8E8' linewidth 0.7\n";
   out += "set style fill transparent solid 0.18 noborder\n";
-  out += "set key outside right top vertical Left reverse samplen 2.2 spacing 1.25 noenhanced\n";
+  out += below ? fmt::format("set key below left vertical maxrows {} Left reverse samplen 5 spacing 1.25 noenhanced\n",
+                             rows - 1)
+               : "set key outside right top vertical Left reverse samplen 2.2 spacing 1.25 noenhanced\n";
   out += fmt::format("set key title {} left noenhanced\n", gnuplot_quoted(legend_title(plot)));
   if (!plot.title.empty()) out += fmt::format("set title {} noenhanced\n", gnuplot_quoted(plot.title));
   out += fmt::format("set xlabel {} noenhanced\n", gnuplot_quoted(plot.x_label));
