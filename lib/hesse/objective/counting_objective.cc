@@ -36,17 +36,25 @@ class CountingOperator final : public LinearOperator {
 CountingObjective::CountingObjective(Objective& inner, const Cost& start)
     : inner_(inner), cost_(std::make_shared<Cost>(start)) {}
 
-double CountingObjective::value(const Vector& x) {
+void CountingObjective::count_value() {
   ++cost_->values;
   cost_->value_samples += touched();
   cost_->gradient_equivalents += inner_.cost_weights().value * share();
+}
+
+void CountingObjective::count_gradient() {
+  ++cost_->gradients;
+  cost_->gradient_samples += touched();
+  cost_->gradient_equivalents += share();
+}
+
+double CountingObjective::value(const Vector& x) {
+  count_value();
   return inner_.value(x);
 }
 
 double CountingObjective::value_and_gradient(const Vector& x, Vector& g) {
-  ++cost_->gradients;
-  cost_->gradient_samples += touched();
-  cost_->gradient_equivalents += share();
+  count_gradient();
   return inner_.value_and_gradient(x, g);
 }
 
@@ -63,6 +71,14 @@ std::shared_ptr<const LinearOperator> CountingObjective::curvature(const Vector&
   auto op = recycled(operators_, [&] { return std::make_shared<CountingOperator>(cost_); });
   op->bind(std::move(inner), touched(), weight * share());
   return op;
+}
+
+void charge_value(Objective& f) {
+  if (auto* counting = find<CountingObjective>(f)) counting->count_value();
+}
+
+void charge_gradient(Objective& f) {
+  if (auto* counting = find<CountingObjective>(f)) counting->count_gradient();
 }
 
 }  // namespace hesse

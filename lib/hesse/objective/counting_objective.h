@@ -18,6 +18,9 @@ class CountingObjective final : public Objective {
   explicit CountingObjective(Objective& inner, const Cost& start = {});
 
   const Cost& cost() const { return *cost_; }
+  /// Counts a value, or a value and gradient, that was had from a structure of the objective instead of from it.
+  void count_value();
+  void count_gradient();
 
   const ParameterLayout& layout() const override { return inner_.layout(); }
   double value(const Vector& x) override;
@@ -41,5 +44,9 @@ class CountingObjective final : public Objective {
   std::shared_ptr<Cost> cost_;
   std::vector<std::shared_ptr<CountingOperator>> operators_;
 };
+
+/// Charges the nearest CountingObjective in the chain of f, if any, with one value, or one value and gradient.
+void charge_value(Objective& f);
+void charge_gradient(Objective& f);
 
 }  // namespace hesse

@@ -35,6 +35,10 @@ struct Problem {
   /// The global minimum and the points where it is attained, where known.
   std::optional<double> minimum_value;
   std::vector<Vector> minimisers;
+  /// Values of documented local minima that are not global.
+  std::vector<double> local_minima;
+  /// Certified standard errors of the parameters at the minimiser, where a reference gives them (least squares).
+  Vector standard_errors;
   /// What a person should know: data set, samples, parameters.
   std::string description;
 };
