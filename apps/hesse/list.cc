@@ -3,6 +3,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/data/datasets.h"
+#include "hesse/optim/globalization/globalization.h"
 #include "hesse/optim/registry.h"
 #include "hesse/optim/schedule.h"
 #include "hesse/problems/constrained_problems.h"
@@ -17,7 +18,7 @@ namespace {
 
 /// What list and describe need of an entry, whatever it builds.
 struct Listed {
-  std::string kind;  ///< "problem", "optimizer", "modifier", "schedule", "data set"
+  std::string kind;  ///< "problem", "optimizer", "globalization", "modifier", "schedule", "data set"
   std::string name;
   std::string summary;
   std::string source;
@@ -40,6 +41,7 @@ std::vector<Listed> everything() {
     if (schedules().find(entry.name) != nullptr) continue;
     all.push_back({modifiers().kind(), entry.name, entry.summary, entry.source, entry.options});
   }
+  append(globalizations(), all);
   append(schedules(), all);
   append(constrained_problems(), all);
   append(data_sets(), all);
@@ -70,7 +72,8 @@ struct ListOptions {
   bool json = false;
 };
 void visit_options(ListOptions& o, OptionVisitor& v) {
-  v.option("kind", o.kind, "problems, optimizers, modifiers, schedules, constrained or data; all when left out");
+  v.option("kind", o.kind,
+           "problems, optimizers, globalizations, modifiers, schedules, constrained or data; all when left out");
   v.option("json", o.json, "print JSON");
 }
 
@@ -79,7 +82,7 @@ struct DescribeOptions {
   bool json = false;
 };
 void visit_options(DescribeOptions& o, OptionVisitor& v) {
-  v.option("name", o.name, "a problem, an optimizer, a modifier, a schedule or a data set");
+  v.option("name", o.name, "a problem, an optimizer, a globalization, a modifier, a schedule or a data set");
   v.option("json", o.json, "print JSON");
 }
 
@@ -88,20 +91,21 @@ void visit_options(DescribeOptions& o, OptionVisitor& v) {
 int list_command(Arguments arguments) {
   const auto options = read_command_line<ListOptions>(
       "list", "List problems, optimizers, modifiers, schedules and data sets.", arguments, "kind");
-  const std::vector<std::pair<std::string, std::string>> kinds = {{"problems", "problem"},
-                                                                  {"optimizers", "optimizer"},
-                                                                  {"modifiers", "modifier"},
-                                                                  {"schedules", "schedule"},
-                                                                  {"constrained", "constrained problem"},
-                                                                  {"data", "data set"}};
+  const std::vector<std::pair<std::string, std::string>> kinds = {
+      {"problems", "problem"},   {"optimizers", "optimizer"}, {"globalizations", "globalization"},
+      {"modifiers", "modifier"}, {"schedules", "schedule"},   {"constrained", "constrained problem"},
+      {"data", "data set"}};
   std::string wanted;
   for (const auto& [plural, kind] : kinds) {
     if (options.kind == plural) wanted = kind;
   }
   if (!options.kind.empty() && wanted.empty()) {
-    fail("list: there is no kind '{}'{}; choose problems, optimizers, modifiers, schedules, constrained or data",
-         options.kind,
-         suggestion(options.kind, {"problems", "optimizers", "modifiers", "schedules", "constrained", "data"}));
+    fail(
+        "list: there is no kind '{}'{}; choose problems, optimizers, globalizations, modifiers, schedules, "
+        "constrained or data",
+        options.kind,
+        suggestion(options.kind,
+                   {"problems", "optimizers", "globalizations", "modifiers", "schedules", "constrained", "data"}));
   }
   const std::vector<Listed> all = everything();
   if (options.json) {
@@ -145,6 +149,10 @@ int describe_command(Arguments arguments) {
       continue;
     }
     fmt::print("{} ({})\n  {}\n  source: {}\n", entry.name, entry.kind, entry.summary, entry.source);
+    if (entry.kind == optimizers().kind() && directions().find(entry.name) != nullptr) {
+      fmt::print("  a direction: by itself it is {}+{}; any globalization that fits may stand in its place\n",
+                 entry.name, default_globalization(entry.name));
+    }
     if (entry.options.empty()) {
       fmt::print("  no options\n\n");
       continue;

@@ -1,4 +1,6 @@
 #include "hesse/optim/globalization/line_search.h"
+#include "hesse/optim/globalization/backtracking.h"
+#include "hesse/optim/globalization/hager_zhang.h"
 
 #include "hesse/core/error.h"
 
@@ -297,4 +299,147 @@ TEST_CASE("A search stays inside a domain beyond which f is not finite") {
   CAPTURE(first, found.result.step, found.result.evaluations);
   REQUIRE(found.result.status == LineSearchStatus::strong_wolfe);
   CHECK(std::abs(found.slope) <= 0.1 * 2);
+}
+
+namespace {
+
+/// Any of the searches from 0 along 1 on phi.
+template <class Search>
+Found search_with(Line& f, const Search& run) {
+  const Vector x = Vector::Zero(1);
+  const Vector d = Vector::Ones(1);
+  Vector g;
+  const double value = f.value_and_gradient(x, g);
+  const double slope = g[0];
+  f.evaluations = 0;
+  Vector x_new(1);
+  Vector g_new(1);
+  Found found;
+  found.result = run(x, d, value, slope, x_new, g_new);
+  found.slope = g_new[0];
+  if (found.result.accepted()) CHECK(x_new[0] == found.result.step);
+  CHECK(f.evaluations == found.result.evaluations);
+  return found;
+}
+
+Found hager_zhang_from(Line& f, double first, const HagerZhangOptions& options) {
+  return search_with(f, [&](const Vector& x, const Vector& d, double value, double slope, Vector& xn, Vector& gn) {
+    return hager_zhang(f, x, d, value, slope, first, options, xn, gn);
+  });
+}
+
+Found backtrack_from(Line& f, double first, double above = 0) {
+  return search_with(f, [&](const Vector& x, const Vector& d, double value, double slope, Vector& xn, Vector& gn) {
+    return backtrack(f, x, d, value, slope, value + above, first, {}, xn, gn);
+  });
+}
+
+const std::pair<const char*, Line::Phi> kSixFunctions[] = {
+    {"1", function1(2)},        {"2", function2(0.004)},   {"3", function3(0.01, 39)},
+    {"4", yanai(0.001, 0.001)}, {"5", yanai(0.01, 0.001)}, {"6", yanai(0.001, 0.01)},
+};
+
+}  // namespace
+
+TEST_CASE("The Hager-Zhang search satisfies one of its two pairs of conditions on the six published functions") {
+  for (const auto& [name, phi] : kSixFunctions) {
+    for (const double start : {1e-3, 1e-1, 1e1, 1e3}) {
+      for (const double sigma : {0.9, 0.1}) {
+        Line f(phi);
+        HagerZhangOptions options;
+        options.sigma = sigma;
+        const Found found = hager_zhang_from(f, start, options);
+        CAPTURE(name, start, sigma, found.result.step, found.result.evaluations);
+        REQUIRE(found.result.accepted());
+        const auto [value0, slope0] = phi(0);
+        const auto [value, slope] = phi(found.result.step);
+        CHECK(found.result.value == value);
+        CHECK(found.slope == slope);
+        CHECK(slope >= sigma * slope0);
+        if (found.result.status == LineSearchStatus::wolfe) {
+          CHECK(value <= value0 + 0.1 * found.result.step * slope0);
+        } else {
+          CHECK((2 * 0.1 - 1) * slope0 >= slope);
+          CHECK(value <= value0 + 1e-6 * std::abs(value0));
+        }
+        CHECK(found.result.evaluations <= 30);
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "Backtracking finds a sufficient decrease on the six published functions, and none is longer than the first") {
+  for (const auto& [name, phi] : kSixFunctions) {
+    for (const double start : {1e-3, 1e-1, 1e1, 1e3}) {
+      Line f(phi);
+      const Found found = backtrack_from(f, start);
+      CAPTURE(name, start, found.result.step, found.result.evaluations);
+      REQUIRE(found.result.status == LineSearchStatus::armijo);
+      const auto [value0, slope0] = phi(0);
+      CHECK(found.result.value == phi(found.result.step).first);
+      CHECK(found.result.value <= value0 + 1e-4 * found.result.step * slope0);
+      CHECK(found.result.step <= start);
+      CHECK(found.result.evaluations <= 20);
+    }
+  }
+}
+
+TEST_CASE("Backtracking from a step that is k times too long on a parabola takes the minimiser at the second trial") {
+  // (a - 1)^2: the parabola through three of its data is itself. Cut at a tenth of the last step.
+  const double start = GENERATE(2.5, 4.0, 8.0);
+  Line f([](double a) { return std::pair{(a - 1) * (a - 1), 2 * (a - 1)}; });
+  const Found found = backtrack_from(f, start);
+  CHECK(found.result.evaluations == 2);
+  CHECK(std::abs(found.result.step - 1) <= 10 * kEps * start * start);
+}
+
+TEST_CASE("A search goes back from where f is not a number, and says so when it is one nowhere") {
+  const auto domain = [](double a) {
+    return a < 0.3 ? std::pair{(a - 1) * (a - 1), 2 * (a - 1)} : std::pair{std::nan(""), std::nan("")};
+  };
+  Line f(domain);
+  CHECK(backtrack_from(f, 5).result.status == LineSearchStatus::armijo);
+  const Found found = hager_zhang_from(f, 5, {});
+  CHECK(found.result.accepted());
+  CHECK(found.result.step < 0.3);
+  const auto nowhere = [](double a) { return a <= 0 ? std::pair{1.0, -1.0} : std::pair{std::nan(""), std::nan("")}; };
+  Line g(nowhere);
+  CHECK(backtrack_from(g, 1).result.status == LineSearchStatus::non_finite);
+  CHECK(hager_zhang_from(g, 1, {}).result.status == LineSearchStatus::non_finite);
+}
+
+TEST_CASE("Searches whose decrease drowns in rounding go by slopes") {
+  // 1e8 + (a - 1e-6)^2 / 2: values cannot tell a decrease of 5e-13 from none, slopes can.
+  const auto flat = [](double a) { return std::pair{1e8 + 0.5 * (a - 1e-6) * (a - 1e-6), a - 1e-6}; };
+  Line f(flat);
+  const Found hz = hager_zhang_from(f, 1e-6, {});
+  CHECK(hz.result.accepted());
+  CHECK(std::abs(hz.slope) <= 0.9e-6);
+  CHECK(backtrack_from(f, 1e-6).result.status == LineSearchStatus::approximate_wolfe);
+  // Uphill along d there is nothing to find.
+  Line up([](double a) { return std::pair{a, 1.0}; });
+  CHECK(backtrack_from(up, 1).result.status == LineSearchStatus::not_descent);
+  CHECK(hager_zhang_from(up, 1, {}).result.status == LineSearchStatus::not_descent);
+}
+
+TEST_CASE("A non-monotone reference is the greatest of the last M values, or their mean with a decaying weight") {
+  NonmonotoneReference greatest(3, 0);
+  const double values[] = {5, 3, 4, 1, 2, 0};
+  const double expected[] = {5, 5, 5, 4, 4, 2};
+  CHECK(greatest.at(values[0]) == expected[0]);
+  for (int i = 1; i < 6; ++i) {
+    greatest.accept(values[i]);
+    CHECK(greatest.at(values[i]) == expected[i]);
+  }
+  // A value that the last step did not lead to belongs to another function: the past is dropped.
+  CHECK(greatest.at(7) == 7);
+
+  // Zhang and Hager (2004), eq. (1.6): Q <- eta Q + 1, C <- (eta Q C + f) / Q, by hand for eta = 1/2.
+  NonmonotoneReference mean(1, 0.5);
+  CHECK(mean.at(4) == 4);
+  mean.accept(1);
+  CHECK(mean.at(1) == Approx((0.5 * 4 + 1) / 1.5).epsilon(4 * kEps));
+  mean.accept(2);
+  CHECK(mean.at(2) == Approx((0.5 * 1.5 * 2 + 2) / 1.75).epsilon(4 * kEps));
 }

@@ -9,10 +9,41 @@
 
 namespace hesse {
 
-/// Every optimizer, and every modifier and schedule around one with a momentum. `sums`: with those that need a mean
-/// over samples.
+/// Directions with globalisations other than their own.
+inline const std::vector<std::string>& globalized_methods() {
+  static const std::vector<std::string> all = {
+      "newton+backtracking",
+      "newton+more-thuente",
+      "newton+cubic",
+      "newton+trust-region:scaled=true,memory=5",
+      "newton+trust-region:subproblem=dogleg",
+      "newton+trust-region:subproblem=gltr",
+      "newton-cg+backtracking",
+      "newton-cg+cubic",
+      "newton-minres+trust-region:subproblem=gltr",
+      "saddle-free:subspace=5",
+      "bfgs+backtracking:eta=0.85",
+      "bfgs+trust-region:subproblem=dogleg",
+      "lbfgs+hager-zhang",
+      "lbfgs+trust-region",
+      "nonlinear-cg:form=polak-ribiere+more-thuente:gtol=0.1",
+      "sr1+cubic",
+  };
+  return all;
+}
+
+/// Methods that hold matrices of n x n.
+inline bool needs_entries(const std::string& method) {
+  return method.starts_with("newton+") || method == "newton" || method.starts_with("saddle-free") ||
+         method.starts_with("bfgs") || method.starts_with("sr1");
+}
+
+/// Every optimizer, directions with several globalisations, and every modifier and schedule around one with a momentum.
+/// `sums`: with those that need a mean over samples. Not gauss-newton, which needs residuals.
 inline std::vector<std::string> every_method(bool sums) {
   std::vector<std::string> all = optimizers().names();
+  std::erase(all, "gauss-newton");
+  all.insert(all.end(), globalized_methods().begin(), globalized_methods().end());
   for (const auto& entry : modifiers().entries()) {
     if (entry.name == "accumulate" && !sums) continue;
     std::string text = "momentum+" + entry.name;

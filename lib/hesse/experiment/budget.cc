@@ -4,6 +4,7 @@
 #include "hesse/core/options.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace hesse {
 
@@ -24,18 +25,30 @@ void apply_budget(std::string_view text, Stopping& stopping) {
       fail("budget '{}': '{}' does not begin with a number; write for example 10epochs or 30s", text, part);
     const double amount = parse_number(fmt::format("budget '{}'", text), part.substr(0, split));
     if (!(amount > 0)) fail("budget '{}': {} is not positive; write for example 10epochs or 30s", text, amount);
+    const auto calls = [&](std::int64_t& limit) {
+      if (amount > 9e18) fail("budget '{}': more {} than can be counted; give at most 9e18", text, unit);
+      limit = std::min(limit, static_cast<std::int64_t>(std::ceil(amount)));
+    };
     if (unit == "epochs" || unit == "epoch") {
       stopping.max_epochs = std::min(stopping.max_epochs, amount);
     } else if (unit == "gradients" || unit == "gradient") {
       stopping.max_gradient_equivalents = std::min(stopping.max_gradient_equivalents, amount);
     } else if (unit == "steps" || unit == "step") {
-      if (amount > 9e18) fail("budget '{}': more steps than can be counted; give at most 9e18", text);
-      stopping.max_steps = std::min(stopping.max_steps, static_cast<std::int64_t>(amount));
+      calls(stopping.max_steps);
+    } else if (unit == "values" || unit == "value") {
+      calls(stopping.max_values);
+    } else if (unit == "evaluations" || unit == "evaluation") {
+      calls(stopping.max_gradients);
+    } else if (unit == "products" || unit == "product") {
+      calls(stopping.max_products);
     } else if (unit == "s" || unit == "seconds") {
       stopping.max_seconds = std::min(stopping.max_seconds, amount);
     } else {
-      fail("budget '{}': '{}' is not a unit{}; use epochs, gradients, steps or s, as in 10epochs", text, unit,
-           suggestion(unit, {"epochs", "gradients", "steps", "seconds"}));
+      fail(
+          "budget '{}': '{}' is not a unit{}; use epochs, gradients, steps, s, values, evaluations or products, as in "
+          "10epochs",
+          text, unit,
+          suggestion(unit, {"epochs", "gradients", "steps", "seconds", "values", "evaluations", "products"}));
     }
     if (comma == std::string_view::npos) return;
     rest = rest.substr(comma + 1);

@@ -6,6 +6,8 @@
 ///     100gradients  gradient equivalents: full-data gradients' worth of work, whatever was evaluated
 ///     500steps      steps of the method
 ///     30s           seconds of optimization, evaluation of metrics excluded
+///     500values, 500evaluations, 500products
+///                   calls of a kind: values alone, values with gradients, products with a curvature matrix
 #pragma once
 
 #include "hesse/optim/minimize.h"

@@ -51,7 +51,7 @@ Index batch_of(const Method& method, const Optimizer& optimizer, const RunSettin
 NamedTexts used_options(const OptimizerSpec& spec) {
   NamedTexts all = hesse::used_options(spec.method, optimizers().at(spec.method.name).options);
   for (const Spec& modifier : spec.modifiers) {
-    for (auto& [name, text] : hesse::used_options(modifier, modifiers().at(modifier.name).options)) {
+    for (auto& [name, text] : hesse::used_options(modifier, link_options(modifier.name))) {
       all.emplace_back(modifier.name + "." + name, std::move(text));
     }
   }
@@ -155,7 +155,7 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     std::vector<std::pair<std::string, double>> metrics;
     for (const Metric& metric : problem.metrics) metrics.emplace_back(metric.name, metric.evaluate(x));
     Verdict verdict = verdict_of(summary, std::move(metrics));
-    if (interrupt.seen()) {
+    if (interrupt.seen() && summary.termination == Termination::user) {
       outcome.status = RunStatus::interrupted;
       outcome.verdict = std::move(verdict);
     } else {

@@ -270,6 +270,11 @@ double asymmetry(const LinearOperator& A, std::uint64_t seed) {
 }
 
 bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors) {
+  SymmetricEigenWorkspace workspace;
+  return symmetric_eigen(A, values, vectors, workspace);
+}
+
+bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors, SymmetricEigenWorkspace& workspace) {
   const Index n = A.rows();
   if (A.cols() != n) fail("symmetric eigenproblem: the matrix is {} x {}, not square", n, A.cols());
   vectors = A;
@@ -280,8 +285,14 @@ bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors) {
   const double scale = A.cwiseAbs().maxCoeff();
   if (scale > 0) vectors /= scale;
   keep_blas_on_calling_thread();
-  const lapack_int info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', static_cast<lapack_int>(n), vectors.data(),
-                                         static_cast<lapack_int>(n), values.data());
+  // The sizes that dsyevd asks for with eigenvectors.
+  const auto size = static_cast<std::size_t>(n);
+  workspace.work.resize(1 + 6 * size + 2 * size * size);
+  workspace.integers.resize(3 + 5 * size);
+  const lapack_int info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', static_cast<lapack_int>(n), vectors.data(),
+                                              static_cast<lapack_int>(n), values.data(), workspace.work.data(),
+                                              static_cast<lapack_int>(workspace.work.size()), workspace.integers.data(),
+                                              static_cast<lapack_int>(workspace.integers.size()));
   if (scale > 0) values *= scale;
   return info == 0;
 }

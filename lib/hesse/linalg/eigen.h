@@ -56,9 +56,17 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
 /// rounding alone gives about the precision of a product. NaN when a product is not finite.
 double asymmetry(const LinearOperator& A, std::uint64_t seed);
 
+/// LAPACK's workspace, kept between calls.
+struct SymmetricEigenWorkspace {
+  std::vector<double> work;
+  std::vector<int> integers;
+};
+
 /// All eigenvalues, ascending, and orthonormal eigenvectors of a dense symmetric matrix (its lower
 /// triangle) by LAPACK's dsyevd. 9 n^3 flops. False when A is not finite.
 bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors);
+/// The same, allocating nothing once it has been called with this size.
+bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors, SymmetricEigenWorkspace& workspace);
 
 /// A as a dense matrix by products with the identity. Throws Error above 4 GiB.
 Matrix to_dense(const LinearOperator& A);

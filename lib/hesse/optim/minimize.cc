@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cmath>
 #include <optional>
+#include <tuple>
 
 namespace hesse {
 namespace {
@@ -45,6 +46,13 @@ std::string spent(const Progress& progress, const Stopping& stopping) {
     return fmt::format("the budget of {:g} gradient equivalents is spent after {}", stopping.max_gradient_equivalents,
                        steps_text(progress.step));
   }
+  for (const auto& [calls, limit, name] : {std::tuple{progress.cost.values, stopping.max_values, "values"},
+                                           {progress.cost.gradients, stopping.max_gradients, "evaluations"},
+                                           {progress.cost.products, stopping.max_products, "products"}}) {
+    if (calls >= limit) {
+      return fmt::format("the budget of {} {} is spent after {}", limit, name, steps_text(progress.step));
+    }
+  }
   if (progress.seconds >= stopping.max_seconds) {
     return fmt::format("the budget of {:g} s is spent after {}", stopping.max_seconds, steps_text(progress.step));
   }
@@ -56,6 +64,13 @@ double share_spent(const Progress& progress, const Stopping& stopping) {
   double share = stopping.max_steps == std::numeric_limits<std::int64_t>::max()
                      ? -1.0
                      : static_cast<double>(progress.step) / static_cast<double>(stopping.max_steps);
+  for (const auto& [calls, limit] : {std::pair{progress.cost.values, stopping.max_values},
+                                     {progress.cost.gradients, stopping.max_gradients},
+                                     {progress.cost.products, stopping.max_products}}) {
+    if (limit != std::numeric_limits<std::int64_t>::max()) {
+      share = std::max(share, static_cast<double>(calls) / static_cast<double>(limit));
+    }
+  }
   for (const auto& [spent, limit] : {std::pair{progress.epochs, stopping.max_epochs},
                                      {progress.cost.gradient_equivalents, stopping.max_gradient_equivalents},
                                      {progress.seconds, stopping.max_seconds}}) {
@@ -91,6 +106,13 @@ const char* to_string(Termination termination) {
     case Termination::user: return "user";
   }
   return "unknown";
+}
+
+Termination termination_of(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(Termination::user); ++i) {
+    if (to_string(static_cast<Termination>(i)) == name) return static_cast<Termination>(i);
+  }
+  fail("there is no termination called '{}'", name);
 }
 
 bool converged(Termination termination) {
@@ -156,6 +178,39 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
     return false;
   };
 
+  // The rules that a step's own report is enough for.
+  const auto ruled = [&](const StepReport& report) {
+    // On a mini-batch a failed search concerns this batch alone.
+    if (!sequence) {
+      switch (report.status) {
+        case StepStatus::line_search_at_rounding:
+          return stop(Termination::rounding, fmt::format("no decrease of {:.6g} can be told from rounding after {}",
+                                                         report.value, steps_text(progress.step)));
+        case StepStatus::line_search_failed:
+          return stop(
+              Termination::line_search_failed,
+              fmt::format("the line search found no acceptable step at value {:.6g}, gradient norm {:.3g}, after {}",
+                          report.value, report.gradient_norm, steps_text(progress.step)));
+        case StepStatus::trust_region_collapsed:
+          return stop(Termination::trust_region_collapsed,
+                      fmt::format("the trust region collapsed at value {:.6g}, gradient norm {:.3g}, after {}",
+                                  report.value, report.gradient_norm, steps_text(progress.step)));
+        default: break;
+      }
+    }
+    if (stopping.step_tolerance > 0 && progress.small_steps >= stopping.patience) {
+      return stop(Termination::step,
+                  fmt::format("{} steps in a row changed x by at most {:g}, after {}", stopping.patience,
+                              stopping.step_tolerance, steps_text(progress.step)));
+    }
+    if (stopping.plateau_tolerance > 0 && !sequence && progress.step - progress.plateau_step >= stopping.patience) {
+      return stop(Termination::plateau, fmt::format("the value fell by less than {:g} of {:.6g} in {} steps, after {}",
+                                                    stopping.plateau_tolerance, progress.plateau_value,
+                                                    stopping.patience, steps_text(progress.step)));
+    }
+    return false;
+  };
+
   const auto step_once = [&]() -> bool {
     if (const std::string why = spent(progress, stopping); !why.empty()) return stop(Termination::budget, why);
     if (sequence) {
@@ -199,52 +254,39 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
 
     const bool claimed = claims(report);
     if (claimed) progress.last_confirmation = progress.step;
+    bool ends = (claimed && confirmed()) || ruled(report);
+    if (ends && converged(summary.termination) && !sequence && stopping.escape && stopping.escape(counted, x)) {
+      progress.cost = counted.cost();
+      ++progress.escapes;
+      progress.small_steps = 0;
+      progress.plateau_value = kInfinity;
+      ends = false;
+    }
 
+    // Observers come last, so that what a checkpoint holds is decided.
     bool asked = false;
     std::string reason;
     for (Observer* observer : observers) {
-      if (observer->after_step({progress, report, x, optimizer}) && !asked) {
+      if (observer->after_step({progress, report, x, optimizer, ends}) && !asked) {
         asked = true;
         reason = observer->stop_reason();
       }
     }
-    if (asked) return stop(Termination::user, fmt::format("{} after {}", reason, steps_text(progress.step)));
-    if (claimed && confirmed()) return true;
-
-    // On a mini-batch a failed search concerns this batch alone.
-    if (!sequence) {
-      switch (report.status) {
-        case StepStatus::line_search_at_rounding:
-          return stop(Termination::rounding, fmt::format("no decrease of {:.6g} can be told from rounding after {}",
-                                                         report.value, steps_text(progress.step)));
-        case StepStatus::line_search_failed:
-          return stop(
-              Termination::line_search_failed,
-              fmt::format("the line search found no acceptable step at value {:.6g}, gradient norm {:.3g}, after {}",
-                          report.value, report.gradient_norm, steps_text(progress.step)));
-        case StepStatus::trust_region_collapsed:
-          return stop(Termination::trust_region_collapsed,
-                      fmt::format("the trust region collapsed at value {:.6g}, gradient norm {:.3g}, after {}",
-                                  report.value, report.gradient_norm, steps_text(progress.step)));
-        default: break;
-      }
-    }
-
-    if (stopping.step_tolerance > 0 && progress.small_steps >= stopping.patience) {
-      return stop(Termination::step,
-                  fmt::format("{} steps in a row changed x by at most {:g}, after {}", stopping.patience,
-                              stopping.step_tolerance, steps_text(progress.step)));
-    }
-    if (stopping.plateau_tolerance > 0 && !sequence && progress.step - progress.plateau_step >= stopping.patience) {
-      return stop(Termination::plateau, fmt::format("the value fell by less than {:g} of {:.6g} in {} steps, after {}",
-                                                    stopping.plateau_tolerance, progress.plateau_value,
-                                                    stopping.patience, steps_text(progress.step)));
-    }
-    return false;
+    if (ends) return true;
+    return asked && stop(Termination::user, fmt::format("{} after {}", reason, steps_text(progress.step)));
   };
 
   for (Observer* observer : observers) observer->begin(progress, x, optimizer);
-  while (!step_once()) {
+  if (!progress.ended.empty()) {
+    stop(termination_of(progress.ended), progress.end_message);
+  } else {
+    while (!step_once()) {
+    }
+    // Budgets and requests may be raised and taken back; whatever else ended the run has ended it for good.
+    if (summary.termination != Termination::budget && summary.termination != Termination::user) {
+      progress.ended = to_string(summary.termination);
+      progress.end_message = summary.message;
+    }
   }
 
   Truth truth = evaluate(f, sum, x, g);

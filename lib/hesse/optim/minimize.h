@@ -7,9 +7,11 @@
 #include "hesse/optim/optimizer.h"
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace hesse {
 
@@ -29,6 +31,8 @@ enum class Termination {
 
 /// "gradient", "target", ... as records spell it.
 const char* to_string(Termination termination);
+/// The one of this name; throws Error when there is none.
+Termination termination_of(std::string_view name);
 /// True for gradient, target, step, plateau and rounding: the run ended because it had arrived.
 bool converged(Termination termination);
 
@@ -44,6 +48,13 @@ struct Stopping {
   double max_epochs = std::numeric_limits<double>::infinity();                ///< passes over the data by batches drawn
   double max_gradient_equivalents = std::numeric_limits<double>::infinity();  ///< see Cost
   double max_seconds = std::numeric_limits<double>::infinity();               ///< of optimization, observers excluded
+  // Calls of each kind, on however many samples.
+  std::int64_t max_values = std::numeric_limits<std::int64_t>::max();
+  std::int64_t max_gradients = std::numeric_limits<std::int64_t>::max();  ///< values with gradients
+  std::int64_t max_products = std::numeric_limits<std::int64_t>::max();
+  /// Asked when the run is about to end because it has arrived, on all samples: returns true when it moved x to where f is
+  /// less (along negative curvature, say), and the run goes on. What it evaluates is counted. Null: the run ends.
+  std::function<bool(Objective& f, Vector& x)> escape = nullptr;
 };
 
 /// How batches are drawn. A plain function ignores it.
@@ -65,10 +76,14 @@ struct Progress {
   double plateau_value = std::numeric_limits<double>::infinity();
   // Step after which a claim was last put to the test, -1 if never: on batches once an epoch is enough.
   std::int64_t last_confirmation = -1;
+  std::int64_t escapes = 0;  ///< times that Stopping::escape moved x
   // The point to fall back on when the run ends where f is not finite: for full batches the best one seen,
   // with its value, for mini-batches one a pass over the data ago. Empty before the first step.
   double refuge_value = std::numeric_limits<double>::infinity();
   Vector refuge;
+  // Set where a rule has ended the run, so that one that was killed before anybody heard of it does not go on.
+  std::string ended;  ///< to_string(Termination); empty while it runs
+  std::string end_message;
 };
 
 /// What observers see after each step.
@@ -77,6 +92,7 @@ struct Iterate {
   const StepReport& report;
   const Vector& x;
   Optimizer& optimizer;
+  bool last;  ///< a rule has ended the run with this step
 };
 
 struct Summary;

@@ -3,7 +3,12 @@
 ///
 ///     adam:lr=1e-3+clip-norm:max=1+warmup+cosine+ema
 ///
-/// a method and its modifiers and schedules. A new one is one file and one line in registry.cc.
+/// a method and its modifiers and schedules. Newton-type methods are a direction, and where it shall not be the one that
+/// the direction has by itself, a globalisation:
+///
+///     newton+cubic    lbfgs:memory=20+hager-zhang    gauss-newton+levenberg-marquardt:update=nielsen
+///
+/// A new one of any kind is one file and one line in registry.cc.
 #pragma once
 
 #include "hesse/core/registry.h"
@@ -85,7 +90,10 @@ struct OptimizerSpec {
 /// Throws Error on bad grammar. A '+' before a letter begins the next link; 1e+3 is a number.
 OptimizerSpec parse_optimizer(std::string_view text);
 
-/// Throws Error on an unknown name, bad options, a modifier named twice, or one that does not fit the method.
+/// The options of a modifier, a schedule or a globalisation. Throws Error when there is none of this name.
+const std::vector<OptionInfo>& link_options(std::string_view name);
+
+/// Throws Error on an unknown name, bad options, a link named twice, or one that does not fit the method.
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerSpec& spec, const OptimizerContext& context);
 inline std::unique_ptr<Optimizer> make_optimizer(std::string_view text, const OptimizerContext& context) {
   return make_optimizer(parse_optimizer(text), context);

@@ -22,7 +22,7 @@ namespace hesse {
 
 namespace {
 
-constexpr std::string_view kFormat = "hesse-checkpoint-2";
+constexpr std::string_view kFormat = "hesse-checkpoint-3";
 constexpr std::string_view kStatePrefix = "optimizer.";
 constexpr std::string_view kRefuge = "progress.refuge";
 /// The checksum is the first thing in the header, so that its place is known before anything is parsed.
@@ -43,7 +43,7 @@ std::span<const double> entries_of(const double* data, Index size) { return {dat
 /// The counters by name, for writing and for reading alike. A field that is added to Progress or Cost
 /// has to be named here, or a resumed run would go another way.
 static_assert(sizeof(Cost) == 8 * sizeof(double) &&
-              sizeof(Progress) == sizeof(Cost) + 9 * sizeof(double) + sizeof(Vector));
+              sizeof(Progress) == sizeof(Cost) + 10 * sizeof(double) + sizeof(Vector) + 2 * sizeof(std::string));
 template <class Progress, class Visit>
 void visit_progress(Progress& progress, Visit visit) {
   visit("progress.step", progress.step);
@@ -54,7 +54,10 @@ void visit_progress(Progress& progress, Visit visit) {
   visit("progress.plateau_value", progress.plateau_value);
   visit("progress.plateau_step", progress.plateau_step);
   visit("progress.last_confirmation", progress.last_confirmation);
+  visit("progress.escapes", progress.escapes);
   visit("progress.refuge_value", progress.refuge_value);
+  visit("progress.ended", progress.ended);
+  visit("progress.end_message", progress.end_message);
   visit("progress.cost.values", progress.cost.values);
   visit("progress.cost.gradients", progress.cost.gradients);
   visit("progress.cost.linearisations", progress.cost.linearisations);
@@ -168,11 +171,17 @@ Restored restore(const SafetensorsFile& file, const CheckpointIdentity& identity
   out.progress.refuge = block_of(file, {std::string(kRefuge), {layout.size()}, 0, layout.size()});
   visit_progress(out.progress, [&](const char* key, auto& field) {
     const std::string& text = metadata_at(file, key);
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), field);
-    if (error != std::errc{} || end != text.data() + text.size()) {
-      fail("{}: the checkpoint's {} is '{}', which is not a number", file.file(), key, text);
+    if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::string>) {
+      field = text;
+      return;
+    } else {
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), field);
+      if (error != std::errc{} || end != text.data() + text.size()) {
+        fail("{}: the checkpoint's {} is '{}', which is not a number", file.file(), key, text);
+      }
     }
   });
+  if (const std::string& name = out.progress.ended; !name.empty()) termination_of(name);
   return out;
 }
 
@@ -306,7 +315,8 @@ void CheckpointObserver::begin(const Progress& progress, const Vector&, Optimize
 }
 
 bool CheckpointObserver::after_step(const Iterate& iterate) {
-  if (iterate.report.status == StepStatus::non_finite) return false;
+  // The last step is saved at the end, together with what ended the run.
+  if (iterate.last || iterate.report.status == StepStatus::non_finite) return false;
   const bool by_steps = schedule_.every_steps > 0 && iterate.progress.step % schedule_.every_steps == 0;
   const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - saved_at_;
   const bool by_time = schedule_.every_seconds > 0 && waited.count() >= schedule_.every_seconds;
@@ -315,7 +325,8 @@ bool CheckpointObserver::after_step(const Iterate& iterate) {
 }
 
 void CheckpointObserver::end(const Summary& summary, const Vector& x) {
-  if (summary.termination == Termination::non_finite || summary.progress.step == saved_step_) return;
+  const bool saved = summary.progress.step == saved_step_ && summary.progress.ended.empty();
+  if (summary.termination == Termination::non_finite || saved) return;
   save(x, summary.progress);
 }
 

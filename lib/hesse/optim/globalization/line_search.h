@@ -26,6 +26,8 @@ struct LineSearchOptions {
 
 enum class LineSearchStatus {
   strong_wolfe,       ///< both conditions hold
+  wolfe,              ///< sufficient decrease and a slope >= gtol times the first one
+  armijo,             ///< f has fallen enough, which is all that was asked for
   approximate_wolfe,  ///< the slopes are right and f cannot be told from f(x)
   at_rounding,        ///< no step makes a difference in f beyond rounding
   failed,             ///< no acceptable step within the evaluations or bounds
@@ -39,7 +41,8 @@ struct LineSearchResult {
   double value = 0;  ///< f at the accepted step
   Index evaluations = 0;
   bool accepted() const {
-    return status == LineSearchStatus::strong_wolfe || status == LineSearchStatus::approximate_wolfe;
+    return status == LineSearchStatus::strong_wolfe || status == LineSearchStatus::wolfe ||
+           status == LineSearchStatus::armijo || status == LineSearchStatus::approximate_wolfe;
   }
 };
 

@@ -1,0 +1,49 @@
+/// \file
+/// No globalisation: x <- x + step d, whatever f says. Newton's iteration as it stands in textbooks, whose failures can
+/// so be shown.
+#include "hesse/core/options.h"
+#include "hesse/core/vector_ops.h"
+#include "hesse/optim/globalization/globalization.h"
+
+#include <cmath>
+
+namespace hesse {
+namespace {
+
+struct UndampedOptions {
+  double step = 1;  ///< multiple of the direction, > 0
+};
+
+void visit_options(UndampedOptions& o, OptionVisitor& v) {
+  v.option("step", o.step, Interval::positive(), "multiple of the direction that is taken");
+}
+
+class Undamped final : public Globalization {
+ public:
+  explicit Undamped(const UndampedOptions& options) : options_(options) {}
+
+  StepStatus advance(Objective& f, Direction& direction, const Point& at, Trial& trial, StepReport& report) override {
+    const DirectionReport found = direction.direction(at, d_);
+    report.inner_iterations += found.inner_iterations;
+    if (!found.finite || !all_finite(d_)) return StepStatus::non_finite;
+    trial.x = at.x + options_.step * d_;
+    trial.value = f.value_and_gradient(trial.x, trial.g);
+    if (!std::isfinite(trial.value) || !all_finite(trial.g)) return StepStatus::non_finite;
+    report.step_size = options_.step;
+    return StepStatus::ok;
+  }
+
+ private:
+  UndampedOptions options_;
+  Vector d_;
+};
+
+}  // namespace
+
+GlobalizationEntry undamped_entry() {
+  return globalization_entry<Undamped, UndampedOptions>("undamped",
+                                                        "A fixed multiple of the direction, whatever f says",
+                                                        "Newton (1669); Nocedal and Wright (2006), section 3.3");
+}
+
+}  // namespace hesse

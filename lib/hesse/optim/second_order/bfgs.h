@@ -1,0 +1,55 @@
+/// \file
+/// BFGS (Broyden, Fletcher, Goldfarb, Shanno 1970) with dense matrices: the inverse
+///
+///     H <- (I - rho s y') H (I - rho y s') + rho s s',   rho = 1 / y's      (Nocedal and Wright 2006, eq. (6.17))
+///
+/// and, for trust regions, B itself by eq. (6.19). Before the first update H is scaled to (y's / y'y) I, ibid. (6.20).
+/// A pair is skipped when s'y <= curvature |s||y|. On a quadratic with exact searches it ends after n steps with B the
+/// Hessian. O(n^2) flops a step, 2 n^2 memory.
+#pragma once
+
+#include "hesse/core/options.h"
+#include "hesse/optim/second_order/direction.h"
+
+#include <cstdint>
+
+namespace hesse {
+
+struct BfgsOptions {
+  double curvature = 1e-10;  ///< least s'y / |s||y| of a pair that is used
+};
+void visit_options(BfgsOptions& options, OptionVisitor& visitor);
+
+class Bfgs final : public Direction {
+ public:
+  explicit Bfgs(const BfgsOptions& options) : options_(options) {}
+  void prepare(Objective& f, const Point& at) override;
+  DirectionReport direction(const Point& at, Vector& d) override;
+  double first_step(const Point& at, const Vector& d) const override;
+  const LinearOperator* matrix() override { return &operator_; }
+  const Matrix* dense_matrix() override { return &B_; }
+  void update(const Vector& s, const Vector& y) override;
+  bool forget() override;
+  StateView state() override { return {{"H", &H_}, {"B", &B_}, {"updates", &updates_}}; }
+
+ private:
+  /// B as an operator.
+  class Product final : public LinearOperator {
+   public:
+    explicit Product(const Matrix& B) : B_(B) {}
+    Index size() const override { return B_.rows(); }
+    void apply(ConstMatrixView X, MatrixView Y) const override { Y.noalias() = B_ * X; }
+
+   private:
+    const Matrix& B_;
+  };
+
+  BfgsOptions options_;
+  Matrix H_;
+  Matrix B_;
+  std::int64_t updates_ = 0;
+  Vector product_;
+  Product operator_{B_};
+};
+
+}  // namespace hesse

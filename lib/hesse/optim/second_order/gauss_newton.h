@@ -1,0 +1,84 @@
+/// \file
+/// Gauss and Newton's model of a least-squares problem f = 1/2 |r|^2: m(s) = 1/2 |r + J s|^2, whose minimiser
+///
+///     d = argmin |J s + r|      by QR with column pivoting: the solution of least norm where J is rank deficient
+///
+/// is the direction. 2 m n^2 flops. As a globalisation it wants Levenberg and Marquardt's (levenberg_marquardt.h),
+/// which works on J itself; in a trust region its matrix is J'J.
+#pragma once
+
+#include "hesse/core/options.h"
+#include "hesse/objective/least_squares.h"
+#include "hesse/optim/second_order/direction.h"
+
+#include <Eigen/QR>
+
+#include <optional>
+
+namespace hesse {
+
+struct GaussNewtonOptions {};
+inline void visit_options(GaussNewtonOptions&, OptionVisitor&) {}
+
+class GaussNewton final : public Direction {
+ public:
+  /// Throws Error when the objective is no least-squares problem.
+  explicit GaussNewton(Objective& f);
+  Objective& evaluator(Objective& f) override;
+  void prepare(Objective& f, const Point& at) override;
+  DirectionReport direction(const Point& at, Vector& d) override;
+  const LinearOperator* matrix() override;
+  const Matrix* dense_matrix() override;
+  const LeastSquaresModel* least_squares() override { return &*model_; }
+
+ private:
+  class Product final : public LinearOperator {
+   public:
+    explicit Product(const Matrix& J) : J_(J) {}
+    Index size() const override { return J_.cols(); }
+    void apply(ConstMatrixView X, MatrixView Y) const override {
+      JX_.noalias() = J_ * X;
+      Y.noalias() = J_.transpose() * JX_;
+    }
+
+   private:
+    const Matrix& J_;
+    mutable Matrix JX_;
+  };
+
+  /// f with its gradient J'r, which keeps r and J of the last point.
+  class Evaluator final : public Objective {
+   public:
+    void bind(Objective& f) { f_ = &f; }
+    /// Hands out r and J at x: those that are kept, or new ones.
+    void take(const Vector& x, Vector& r, Matrix& J);
+
+    const ParameterLayout& layout() const override { return f_->layout(); }
+    double value(const Vector& x) override { return f_->value(x); }
+    double value_and_gradient(const Vector& x, Vector& g) override;
+    std::shared_ptr<const LinearOperator> curvature(const Vector& x, Curvature kind) override {
+      return f_->curvature(x, kind);
+    }
+    Index samples() const override { return f_->samples(); }
+    Index total_samples() const override { return f_->total_samples(); }
+    std::uint64_t revision() const override { return f_->revision(); }
+    double value_noise() const override { return f_->value_noise(); }
+    Objective* decorated() override { return f_; }
+
+   private:
+    Objective* f_ = nullptr;
+    Vector x_;
+    Vector r_;
+    Matrix J_;
+  };
+
+  Evaluator evaluator_;
+  Vector r_;
+  Matrix J_;
+  Matrix JtJ_;
+  Eigen::CompleteOrthogonalDecomposition<Matrix> qr_;
+  std::optional<LeastSquaresModel> model_;
+  Product operator_{J_};
+};
+
+}  // namespace hesse
