@@ -6,6 +6,7 @@
 #include "hesse/objective/counting_objective.h"
 #include "hesse/objective/functor_objective.h"
 #include "hesse/objective/l2_objective.h"
+#include "hesse/objective/residual_objective.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
 #include "hesse/problems/problem.h"
@@ -297,6 +298,30 @@ TEST_CASE("our gradients and those of ceres::Jet agree to 1e-12") {
   CHECK_THROWS_AS(JetObjective<Rosenbrock>({}, 0), Error);
   JetObjective<Rosenbrock> jets({}, 2);
   CHECK_THROWS_AS(jets.curvature(kValley, Curvature::hessian), Error);
+}
+
+TEST_CASE("our Jacobians and those of ceres::Jet agree to 1e-12, and so do the minima that Ceres finds on them") {
+  ResidualObjective<Decay> ours({}, 2, 12);
+  JetResiduals<Decay> theirs({}, 2, 12);
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Vector x(2);
+    RandomStream(seed, Purpose::test).fill_normal(x);
+    Vector r, s;
+    Matrix J, K;
+    ours.residuals_and_jacobian(x, r, J);
+    theirs.residuals_and_jacobian(x, s, K);
+    CHECK((r - s).norm() <= 1e-12 * s.norm());
+    CHECK((J - K).norm() <= 1e-12 * K.norm());
+    theirs.residuals(x, s);
+    CHECK((r - s).norm() <= 1e-12 * s.norm());
+  }
+  for (const CeresMethod method :
+       {CeresMethod::levenberg_marquardt, CeresMethod::dogleg, CeresMethod::subspace_dogleg, CeresMethod::lbfgs}) {
+    const CeresResult a = ceres_least_squares(ours, Eigen::Vector2d(1, 1), with(method));
+    const CeresResult b = ceres_least_squares(theirs, Eigen::Vector2d(1, 1), with(method));
+    CHECK(a.value_agrees);
+    CHECK((a.x - b.x).norm() <= 1e-8);
+  }
 }
 
 TEST_CASE("a formula solved on Ceres' own derivatives ends where ours do") {

@@ -3,6 +3,8 @@
 #include "hesse/core/error.h"
 #include "hesse/objective/analytic.h"
 #include "hesse/objective/functor_objective.h"
+#include "hesse/objective/l2_objective.h"
+#include "hesse/objective/residual_objective.h"
 
 #include <catch2/catch.hpp>
 
@@ -34,6 +36,16 @@ struct Bistable {
   T operator()(const T* x) const {
     const T well = x[0] * x[0] - 1.0;
     return well * well + x[1] * x[1];
+  }
+};
+
+/// a exp(-b t) against data that it does not fit exactly.
+struct Decay {
+  template <class T>
+  void operator()(const T* x, T* r) const {
+    using std::exp;
+    constexpr double kData[] = {2.1, 1.4, 0.9, 0.75, 0.4, 0.38, 0.2};
+    for (int i = 0; i < 7; ++i) r[i] = x[0] * exp(-0.5 * i * x[1]) - kData[i];
   }
 };
 
@@ -79,6 +91,24 @@ TEST_CASE(
     CHECK(std::abs(v.hesse.value - v.ceres.value) <= 1e-12 * v.ceres.value);
     CHECK(v.verdict.agreement == Agreement::agree);
   }
+}
+
+TEST_CASE(
+    "on residuals Ceres runs Levenberg-Marquardt, and on residuals with a penalty, which are not the whole, L-BFGS") {
+  Problem problem;
+  problem.objective = std::make_unique<ResidualObjective<Decay>>(Decay{}, 2, 7);
+  problem.start = [](std::uint64_t) { return Vector::Ones(2).eval(); };
+  const Validation v = validate("decay", problem, {});
+  CAPTURE(v.verdict.message);
+  CHECK(v.ceres.method == "ceres-lm");
+  CHECK(v.ceres.cost.values + v.ceres.cost.gradients > 2);
+  CHECK(v.verdict.agreement == Agreement::agree);
+  CHECK(v.parameter_digits >= 8);
+  problem.objective = std::make_unique<L2Objective>(std::move(problem.objective), 0.1, true);
+  const Validation w = validate("decay", problem, {});
+  CHECK(w.ceres.method == "ceres-lbfgs");
+  CHECK(w.verdict.agreement == Agreement::agree);
+  CHECK(w.ceres.value > v.ceres.value);
 }
 
 TEST_CASE("a side that stops at a saddle has not arrived, whatever it claims") {
