@@ -6,7 +6,6 @@
 #include "hesse/objective/least_squares.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
-#include "hesse/problems/problem.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
 #include "hesse/report/run_record.h"
@@ -53,9 +52,7 @@ class Watch : public Objective {
     return counted_.curvature(x, kind);
   }
   CostWeights cost_weights() const override { return f_.cost_weights(); }
-  double linearisation_cost(const Vector& x, Curvature kind) const override {
-    return f_.linearisation_cost(x, kind);
-  }
+  double linearisation_cost(const Vector& x, Curvature kind) const override { return f_.linearisation_cost(x, kind); }
   double value_noise() const override { return f_.value_noise(); }
   std::string explain_non_finite(const Vector& x) override { return f_.explain_non_finite(x); }
   // Not the counting objective: whoever charges the nearest one for residuals would charge it twice.
@@ -122,6 +119,10 @@ std::vector<double> minima_of(const Problem& problem) {
   if (problem.minimum_value) minima.push_back(*problem.minimum_value);  // the global one first
   minima.insert(minima.end(), problem.local_minima.begin(), problem.local_minima.end());
   return minima;
+}
+
+Problem problem_of(const ProfileSettings& settings, const std::string& spec) {
+  return settings.make_problem ? settings.make_problem(spec) : problems().make(parse_spec(spec), {});
 }
 
 /// Runs the solver from the start and leaves its last point in x. Returns its word.
@@ -297,7 +298,7 @@ void check_profile(const ProfileSettings& settings) {
     if (is_peer(solver)) {
       const auto& known = peers();
       if (std::find(known.begin(), known.end(), solver) != known.end()) continue;
-      Problem problem = problems().make(parse_spec(settings.problems.front()), {});
+      Problem problem = problem_of(settings, settings.problems.front());
       run_peer(solver, *problem.objective, problem.start(settings.seed));  // says what is missing
     } else {
       const OptimizerSpec spec = parse_optimizer(solver);
@@ -310,7 +311,7 @@ void check_profile(const ProfileSettings& settings) {
     }
   }
   for (const std::string& spec : settings.problems) {
-    const Problem problem = problems().make(parse_spec(spec), {});
+    const Problem problem = problem_of(settings, spec);
     if (minima_of(problem).empty()) {
       fail("profile: '{}' has no documented minimum by which a solver could be judged", spec);
     }
@@ -323,7 +324,7 @@ Profile profile(const ProfileSettings& settings, const std::function<bool()>& in
   Profile result;
   result.settings = settings;
   for (const std::string& spec : settings.problems) {
-    Problem problem = problems().make(parse_spec(spec), {});
+    Problem problem = problem_of(settings, spec);
     for (const std::string& solver : settings.solvers) {
       if (interrupted()) {
         result.interrupted = true;

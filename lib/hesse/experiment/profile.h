@@ -27,6 +27,7 @@
 ///     figures/profile_evaluations.svg, figures/profile_seconds.svg, each with its CSV
 #pragma once
 
+#include "hesse/problems/problem.h"
 #include "hesse/report/plot.h"
 #include "hesse/report/table.h"
 
@@ -49,6 +50,8 @@ struct ProfileSettings {
   Index repetitions = 3;              ///< of each cell, for its seconds; >= 1
   Index max_steps = 10000;            ///< of each solver, >= 1
   double max_seconds = 10;            ///< of each run (of LBFGS++ and libLBFGS only the steps are limited); > 0
+  /// Builds a problem from its text; empty: problems() does.
+  std::function<Problem(const std::string&)> make_problem = {};
 };
 
 /// One solver on one problem.
