@@ -17,6 +17,8 @@ packages=(
   libfmt-dev nlohmann-json3-dev zlib1g-dev libceres-dev
   # The program, its plots and its data.
   libboost-program-options-dev gnuplot-nox ca-certificates dataset-fashion-mnist
+  # Peers that performance profiles compare with; the build goes without them where they are missing.
+  liblbfgspp-dev liblbfgs-dev
   # The tests.
   catch2
 )

@@ -22,6 +22,8 @@ int resume_command(Arguments);
 int spectrum_command(Arguments);
 int check_derivatives_command(Arguments);
 int constrained_command(Arguments);
+int validate_command(Arguments);
+int profile_command(Arguments);
 int diagnose_command(Arguments);
 int find_lr_command(Arguments);
 int schedule_command(Arguments);

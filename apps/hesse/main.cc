@@ -51,6 +51,8 @@ const std::vector<Command>& commands() {
       {"spectrum", "Extreme eigenvalues of a curvature matrix, with residuals", spectrum_command},
       {"constrained", "Solve problems with constraints, with the conditions of optimality", constrained_command},
       {"check-derivatives", "Check gradients and curvature products against differences", check_derivatives_command},
+      {"validate", "Solve problems with Hesse and with Ceres, and judge both answers", validate_command},
+      {"profile", "Performance profiles of optimizers and of other libraries", profile_command},
       {"diagnose", "Run the checks that a person runs when training fails", diagnose_command},
       {"find-lr", "Find a learning rate by the range test", find_lr_command},
       {"schedule", "Draw a learning-rate or momentum schedule", schedule_command},

@@ -75,6 +75,8 @@ TEST_CASE("a header brings the standard library, Eigen and fmt, and no other lib
   }
   CHECK(of_header("objective/adolc_objective.h", "#include <adolc/adolc.h>\n").empty());
   CHECK(of_header("objective/adolc_objective.h", "#include <ceres/ceres.h>\n").size() == 1);
+  CHECK(of_header("validation/ceres_autodiff.h", "#include <ceres/jet.h>\n").empty());
+  CHECK(of_header("validation/ceres_bridge.h", "#include <ceres/jet.h>\n").size() == 1);
   CHECK(of_header("nn/adolc.h", "#include <adolc/adolc.h>\n").size() == 1);
 }
 

@@ -1,6 +1,7 @@
 #include "hesse/objective/analytic.h"
 #include "hesse/objective/functor_objective.h"
 #include "hesse/objective/functor_sum.h"
+#include "hesse/objective/residual_objective.h"
 
 #include <catch2/catch.hpp>
 
@@ -52,6 +53,14 @@ struct Line {
   }
 };
 
+struct Products {
+  Index n = 2;
+  template <class T>
+  void operator()(const T* x, T* r) const {
+    for (Index i = 0; i < n; ++i) r[i] = x[i] * x[(i + 1) % n] - 1.0;
+  }
+};
+
 /// Mallocs of the second round of gradient, curvature and product that are not of the first.
 template <class Round>
 long after_warm_up(const Round& round) {
@@ -71,6 +80,25 @@ TEST_CASE("formulas by dual numbers allocate nothing after the first gradient, c
     CHECK(after_warm_up([&](int) {
             f.value_and_gradient(x, g);
             f.curvature(x, Curvature::hessian)->apply(x, y);
+          }) == 0);
+  }
+}
+
+TEST_CASE("least squares by dual numbers allocates nothing after the first value, gradient, curvatures and products") {
+  for (const Index n : {2, 10, 64, 65, 100}) {
+    ResidualObjective<Products> f({n}, n, n);
+    Vector x = Vector::Constant(n, 0.5);
+    const Vector v = Vector::Ones(n);
+    Vector g(n), y(n), r(n);
+    Matrix J(n, n);
+    CHECK(after_warm_up([&](int round) {
+            x[0] = round;
+            f.value(x);
+            f.value_and_gradient(x, g);
+            f.residuals_and_jacobian(x, r, J);
+            f.second_derivative_along(x, v, r);
+            f.curvature(x, Curvature::hessian)->apply(v, y);
+            f.curvature(x, Curvature::gauss_newton)->apply(v, y);
           }) == 0);
   }
 }

@@ -634,7 +634,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
             repeat + (4 * p + 4 * (p - p1)) / gradient};
   }
 
-  double linearisation_cost(const Vector& x) const override {
+  double linearisation_cost(const Vector& x, Curvature) const override {
     const bool known = !selection_changed_ && point_->kept && point_->depth == Depth::backward && is_at(*point_, x);
     const bool repeated = selection_.count() > model_->options.pass_size && !fits_budget();
     return known || repeated ? 0.0 : 1.0;

@@ -85,7 +85,7 @@ class AdolcObjective final : public Objective {
   }
 
   CostWeights cost_weights() const override { return {0.25, 1.0, 2.0, 2.0}; }
-  double linearisation_cost(const Vector&) const override { return 0.0; }
+  double linearisation_cost(const Vector&, Curvature) const override { return 0.0; }
 
  private:
   class Hessian final : public LinearOperator {

@@ -60,7 +60,7 @@ double CountingObjective::value_and_gradient(const Vector& x, Vector& g) {
 
 std::shared_ptr<const LinearOperator> CountingObjective::curvature(const Vector& x, Curvature kind) {
   ++cost_->linearisations;
-  cost_->gradient_equivalents += inner_.linearisation_cost(x) * share();
+  cost_->gradient_equivalents += inner_.linearisation_cost(x, kind) * share();
   const CostWeights weights = inner_.cost_weights();
   const double weight = kind == Curvature::hessian ? weights.hessian_product : weights.gauss_newton_product;
   // Operators that nobody holds must not keep the inner ones from being recycled.

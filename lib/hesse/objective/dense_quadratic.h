@@ -20,7 +20,7 @@ class DenseQuadratic final : public Objective {
   std::shared_ptr<const LinearOperator> curvature(const Vector& x, Curvature kind) override;
   /// A product costs what a gradient costs, and A needs no linearisation.
   CostWeights cost_weights() const override { return {1.0, 1.0, 1.0, 1.0}; }
-  double linearisation_cost(const Vector&) const override { return 0.0; }
+  double linearisation_cost(const Vector&, Curvature) const override { return 0.0; }
 
  private:
   ParameterLayout layout_;

@@ -77,7 +77,7 @@ class FunctorObjective final : public Objective {
     const double gradient = static_cast<double>((size() + kChunk - 1) / kChunk) * (1 + kChunk);
     return {1 / gradient, 1.0, size() <= kDenseLimit ? 0.0 : 2.0, 2.0};
   }
-  double linearisation_cost(const Vector&) const override {
+  double linearisation_cost(const Vector&, Curvature) const override {
     return size() <= kDenseLimit ? 2.0 * static_cast<double>(size()) : 0.0;
   }
 

@@ -133,7 +133,7 @@ class FunctorSum final : public Objective, public FiniteSum {
   }
 
   /// A product redoes its forward work, so linearising is free.
-  double linearisation_cost(const Vector&) const override { return 0.0; }
+  double linearisation_cost(const Vector&, Curvature) const override { return 0.0; }
   CostWeights cost_weights() const override {
     const double gradient = static_cast<double>((size() + kChunk - 1) / kChunk) * (1 + kChunk);
     return {1 / gradient, 1.0, 2.0, 2.0};

@@ -26,7 +26,9 @@ class L2Objective final : public Objective {
   Index samples() const override { return inner_->samples(); }
   Index total_samples() const override { return inner_->total_samples(); }
   CostWeights cost_weights() const override { return inner_->cost_weights(); }
-  double linearisation_cost(const Vector& x) const override { return inner_->linearisation_cost(x); }
+  double linearisation_cost(const Vector& x, Curvature kind) const override {
+    return inner_->linearisation_cost(x, kind);
+  }
   std::uint64_t revision() const override { return inner_->revision(); }
   double value_noise() const override { return inner_->value_noise(); }
   std::string explain_non_finite(const Vector& x) override { return inner_->explain_non_finite(x); }

@@ -58,7 +58,7 @@ class Objective {
 
   /// Price of curvature(x, kind) itself, before any product: 0 when what it shares with the gradient at
   /// x is already there, else about a gradient.
-  virtual double linearisation_cost(const Vector& /*x*/) const { return 1.0; }
+  virtual double linearisation_cost(const Vector& /*x*/, Curvature /*kind*/) const { return 1.0; }
 
   /// Changes whenever f becomes another function (another batch): evaluations at one x under one
   /// revision agree.

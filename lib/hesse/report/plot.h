@@ -39,6 +39,7 @@ struct Plot {
   std::vector<Series> series;
   std::optional<double> target;  ///< a horizontal line
   std::string target_label;
+  std::string legend = {};  ///< title of the legend; empty: what the lines and bands of seeds are
 };
 
 /// Median and quartiles of the runs of a method on a common grid.

@@ -6,6 +6,8 @@
 #include "hesse/core/random.h"
 #include "hesse/objective/finite_sum.h"
 #include "hesse/objective/objective.h"
+#include "hesse/validation/peers.h"
+#include "hesse/validation/validate.h"
 
 #include <cmath>
 #include <cstdio>
@@ -75,6 +77,14 @@ int main() {
     wrong += check(false, "a specification without '=' is refused");
   } catch (const hesse::Error&) {
   }
+  // What the library links to beyond its headers: Ceres, and the peers that it was built with.
+  const hesse::CeresResult ceres = hesse::ceres_minimise(f, x);
+  wrong += check(ceres.finite && ceres.value_agrees && ceres.x.norm() <= 1e-6, "the minimum that Ceres finds");
+  for (const std::string& peer : hesse::peers()) {
+    if (!peer.ends_with("lbfgs")) continue;
+    wrong += check(hesse::run_peer(peer, f, x).x.norm() <= 1e-6, "the minimum that a peer finds");
+  }
+  wrong += check(hesse::classify(f, ceres.x).kind == hesse::CriticalKind::minimum, "the kind of the minimum");
   std::printf(wrong == 0 ? "the installed library works\n" : "the installed library is broken\n");
   return wrong;
 }

@@ -1,0 +1,226 @@
+#include "hesse/validation/validate.h"
+
+#include "hesse/core/error.h"
+#include "hesse/core/vector_ops.h"
+#include "hesse/optim/minimize.h"
+#include "hesse/optim/registry.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hesse {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+std::vector<double> documented_minima(const Problem& problem) {
+  std::vector<double> minima = problem.local_minima;
+  if (problem.minimum_value) minima.push_back(*problem.minimum_value);
+  return minima;
+}
+
+ValidationSide run_hesse(Problem& problem, const Vector& x0, const ValidationOptions& options) {
+  ValidationSide side;
+  side.method = options.optimizer;
+  side.x = x0;
+  try {
+    const auto optimizer = make_optimizer(options.optimizer, {*problem.objective, options.seed});
+    Stopping stopping;
+    stopping.gradient_tolerance = options.gradient_tolerance;
+    stopping.max_steps = options.max_steps;
+    stopping.max_seconds = options.max_seconds;
+    const Summary summary = minimize(*optimizer, *problem.objective, side.x, stopping);
+    side.status = to_string(summary.termination);
+    side.message = summary.message;
+    side.cost = summary.progress.cost;
+    side.seconds = summary.progress.seconds;
+  } catch (const Error& e) {
+    side.status = "failed";
+    side.message = e.what();
+  }
+  return side;
+}
+
+ValidationSide run_ceres(Problem& problem, const Vector& x0, const ValidationOptions& options, Validation& validation) {
+  Objective& f = *problem.objective;
+  CeresOptions ceres;
+  ceres.method = options.ceres             ? *options.ceres
+                 : is_least_squares(f, x0) ? CeresMethod::levenberg_marquardt
+                                           : CeresMethod::lbfgs;
+  // Ceres measures the largest entry: below this one, |g|_2 is within our tolerance.
+  ceres.gradient_tolerance = options.gradient_tolerance / std::sqrt(static_cast<double>(x0.size()));
+  ceres.max_iterations = options.max_steps;
+  ceres.max_seconds = options.max_seconds;
+  ValidationSide side;
+  side.method = fmt::format("ceres-{}", to_string(ceres.method));
+  side.x = x0;
+  try {
+    const CeresResult result = ceres_solve(f, x0, ceres);
+    side.status = to_string(result.claim);
+    side.message = result.message;
+    side.x = result.x;
+    side.cost = result.cost;
+    side.seconds = result.seconds;
+    validation.claimed_value = result.claimed_value;
+    validation.claim_is_false = result.claim_is_false();
+  } catch (const Error& e) {
+    side.status = "failed";
+    side.message = e.what();
+    validation.claimed_value = kNaN;
+  }
+  return side;
+}
+
+/// What our own evaluation says of the point that a side returned.
+void judge_side(ValidationSide& side, Problem& problem, const ValidationOptions& options) {
+  ClassifyOptions classify_options = options.classify;
+  classify_options.gradient_tolerance = options.gradient_tolerance;
+  side.point = classify(*problem.objective, side.x, classify_options);
+  side.value = side.point.value;
+  side.gradient_norm = side.point.gradient_norm;
+  side.value_digits = kNaN;
+  bool documented = false;
+  for (const double minimum : documented_minima(problem)) {
+    side.value_digits = std::fmax(side.value_digits, log_relative_error(side.value, minimum));
+    documented = documented || is_documented_minimum(side.value, minimum);
+  }
+  side.parameter_digits = kNaN;
+  for (const Vector& minimiser : problem.minimisers) {
+    side.parameter_digits = std::fmax(side.parameter_digits, log_relative_error(side.x, minimiser));
+  }
+  // A value that is documented counts where the gradient is not small enough, since f may be known no better; never at
+  // a point from which f falls.
+  const bool finite = side.point.kind != CriticalKind::non_finite;
+  side.arrived = side.status != "failed" && finite &&
+                 (side.point.may_be_minimum() ||
+                  (documented && side.point.kind != CriticalKind::saddle && side.point.kind != CriticalKind::maximum));
+}
+
+Answer answer_of(const ValidationSide& side) {
+  return {side.arrived, side.value, side.status == "failed" ? "missing, since it failed" : to_string(side.point.kind)};
+}
+
+double relative_distance(Problem& problem, const Vector& x, const Vector& y) {
+  const HiddenLayer network = hidden_layer_of(*problem.objective);
+  const double apart =
+      network.hidden > 0 ? distance_up_to_units(x, y, network) : distance_up_to_minimisers(x, y, problem.minimisers);
+  return apart / std::max(1.0, norm(x));
+}
+
+/// The values of an option of the problem that the registry lists as a choice.
+std::vector<std::string> choices_of(const std::string& problem, std::string_view option) {
+  std::vector<std::string> values;
+  for (const OptionInfo& info : problems().at(problem).options) {
+    if (info.name != option) continue;
+    std::string_view rest = info.range;
+    constexpr std::string_view kBetween = " | ";
+    for (;;) {
+      const auto end = rest.find(kBetween);
+      values.emplace_back(rest.substr(0, end));
+      if (end == std::string_view::npos) break;
+      rest.remove_prefix(end + kBetween.size());
+    }
+  }
+  return values;
+}
+
+std::vector<std::string> analytic_suite() {
+  return {"rosenbrock",           "rosenbrock:n=10", "beale",
+          "himmelblau",           "double-well",     "styblinski-tang",
+          "styblinski-tang:n=10", "quadratic",       "quadratic:condition=1e6"};
+}
+
+std::vector<std::string> mgh_suite() {
+  std::vector<std::string> specs;
+  for (int number = 1; number <= 35; ++number) {
+    for (const int start : {1, 10, 100}) specs.push_back(fmt::format("mgh:number={},start={}", number, start));
+  }
+  return specs;
+}
+
+std::vector<std::string> nist_suite() {
+  std::vector<std::string> specs;
+  for (const std::string& set : choices_of("nist", "set")) {
+    for (const int start : {1, 2}) specs.push_back(fmt::format("nist:set={},start={}", set, start));
+  }
+  return specs;
+}
+
+std::vector<std::string> nist_linear_suite() {
+  std::vector<std::string> specs;
+  for (const std::string& set : choices_of("nist-linear", "set"))
+    specs.push_back(fmt::format("nist-linear:set={}", set));
+  return specs;
+}
+
+/// Strictly convex by the penalty on all parameters, so that there is one minimum.
+std::vector<std::string> regression_suite() {
+  return {"softmax-regression:data=digits,l2=1e-2,l2_biases=true",
+          "softmax-regression:data=digits,l2=1e-4,l2_biases=true",
+          "logistic-regression:data=breast-cancer,l2=1e-2,l2_biases=true",
+          "logistic-regression:data=breast-cancer,l2=1e-4,l2_biases=true"};
+}
+
+std::vector<std::string> network_suite() {
+  return {"mlp:data=digits,hidden=8,activation=tanh,l2=1e-2,l2_biases=true",
+          "mlp:data=breast-cancer,hidden=4,activation=tanh,l2=1e-2,l2_biases=true"};
+}
+
+struct Suite {
+  const char* name;
+  std::vector<std::string> (*specs)();
+};
+constexpr Suite kSuites[] = {{"analytic", analytic_suite},
+                             {"mgh", mgh_suite},
+                             {"nist", nist_suite},
+                             {"nist-linear", nist_linear_suite},
+                             {"regression", regression_suite},
+                             {"network", network_suite}};
+
+}  // namespace
+
+bool is_documented_minimum(double value, double minimum) {
+  return minimum != 0 ? log_relative_error(value, minimum) >= 5 : std::abs(value) <= 1e-10;
+}
+
+Validation validate(const std::string& spec, Problem& problem, const ValidationOptions& options) {
+  if (!(options.gradient_tolerance > 0)) {
+    fail("validate: a gradient tolerance of {} is not possible; give a positive number", options.gradient_tolerance);
+  }
+  if (options.max_steps < 1 || !(options.max_seconds > 0)) {
+    fail("validate: {} steps and {} s; give at least one step and a positive time", options.max_steps,
+         options.max_seconds);
+  }
+  Validation validation;
+  validation.problem = spec;
+  validation.description = problem.description;
+  validation.parameters = problem.objective->size();
+  const Vector x0 = problem.start(options.seed);
+  validation.hesse = run_hesse(problem, x0, options);
+  validation.ceres = run_ceres(problem, x0, options, validation);
+  judge_side(validation.hesse, problem, options);
+  judge_side(validation.ceres, problem, options);
+  validation.distance = relative_distance(problem, validation.hesse.x, validation.ceres.x);
+  validation.parameter_digits = log_relative_error(validation.hesse.x, validation.ceres.x);
+  AgreementOptions agreement = options.agreement;
+  agreement.documented = documented_minima(problem);
+  validation.verdict = judge(answer_of(validation.hesse), answer_of(validation.ceres), validation.distance, agreement);
+  return validation;
+}
+
+std::vector<std::string> validation_suite(std::string_view name) {
+  std::vector<std::string> specs;
+  std::vector<std::string> names;
+  for (const Suite& suite : kSuites) {
+    names.emplace_back(suite.name);
+    if (name != "all" && name != suite.name) continue;
+    for (std::string& spec : suite.specs()) specs.push_back(std::move(spec));
+  }
+  if (specs.empty()) {
+    names.emplace_back("all");
+    fail("there is no suite '{}'{}; there are {}", name, suggestion(name, names), fmt::join(names, ", "));
+  }
+  return specs;
+}
+
+}  // namespace hesse
