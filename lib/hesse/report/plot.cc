@@ -142,6 +142,7 @@ std::string number(double value) { return std::isfinite(value) ? fmt::format("{}
 
 /// "median, 25-75 %, 3 seeds", as far as it is the same for all.
 std::string legend_title(const Plot& plot) {
+  if (!plot.key.empty()) return plot.key;
   const bool bands =
       std::any_of(plot.series.begin(), plot.series.end(), [](const Series& s) { return s.runs.size() > 1; });
   const bool same = std::all_of(plot.series.begin(), plot.series.end(),

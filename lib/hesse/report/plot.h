@@ -39,6 +39,7 @@ struct Plot {
   std::vector<Series> series;
   std::optional<double> target;  ///< a horizontal line
   std::string target_label;
+  std::string key;  ///< title of the legend; when empty, what lines and bands are
 };
 
 /// Median and quartiles of the runs of a method on a common grid.
