@@ -23,6 +23,7 @@ namespace {
 std::string range_of(const Measurement& m) {
   if (!m.claimed()) return "";
   if (std::isinf(m.high)) return fmt::format(">= {}", significant(m.low, 4));
+  if (std::isinf(m.low)) return fmt::format("<= {}", significant(m.high, 4));
   return fmt::format("[{}, {}]", significant(m.low, 4), significant(m.high, 4));
 }
 
@@ -61,7 +62,7 @@ int run(std::vector<std::string> wanted) {
     if (figures.empty()) continue;
     Palette palette;
     write_plot(figures / (claim.name + ".svg"), claim.draw(), palette);
-    fmt::print("![{}]({})\n\n", claim.name, (figures.filename() / (claim.name + ".svg")).string());
+    fmt::print("![{}]({})\n\n", claim.name, (figures / (claim.name + ".svg")).string());
   }
   return hold ? 0 : 1;
 }

@@ -135,7 +135,7 @@ Plot draw_saddle_escape() {
   Plot plot;
   plot.title = "x^2 / 2 - y^2 / 2 + y^4 / 4 from (1, 0), lr = 0.05";
   plot.x_label = "steps";
-  plot.y_label = "f";
+  plot.y_label = "value of f";
   FunctorSum<Saddle> f({}, 2, 100);
   for (const auto& [name, batch, seeds] :
        {std::tuple{"all samples", Index{0}, 1}, std::tuple{"one sample a step", Index{1}, 20}}) {

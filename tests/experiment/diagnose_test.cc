@@ -149,12 +149,12 @@ TEST_CASE("Planted in the labels, a class without samples, a rare class, and con
   const Check many = check_labels(repeat(60).f->data());
   CHECK(many.finding == Finding::bad);
   CHECK_THAT(many.message, Catch::Contains("60 with the input of another class"));
-  Dataset stray = *blobs();
-  stray.labels[7] = 3;
-  CHECK(check_labels(stray).finding == Finding::bad);
-  CHECK_THAT(check_labels(stray).message, Catch::Contains("sample 7 has label 3"));
-  stray.labels[7] = -1;
-  CHECK(check_labels(stray).finding == Finding::bad);
+  const auto stray = blobs();
+  stray->labels[7] = 3;
+  CHECK(check_labels(*stray).finding == Finding::bad);
+  CHECK_THAT(check_labels(*stray).message, Catch::Contains("sample 7 has label 3"));
+  stray->labels[7] = -1;
+  CHECK(check_labels(*stray).finding == Finding::bad);
   Dataset none;
   none.inputs = Matrix::Ones(2, 3);
   CHECK(check_labels(none).finding == Finding::skipped);

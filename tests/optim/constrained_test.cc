@@ -336,7 +336,7 @@ TEST_CASE("Projected Newton converges quadratically on a ball, and leaves a sadd
   exponentials->value_and_gradient(x, g);
   CHECK((g / g.norm() + x / x.norm()).norm() <= 1e-6);
   // x^2 - y^2 in the unit ball: minima at (0, 1) and (0, -1), a saddle at 0.
-  const auto saddle = formula(2, [](const auto* x) { return x[0] * x[0] - x[1] * x[1]; });
+  const auto saddle = formula(2, [](const auto* p) { return p[0] * p[0] - p[1] * p[1]; });
   for (const bool quasi_newton : {false, true}) {
     ProjectedOptions options;
     options.quasi_newton = quasi_newton;
@@ -345,9 +345,9 @@ TEST_CASE("Projected Newton converges quadratically on a ball, and leaves a sadd
           ConstrainedStatus::converged);
     CHECK((y - Eigen::Vector2d(0, 1)).norm() <= 1e-6);
   }
-  const auto wild = formula(1, [](const auto* x) {
+  const auto wild = formula(1, [](const auto* p) {
     using std::log;
-    return log(x[0]);
+    return log(p[0]);
   });
   Vector z = Vector::Constant(1, -1);
   CHECK(projected_newton(*wild, ball_projection(Vector::Zero(1), 2), z).status == ConstrainedStatus::failed);

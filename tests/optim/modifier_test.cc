@@ -6,6 +6,7 @@
 #include "hesse/objective/quadratic.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
+#include "hesse/optim/schedule.h"
 
 #include <catch2/catch.hpp>
 
