@@ -14,7 +14,7 @@
 namespace hesse::app {
 namespace {
 
-enum class ConstrainedMethod { automatic, newton_kkt, augmented_lagrangian };
+enum class ConstrainedMethod { automatic, newton_kkt, augmented_lagrangian, projected_gradient, projected_newton };
 
 struct ConstrainedCommandOptions {
   std::string problem;
@@ -30,11 +30,15 @@ void visit_options(ConstrainedCommandOptions& o, OptionVisitor& v) {
   v.choice("method", o.method,
            {{"auto", ConstrainedMethod::automatic},
             {"newton-kkt", ConstrainedMethod::newton_kkt},
-            {"augmented-lagrangian", ConstrainedMethod::augmented_lagrangian}},
-           "auto is newton-kkt where there are equalities alone");
+            {"augmented-lagrangian", ConstrainedMethod::augmented_lagrangian},
+            {"projected-gradient", ConstrainedMethod::projected_gradient},
+            {"projected-newton", ConstrainedMethod::projected_newton}},
+           "auto is newton-kkt where there are equalities alone, else augmented-lagrangian; the projected ones want "
+           "bounds alone or a simplex");
   v.option("tolerance", o.tolerance, Interval::open(0, 1), "on stationarity, feasibility and complementarity");
-  v.option("max-iterations", o.max_iterations, Interval::closed(1, 1e6), "of the outer loop");
-  v.option("quasi-newton", o.quasi_newton, "augmented Lagrangian: L-BFGS instead of Hessians in the subproblems");
+  v.option("max-iterations", o.max_iterations, Interval::closed(1, 1e6),
+           "of the method; of the outer loop, where there are two");
+  v.option("quasi-newton", o.quasi_newton, "augmented Lagrangian and projected Newton: L-BFGS instead of Hessians");
   v.option("json", o.json, "print JSON");
 }
 
@@ -46,6 +50,8 @@ ConstrainedResult solved(ConstrainedProblem& problem, const ConstrainedCommandOp
   switch (o.method) {
     case ConstrainedMethod::newton_kkt: return newton_kkt(problem, options);
     case ConstrainedMethod::augmented_lagrangian: return augmented_lagrangian(problem, options);
+    case ConstrainedMethod::projected_gradient: return projected_gradient(problem, options);
+    case ConstrainedMethod::projected_newton: return projected_newton(problem, options);
     case ConstrainedMethod::automatic: break;
   }
   return solve(problem, options);

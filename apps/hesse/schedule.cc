@@ -69,15 +69,13 @@ std::vector<std::size_t> rows_of(std::size_t steps, std::size_t rows) {
   return all;
 }
 
-/// The course in characters, by gnuplot.
-std::string drawn(const Course& course, Index width) {
+/// One of a course's figures in characters, by gnuplot.
+std::string drawn(const char* title, const std::vector<double>& step, const std::vector<double>& figure, Index width) {
   std::string script = fmt::format("set terminal dumb size {},18 nofeed\nunset key\nset xlabel 'step'\n", width);
-  script += "set title 'learning rate'\nplot '-' using 1:2 with lines\n";
+  script += fmt::format("set title '{}'\nplot '-' using 1:2 with lines\n", title);
   // A character is worth several steps of a long run.
-  const std::size_t stride = std::max<std::size_t>(1, course.step.size() / 2000);
-  for (std::size_t i = 0; i < course.step.size(); i += stride) {
-    script += fmt::format("{} {}\n", course.step[i], course.rate[i]);
-  }
+  const std::size_t stride = std::max<std::size_t>(1, step.size() / 2000);
+  for (std::size_t i = 0; i < step.size(); i += stride) script += fmt::format("{} {}\n", step[i], figure[i]);
   return run_gnuplot(script + "e\n");
 }
 
@@ -115,7 +113,9 @@ int schedule_command(Arguments arguments) {
   }
   const TerminalStyle style = terminal_style(stdout);
   try {
-    fmt::print("{}\n", drawn(course, style.width > 0 ? std::clamp<Index>(style.width, 40, 120) : 80));
+    const Index width = style.width > 0 ? std::clamp<Index>(style.width, 40, 120) : 80;
+    fmt::print("{}\n", drawn("learning rate", course.step, course.rate, width));
+    if (course.sets_momentum()) fmt::print("{}\n", drawn("momentum", course.step, course.momentum, width));
   } catch (const Error& e) {
     fmt::print(stderr, "hesse: no drawing: {}\n", e.what());
   }

@@ -1,5 +1,6 @@
-// Measures the claims of theory on first-order methods. Usage: hesse_theory [NAME...]; all when none is named. Prints a
-// Markdown table and exits with 1 when a claim does not hold.
+// Measures the claims of theory on first-order methods. Usage: hesse_theory [--figures FOLDER] [NAME...]; all when none
+// is named. Prints Markdown tables and exits with 1 when a claim does not hold; with --figures, draws NAME.svg for each
+// and shows it in the text.
 
 #include "claims.h"
 
@@ -10,6 +11,9 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <filesystem>
+#include <string>
+#include <vector>
 
 using namespace hesse;
 using namespace hesse::theory;
@@ -17,11 +21,20 @@ using namespace hesse::theory;
 namespace {
 
 std::string range_of(const Measurement& m) {
+  if (!m.claimed()) return "";
   if (std::isinf(m.high)) return fmt::format(">= {}", significant(m.low, 4));
+  if (std::isinf(m.low)) return fmt::format("<= {}", significant(m.high, 4));
   return fmt::format("[{}, {}]", significant(m.low, 4), significant(m.high, 4));
 }
 
-int run(const std::vector<std::string>& wanted) {
+int run(std::vector<std::string> wanted) {
+  std::filesystem::path figures;
+  if (!wanted.empty() && wanted[0] == "--figures") {
+    if (wanted.size() < 2) fail("--figures: name the folder to draw into");
+    figures = wanted[1];
+    wanted.erase(wanted.begin(), wanted.begin() + 2);
+    std::filesystem::create_directories(figures);
+  }
   std::vector<Claim> all;
   for (const auto& part : {deterministic_claims(), stochastic_claims(), adaptive_claims(), training_claims()}) {
     all.insert(all.end(), part.begin(), part.end());
@@ -41,9 +54,15 @@ int run(const std::vector<std::string>& wanted) {
     for (const Measurement& m : claim.measure()) {
       hold = hold && m.holds();
       table.add({Cell(m.setting), Cell(significant(m.measured, 4)), Cell(range_of(m)),
-                 Cell(m.holds() ? "reproduced" : "not reproduced")});
+                 Cell(!m.claimed() ? ""
+                      : m.holds()  ? "reproduced"
+                                   : "not reproduced")});
     }
     fmt::print("**{}**. {} ({}).\n\n{}\n", claim.name, claim.text, claim.source, markdown_text(table));
+    if (figures.empty()) continue;
+    Palette palette;
+    write_plot(figures / (claim.name + ".svg"), claim.draw(), palette);
+    fmt::print("![{}]({})\n\n", claim.name, (figures / (claim.name + ".svg")).string());
   }
   return hold ? 0 : 1;
 }

@@ -14,17 +14,22 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <tuple>
 
 namespace hesse::theory {
 namespace {
 
+/// The variance of a batch's gradient over that of one sample: 1 / b, and without replacement of N samples, less.
+double theoretical_share(double b, double n, bool replacement) { return replacement ? 1 / b : (n - b) / (n - 1) / b; }
+
 /// Mean of |g_B - g|^2 over random batches, over what theory says; bounds at five standard errors.
-Measurement variance_of_batches(Index batch, bool replacement) {
+Measurement variance_of_batches(Index batch, bool replacement, Index* samples = nullptr) {
   constexpr Index kDraws = 3000;
   Problem problem = problems().make(parse_spec("softmax-regression:data=digits"), {Precision::float64});
   Objective& f = *problem.objective;
   auto* const sum = find<FiniteSum>(f);
   const Index n = sum->sample_count();
+  if (samples != nullptr) *samples = n;
   const Vector x = problem.start(1);
   Vector mean;
   sum->select_all();
@@ -57,7 +62,7 @@ Measurement variance_of_batches(Index batch, bool replacement) {
     squares += square * square;
   }
   const double b = static_cast<double>(batch);
-  const double expected = one / b * (replacement ? 1.0 : (static_cast<double>(n) - b) / (static_cast<double>(n) - 1));
+  const double expected = one * theoretical_share(b, static_cast<double>(n), replacement);
   const double average = total / kDraws;
   const double error = 5 * std::sqrt((squares / kDraws - average * average) / kDraws) / expected;
   return {fmt::format("batch {}, {} replacement", batch, replacement ? "with" : "without"), average / expected,
@@ -70,6 +75,32 @@ std::vector<Measurement> batch_variance() {
     for (const Index batch : {1, 8, 64, 512}) all.push_back(variance_of_batches(batch, replacement));
   }
   return all;
+}
+
+Plot draw_batch_variance() {
+  Plot plot;
+  plot.title = "The gradient of softmax regression on digits";
+  plot.x_label = "batch size";
+  plot.y_label = "variance / variance of one sample";
+  plot.log_x = plot.log_y = true;
+  plot.legend = "3000 batches each";
+  for (const bool replacement : {true, false}) {
+    std::vector<double> sizes;
+    std::vector<double> measured;
+    std::vector<double> theory;
+    for (const Index batch : {1, 4, 16, 64, 256, 1024}) {
+      Index samples = 0;
+      const double ratio = variance_of_batches(batch, replacement, &samples).measured;
+      const auto b = static_cast<double>(batch);
+      sizes.push_back(b);
+      theory.push_back(theoretical_share(b, static_cast<double>(samples), replacement));
+      measured.push_back(ratio * theory.back());
+    }
+    const char* name = replacement ? "with replacement" : "without replacement";
+    plot.series.push_back(line(name, sizes, measured));
+    plot.series.push_back(line(fmt::format("theory, {}", name), sizes, theory));
+  }
+  return plot;
 }
 
 /// x^2 / 2 - y^2 / 2 + y^4 / 4 with a slope in y whose sign changes from sample to sample.
@@ -100,18 +131,45 @@ std::vector<Measurement> saddle_escape() {
   return all;
 }
 
+Plot draw_saddle_escape() {
+  Plot plot;
+  plot.title = "x^2 / 2 - y^2 / 2 + y^4 / 4 from (1, 0), lr = 0.05";
+  plot.x_label = "steps";
+  plot.y_label = "value of f";
+  FunctorSum<Saddle> f({}, 2, 100);
+  for (const auto& [name, batch, seeds] :
+       {std::tuple{"all samples", Index{0}, 1}, std::tuple{"one sample a step", Index{1}, 20}}) {
+    Series series{name, {}};
+    for (int seed = 1; seed <= seeds; ++seed) {
+      const auto sgd = make_optimizer("sgd:lr=0.05", {f, 0});
+      BatchSequence batches(100, batch == 0 ? 100 : batch, static_cast<std::uint64_t>(seed));
+      Curve curve;
+      Vector x = Eigen::Vector2d(1, 0);
+      for (Index step = 0; step <= 400; ++step) {
+        f.select_all();
+        curve.x.push_back(static_cast<double>(step));
+        curve.y.push_back(f.value(x));
+        f.select(batches.batch(step));
+        sgd->step(f, x);
+      }
+      series.runs.push_back(curve);
+    }
+    plot.series.push_back(series);
+  }
+  return plot;
+}
+
 }  // namespace
 
 std::vector<Claim> stochastic_claims() {
   return {
       {"batch-variance",
        "The variance of a batch's gradient is s^2 / b with replacement and s^2 / b (N - b) / (N - 1) without: measured "
-       "/ "
-       "theory",
-       "Cochran (1977), theorem 2.2", batch_variance},
+       "/ theory",
+       "Cochran (1977), theorem 2.2", batch_variance, draw_batch_variance},
       {"saddle-escape",
        "Gradient descent that starts on the stable manifold stalls at a saddle; the noise of batches leaves it",
-       "Ge et al. (2015); Jin et al. (2017)", saddle_escape},
+       "Ge et al. (2015); Jin et al. (2017)", saddle_escape, draw_saddle_escape},
   };
 }
 

@@ -399,6 +399,15 @@ TEST_CASE("constrained solves all its problems, and one with its multipliers") {
   CHECK(json["second_order"] == "strict local minimum");
   CHECK_THAT(run_hesse(folder, "constrained hs71").out, Contains("known to be 17.01"));
   CHECK(run_hesse(folder, "constrained hs71 --max-iterations 1").exit_code == 1);
+  for (const char* method : {"projected-gradient", "projected-newton", "projected-newton --quasi-newton"}) {
+    const auto r = run_hesse(folder, fmt::format("constrained simplex-least-squares --method {} --json", method));
+    CAPTURE(method, r.err);
+    CHECK(r.exit_code == 0);
+    double sum = 0;
+    for (const auto& x : parse_json(r.out, "stdout")["x"]) sum += x.get<double>();
+    CHECK(sum == Approx(1).epsilon(1e-12));
+  }
+  CHECK(run_hesse(folder, "constrained hs71 --method projected-newton").exit_code == 2);
 }
 
 TEST_CASE("every schedule can be drawn, and the numbers are those of its formula") {
@@ -416,6 +425,9 @@ TEST_CASE("every schedule can be drawn, and the numbers are those of its formula
     }
     CHECK(run_hesse(folder, fmt::format("schedule {} --run 3", entry.name)).exit_code == 0);
   }
+  const auto momentum = run_hesse(folder, "schedule nag-momentum");
+  CHECK_THAT(momentum.out, Contains("learning rate"));
+  CHECK(lines(momentum.out) > 2 * 18);
   CHECK(run_hesse(folder, "schedule one-cycle --output course.svg").exit_code == 0);
   CHECK_THAT(read_file(folder / "course.svg"), Contains("<svg"));
 }

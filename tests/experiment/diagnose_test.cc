@@ -149,6 +149,12 @@ TEST_CASE("Planted in the labels, a class without samples, a rare class, and con
   const Check many = check_labels(repeat(60).f->data());
   CHECK(many.finding == Finding::bad);
   CHECK_THAT(many.message, Catch::Contains("60 with the input of another class"));
+  const auto stray = blobs();
+  stray->labels[7] = 3;
+  CHECK(check_labels(*stray).finding == Finding::bad);
+  CHECK_THAT(check_labels(*stray).message, Catch::Contains("sample 7 has label 3"));
+  stray->labels[7] = -1;
+  CHECK(check_labels(*stray).finding == Finding::bad);
   Dataset none;
   none.inputs = Matrix::Ones(2, 3);
   CHECK(check_labels(none).finding == Finding::skipped);
@@ -175,6 +181,7 @@ TEST_CASE("A gradient that is off by a tenth in one layer is found, and the laye
   CHECK(check.finding == Finding::bad);
   // Half a tenth at least of a random direction's derivative is left in it.
   CHECK(check.figure > 1e-3);
+  CHECK_THAT(check.message, Catch::Contains("layer1.weight"));
 }
 
 TEST_CASE("Ten samples that cannot be learned, for the rate or for their labels, are told apart") {
@@ -234,6 +241,13 @@ TEST_CASE("Units that are dead or saturated are counted") {
     CHECK(counts[1].saturated == 5);
     CHECK(counts[1].dead == 0);
     CHECK(check_units(counts).finding == Finding::suspicious);
+    // A unit without weights gives one output, whatever that is, and is dead without being saturated.
+    Built mute = sound({16, 16}, activation);
+    const ParameterBlock& weights = *mute.f->layout().find("layer1.weight");
+    mute.x.segment(weights.offset, 4 * 6).setZero();
+    const auto silent = count_units(*mute.f, mute.x);
+    CHECK(silent[0].dead == 4);
+    CHECK(silent[0].saturated == 0);
   }
 }
 

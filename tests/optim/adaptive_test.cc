@@ -166,6 +166,32 @@ TEST_CASE("Adam and RMSprop without memory descend by signs, and NAdam without m
   CHECK(agree(after("lion:lr=0.01,beta1=0,beta2=0", g, x0), expected));
 }
 
+TEST_CASE("Momentum 0 is plain gradient descent, in all of its forms and in RMSprop") {
+  const auto g = random_gradients(50, 5);
+  const Vector x0 = random_vector(50, 2);
+  const Vector plain = after("sgd:lr=0.3,weight_decay=0.1", g, x0);
+  for (const char* method : {"momentum", "nesterov", "gd", "sgd:form=averaged"}) {
+    const std::string text(method);
+    const std::string more = text.find(':') == std::string::npos ? ":" : ",";
+    CAPTURE(method);
+    CHECK(agree(after(text + more + "lr=0.3,momentum=0,weight_decay=0.1", g, x0), plain));
+  }
+  CHECK(agree(after("rmsprop:momentum=0", g, x0), after("rmsprop", g, x0)));
+}
+
+TEST_CASE("Lion is odd: gradients of the other sign from the mirrored start give the mirrored iterates, to the bit") {
+  const auto g = random_gradients(50, 8);
+  std::vector<Vector> mirrored = g;
+  for (Vector& each : mirrored) each = -each;
+  const Vector x0 = random_vector(50, 2);
+  const std::string lion = "lion:lr=0.01,weight_decay=0.1";
+  CHECK(after(lion, mirrored, -x0) == -after(lion, g, x0));
+  // Every entry moves by the rate or, where momentum and gradient cancel, not at all.
+  const Vector step = after("lion:lr=0.01", {g[0]}, x0) - x0;
+  CHECK((step.cwiseAbs().array() - 0.01).abs().maxCoeff() <= 4 * kEps);
+  CHECK(agree(after("lion:lr=0.01", {Vector::Zero(50)}, x0), x0));
+}
+
 TEST_CASE("The methods that divide by second moments do not see the scale of the loss, nor that of an entry") {
   const std::string method = GENERATE("adam", "amsgrad", "nadam", "adagrad", "rmsprop", "lion", "schedule-free");
   const Index n = 40;

@@ -3,6 +3,7 @@
 #include "hesse/data/datasets.h"
 #include "hesse/objective/dense_quadratic.h"
 #include "hesse/objective/functor_objective.h"
+#include "hesse/objective/quadratic.h"
 #include "hesse/optim/constrained/kkt.h"
 #include "hesse/optim/constrained/projected.h"
 #include "hesse/optim/constrained/projection.h"
@@ -10,11 +11,13 @@
 #include "hesse/problems/constrained_problems.h"
 
 #include <Eigen/Cholesky>
+#include <Eigen/QR>
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 using namespace hesse;
 
@@ -269,6 +272,110 @@ TEST_CASE("Least squares on the simplex and on a ball meet their conditions, and
   Vector y = Vector::Zero(6);
   CHECK(projected_gradient(distance, ball_projection(Vector::Zero(6), 1), y).status == ConstrainedStatus::converged);
   CHECK((y - c / c.norm()).norm() <= 1e-7);
+}
+
+TEST_CASE("Projected Newton and quasi-Newton steps on balls, simplices and their products end where gradients do") {
+  struct Set {
+    const char* name;
+    Index n;
+    Projection project;
+  };
+  const std::vector<Set> sets = {{"box", 30, box_projection(Vector::Constant(30, -0.2), Vector::Constant(30, 0.3))},
+                                 {"ball", 30, ball_projection(random_vector(30, 501), 0.8)},
+                                 {"simplex", 30, simplex_projection(2)},
+                                 {"product of simplices", 30, simplex_product_projection(5)},
+                                 {"one point", 1, simplex_projection(1)}};
+  for (const Set& set : sets) {
+    // Condition 1e3, which the gradient feels and Newton's model does not.
+    const Matrix R = random_matrix(set.n, set.n, 502);
+    const Eigen::HouseholderQR<Matrix> qr(R);
+    const Matrix Q = qr.householderQ();
+    const Vector spectrum = set.n > 1 ? Vector(logarithmic_spectrum(set.n, 1e3)) : Vector::Ones(1);
+    const Matrix A = Q * spectrum.asDiagonal() * Q.transpose();
+    DenseQuadratic f(0.5 * (A + A.transpose()), random_vector(set.n, 503));
+    ProjectedOptions options;
+    options.max_iterations = 20000;
+    Vector gradient = random_vector(set.n, 504);
+    const ProjectedResult first = projected_gradient(f, set.project, gradient, options);
+    Vector newton = random_vector(set.n, 504);
+    const ProjectedResult second = projected_newton(f, set.project, newton, options);
+    Vector quasi = random_vector(set.n, 504);
+    options.quasi_newton = true;
+    const ProjectedResult third = projected_newton(f, set.project, quasi, options);
+    CAPTURE(set.name, first.message, second.message, third.message, first.evaluations, second.evaluations,
+            third.evaluations);
+    CHECK(first.status == ConstrainedStatus::converged);
+    CHECK(second.status == ConstrainedStatus::converged);
+    CHECK(third.status == ConstrainedStatus::converged);
+    // |x - P(x - g)| <= 1e-8 and curvature of at least 1e-3: within (1 + L) / mu root n times it of the minimiser.
+    const double tolerance = 1e-8 * std::sqrt(static_cast<double>(set.n)) * 2 / 1e-3;
+    CHECK((newton - gradient).norm() <= 2 * tolerance);
+    CHECK((quasi - gradient).norm() <= 2 * tolerance);
+    // The model of a quadratic is the quadratic: what remains is how exactly it is minimised.
+    CHECK(second.iterations <= 8);
+    CHECK(third.products == 0);
+    Vector again = newton;
+    set.project(again);
+    CHECK((again - newton).norm() <= 1e-14 * (1 + newton.norm()));
+  }
+}
+
+TEST_CASE("Projected Newton converges quadratically on a ball, and leaves a saddle's neighbourhood downhill") {
+  // sum exp(c_i x_i) on the unit ball, the minimum on its boundary.
+  const auto exponentials = formula(4, [](const auto* x) {
+    using std::exp;
+    return exp(x[0]) + exp(2.0 * x[1]) + exp(0.5 * x[2]) + exp(-3.0 * x[3]);
+  });
+  Vector x = Vector::Zero(4);
+  const ProjectedResult r = projected_newton(*exponentials, ball_projection(Vector::Zero(4), 0.5), x);
+  CHECK(r.status == ConstrainedStatus::converged);
+  CHECK(r.iterations <= 10);
+  CHECK(x.norm() == Approx(0.5).epsilon(1e-12));
+  // There the gradient points inwards along x.
+  Vector g;
+  exponentials->value_and_gradient(x, g);
+  CHECK((g / g.norm() + x / x.norm()).norm() <= 1e-6);
+  // x^2 - y^2 in the unit ball: minima at (0, 1) and (0, -1), a saddle at 0.
+  const auto saddle = formula(2, [](const auto* p) { return p[0] * p[0] - p[1] * p[1]; });
+  for (const bool quasi_newton : {false, true}) {
+    ProjectedOptions options;
+    options.quasi_newton = quasi_newton;
+    Vector y = Eigen::Vector2d(0.5, 0.01);
+    CHECK(projected_newton(*saddle, ball_projection(Vector::Zero(2), 1), y, options).status ==
+          ConstrainedStatus::converged);
+    CHECK((y - Eigen::Vector2d(0, 1)).norm() <= 1e-6);
+  }
+  const auto wild = formula(1, [](const auto* p) {
+    using std::log;
+    return log(p[0]);
+  });
+  Vector z = Vector::Constant(1, -1);
+  CHECK(projected_newton(*wild, ball_projection(Vector::Zero(1), 2), z).status == ConstrainedStatus::failed);
+}
+
+TEST_CASE("The projected methods solve the problems that have bounds alone or a simplex, and refuse the others") {
+  for (const char* name : {"hs1", "hs4", "hs5", "simplex-least-squares"}) {
+    ConstrainedProblem p = problem(name);
+    const ConstrainedResult reference = solve(p);
+    ConstrainedOptions options;
+    options.max_iterations = 5000;
+    for (const bool quasi_newton : {false, true}) {
+      options.quasi_newton = quasi_newton;
+      const ConstrainedResult r = projected_newton(p, options);
+      CAPTURE(name, quasi_newton, r.message, r.iterations);
+      CHECK(r.status == ConstrainedStatus::converged);
+      CHECK(std::abs(r.kkt.value - reference.kkt.value) <= 1e-7 * (1 + std::abs(reference.kkt.value)));
+      CHECK(r.kkt.stationary(1e-6));
+      CHECK(r.kkt.second_order == SecondOrder::strict_minimum);
+    }
+    const ConstrainedResult r = projected_gradient(p, options);
+    CAPTURE(name, r.message, r.iterations);
+    CHECK(r.status == ConstrainedStatus::converged);
+    CHECK(std::abs(r.kkt.value - reference.kkt.value) <= 1e-7 * (1 + std::abs(reference.kkt.value)));
+  }
+  ConstrainedProblem other = problem("hs71");
+  CHECK_THROWS_WITH(projected_gradient(other), Catch::Contains("augmented Lagrangian"));
+  CHECK_THROWS_WITH(projected_newton(other), Catch::Contains("augmented Lagrangian"));
 }
 
 TEST_CASE("A step under a bound on the divergence is the natural gradient of that length") {

@@ -2,6 +2,7 @@
 #include "hesse/objective/analytic.h"
 #include "hesse/objective/finite_sum.h"
 #include "hesse/objective/functor_objective.h"
+#include "hesse/objective/functor_sum.h"
 #include "hesse/objective/quadratic.h"
 #include "hesse/optim/early_stopping.h"
 #include "hesse/optim/first_order/sgd.h"
@@ -77,6 +78,16 @@ struct Lifted {
     T sum = T(1000.0);
     for (Index i = 0; i < 5; ++i) sum = sum + exp(x[i]) - centre(i) * x[i];
     return sum;
+  }
+};
+
+/// c_i (x - i)^2 / 2.
+struct Parabola {
+  static double curvature(Index i) { return 1 + 0.1 * static_cast<double>(i % 4); }
+  template <class T>
+  T operator()(const T* x, Index i) const {
+    const T away = x[0] - static_cast<double>(i);
+    return 0.5 * curvature(i) * away * away;
   }
 };
 
@@ -182,6 +193,30 @@ TEST_CASE("Epochs count samples drawn, and a budget of epochs ends at its last b
   CHECK(s.progress.epochs == Approx(3).epsilon(1e-12));
   CHECK(s.progress.cost.gradient_samples == Approx(30).epsilon(1e-12));
   CHECK(f.samples() == 10);  // left on all samples
+}
+
+TEST_CASE("Batch, single-sample and mini-batch gradient descent are one loop, and take the steps written out by hand") {
+  constexpr Index n = 12;
+  FunctorSum<Parabola> f({}, 1, n);
+  const Index size = GENERATE(0, 1, 5, 12);
+  Stopping stopping;
+  stopping.max_epochs = 2;
+  Vector x = Vector::Constant(1, 4);
+  const auto sgd = make_optimizer("sgd:lr=0.2", {f, 0});
+  const Summary s = minimize(*sgd, f, x, stopping, {.size = size, .seed = 3});
+  double y = 4;
+  BatchSequence batches(n, size == 0 ? n : size, 3);
+  for (std::int64_t step = 0; step < s.progress.step; ++step) {
+    double slope = 0;
+    const auto batch = batches.batch(step);
+    for (const Index i : batch) slope += Parabola::curvature(i) * (y - static_cast<double>(i));
+    y -= 0.2 * slope / static_cast<double>(batch.size());
+  }
+  CHECK(s.progress.step == (size == 1 ? 24 : size == 5 ? 6 : 2));
+  CHECK(x[0] == Approx(y).epsilon(1e-13));
+  // gd wants all samples whatever the run's batch.
+  CHECK(make_optimizer("gd", {f, 0})->prefers_full_batch());
+  CHECK_FALSE(sgd->prefers_full_batch());
 }
 
 TEST_CASE("A claim that a fresh evaluation does not confirm stops nothing") {

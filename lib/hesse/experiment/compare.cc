@@ -140,7 +140,8 @@ std::vector<std::string> tuned_methods(Comparison& comparison, Problem& problem,
     }
     if (tuning.at_edge) {
       comparison.warnings.push_back(
-          fmt::format("{}: the best of {} trials is at the edge: {}", method, tuning.trials.size(), tuning.best));
+          fmt::format("{}: the best of {} trials, {}, has no worse one on one side of it; give more trials", method,
+                      tuning.trials.size(), tuning.best));
     }
     if (std::find(methods.begin(), methods.end(), tuning.best) == methods.end()) {
       methods.push_back(tuning.best);

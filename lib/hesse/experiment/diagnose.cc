@@ -136,7 +136,16 @@ Check check_labels(const Dataset& data) {
     return check;
   }
   std::vector<Index> counts(static_cast<std::size_t>(data.class_count), 0);
-  for (const std::int32_t label : data.labels) ++counts[static_cast<std::size_t>(label)];
+  for (std::size_t i = 0; i < data.labels.size(); ++i) {
+    const std::int32_t label = data.labels[i];
+    if (label < 0 || label >= data.class_count) {
+      check.finding = Finding::bad;
+      check.figure = label;
+      check.message = fmt::format("sample {} has label {}, and the classes are 0 to {}", i, label, data.class_count - 1);
+      return check;
+    }
+    ++counts[static_cast<std::size_t>(label)];
+  }
   const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
   // Equal inputs are neighbours when samples are sorted by their features.
   std::vector<Index> order(data.labels.size());
@@ -350,10 +359,10 @@ std::vector<UnitCounts> count_units(NetworkObjective& f, const Vector& x) {
     for (Index i = 0; i < y.rows(); ++i) {
       const auto row = y.row(i).array();
       const double range = row.maxCoeff() - row.minCoeff();
-      if (bounded) {
-        const double margin = 0.01 * (1 - low);
-        const Index outside = (row < low + margin || row > 1 - margin).count();
-        if (static_cast<double>(outside) >= 0.95 * static_cast<double>(y.cols())) ++counts.saturated;
+      const double margin = 0.01 * (1 - low);
+      const Index outside = bounded ? (row < low + margin || row > 1 - margin).count() : 0;
+      if (bounded && static_cast<double>(outside) >= 0.95 * static_cast<double>(y.cols())) {
+        ++counts.saturated;
       } else if (!(range > 1e-6)) {
         ++counts.dead;
       }

@@ -39,7 +39,7 @@ struct BlockNorms {
 struct UnitCounts {
   std::string name;  ///< "layer 2 (relu)"
   Index units = 0;
-  Index dead = 0;       ///< the same output for every sample
+  Index dead = 0;       ///< the same output for every sample, and not saturated
   Index saturated = 0;  ///< within 1 % of a bound of tanh or sigmoid for 95 % of the samples
 };
 
@@ -66,7 +66,8 @@ Diagnosis diagnose(Problem& problem, const DiagnoseOptions& options);
 
 /// Not finite, constant, or badly scaled features: the greatest |mean| and standard deviation of a feature.
 Check check_inputs(const Dataset& data);
-/// Classes without samples, classes of very different sizes, and equal inputs with different labels.
+/// Labels that are no class, classes without samples, classes of very different sizes, and equal inputs with different
+/// labels.
 Check check_labels(const Dataset& data);
 /// The loss at x over what outputs of 0 give: log K for K classes, log 2 for each binary output, half the mean square
 /// of the targets.

@@ -32,41 +32,58 @@ double Trial::score() const {
                                                            : outcome.verdict.value;
 }
 
-std::vector<std::string> trial_methods(const std::string& method, Index trials) {
+std::string at_power(const std::string& method, double power) {
   OptimizerSpec chain = parse_optimizer(method);
   const auto rate = rate_of(chain.method);
-  std::vector<std::string> methods;
-  if (!rate) return methods;
+  if (!rate) return {};
   auto& arguments = chain.method.arguments;
   std::erase_if(arguments, [](const auto& argument) { return argument.first == "lr"; });
-  arguments.insert(arguments.begin(), {"lr", ""});
-  for (Index i = 0; i < trials; ++i) {
-    const double power = 0.5 * (static_cast<double>(i) - 0.5 * static_cast<double>(trials - 1));
-    arguments.front().second = fmt::format("{:.3g}", *rate * std::pow(10.0, power));
-    methods.push_back(chain.text());
-  }
-  return methods;
+  arguments.insert(arguments.begin(), {"lr", fmt::format("{:.3g}", *rate * std::pow(10.0, power))});
+  return chain.text();
+}
+
+double next_power(std::span<const Tried> tried) {
+  if (tried.empty()) return 0;
+  std::vector<Tried> sorted(tried.begin(), tried.end());
+  std::sort(sorted.begin(), sorted.end(), [](const Tried& a, const Tried& b) { return a.power < b.power; });
+  const auto best =
+      std::min_element(sorted.begin(), sorted.end(), [](const Tried& a, const Tried& b) { return a.score < b.score; });
+  // The only rate so far is at both edges: the higher one comes first, as the one that may train faster, unless this
+  // one diverged.
+  if (best + 1 == sorted.end() && std::isfinite(best->score)) return best->power + 1;
+  if (best == sorted.begin()) return best->power - 1;
+  const double below = best->power - (best - 1)->power;
+  const double above = (best + 1)->power - best->power;
+  return above >= below ? best->power + 0.5 * above : best->power - 0.5 * below;
 }
 
 Tuning tune(const RunSettings& settings, Problem& problem, Index trials, const std::filesystem::path& folder,
             const std::function<RunHooks(const std::string&)>& hooks_of) {
   Tuning tuning{settings.method, settings.method, {}, false, false};
-  for (const std::string& method : trial_methods(settings.method, trials)) {
+  if (at_power(settings.method, 0).empty()) return tuning;
+  std::vector<Tried> tried;
+  while (std::ssize(tried) < trials) {
+    const double power = next_power(tried);
     RunSettings one = settings;
-    one.method = method;
-    Trial trial{method,
-                run(one, problem, folder / fmt::format("trial-{}", tuning.trials.size() + 1), hooks_of(method))};
+    one.method = at_power(settings.method, power);
+    Trial trial{one.method, run(one, problem, folder / fmt::format("trial-{}", tried.size() + 1), hooks_of(one.method)),
+                power};
     if (trial.outcome.status == RunStatus::interrupted) {
       tuning.interrupted = true;
       return tuning;
     }
+    tried.push_back({power, trial.score()});
     tuning.trials.push_back(std::move(trial));
   }
-  const auto best = std::min_element(tuning.trials.begin(), tuning.trials.end(),
-                                     [](const Trial& a, const Trial& b) { return a.score() < b.score(); });
-  if (best != tuning.trials.end() && std::isfinite(best->score())) {
-    tuning.best = best->method;
-    tuning.at_edge = best == tuning.trials.begin() || best + 1 == tuning.trials.end();
+  const auto by_score = [](const Tried& a, const Tried& b) {
+    return a.score < b.score || (a.score == b.score && a.power < b.power);
+  };
+  const auto by_power = [](const Tried& a, const Tried& b) { return a.power < b.power; };
+  const auto best = std::min_element(tried.begin(), tried.end(), by_score);
+  if (best != tried.end() && std::isfinite(best->score)) {
+    tuning.best = tuning.trials[static_cast<std::size_t>(best - tried.begin())].method;
+    const auto [lowest, highest] = std::minmax_element(tried.begin(), tried.end(), by_power);
+    tuning.at_edge = best->power == lowest->power || best->power == highest->power;
   }
   return tuning;
 }

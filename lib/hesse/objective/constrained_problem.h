@@ -23,6 +23,8 @@ struct ConstrainedProblem {
   Vector lower;  ///< -infinity where there is none
   Vector upper;  ///< +infinity where there is none
   Vector start;
+  /// Said where the constraints and bounds are x >= 0 and sum x = this, a set that one can project on.
+  std::optional<double> simplex_total = {};
   /// The least value and where it is attained, as published; nothing where unknown.
   std::optional<double> minimum_value;
   std::vector<Vector> minimisers;

@@ -48,10 +48,11 @@ OptimizerEntry optimizer_entry(std::string name, std::string summary, std::strin
 /// Where in the chain a modifier takes its place, whatever the order in which it is written; within a place, gradients
 /// pass from left to right.
 enum class ModifierPlace {
-  gradient,  ///< changes the gradient that the method sees
-  step,      ///< changes the step
-  schedule,  ///< sets rate and momentum
-  average,   ///< returns a mean of the iterates
+  gradient,    ///< changes the gradient that the method sees
+  evaluation,  ///< computes that gradient, before anything changes it
+  step,        ///< changes the step
+  schedule,    ///< sets rate and momentum
+  average,     ///< returns a mean of the iterates
 };
 
 /// What building a modifier needs besides its options.

@@ -245,7 +245,7 @@ void visit_options(NagMomentum& o, OptionVisitor& v) {
 ScheduleValue evaluate(const NagMomentum& o, const SchedulePoint& at) {
   // 1 - 2^(-1 - log2(k)) with k = floor(t / period) + 1.
   const auto k = static_cast<double>(at.step / o.period + 1);
-  return {1, std::min(1 - 0.5 / k, o.max)};
+  return {1, std::min(1 - 0.5 / k, o.max), true};
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct SchedulePoint {
 struct ScheduleValue {
   double rate = 1;                                             ///< factor of the learning rate, >= 0
   double momentum = std::numeric_limits<double>::quiet_NaN();  ///< [0, 1); NaN leaves it alone
+  bool needs_momentum = false;  ///< a schedule of the momentum, without sense for methods that have none
 };
 
 /// Throws Error when it needs a share of a budget that there is not.

@@ -79,6 +79,7 @@ ConstrainedProblem simplex_least_squares(const SimplexOptions& o, const NoContex
   p.lower.setZero();
   p.start.setConstant(1 / static_cast<double>(o.n));
   p.equalities.push_back(std::make_unique<DenseQuadratic>(Matrix::Zero(o.n, o.n), Vector::Ones(o.n), -1));
+  p.simplex_total = 1;
   p.description = fmt::format("least squares of {} equations on the simplex of {} variables", o.rows, o.n);
   return p;
 }

@@ -209,7 +209,9 @@ ModifierEntry noise_entry() {
                                       });
 }
 ModifierEntry accumulate_entry() {
-  return gradient_entry<AccumulateOptions>("accumulate", "Evaluates a batch in parts", "Ott et al. (2018), section 3",
+  // Whatever else changes the gradient changes that of the batch, wherever it is written.
+  return modifier_entry<AccumulateOptions>(ModifierPlace::evaluation, "accumulate", "Evaluates a batch in parts",
+                                           "Ott et al. (2018), section 3",
                                            [](const AccumulateOptions& o, ModifierContext& c) {
                                              return std::make_unique<Accumulate>(std::move(c.inner), c.objective, o);
                                            });

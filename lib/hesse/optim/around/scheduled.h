@@ -10,10 +10,10 @@
 namespace hesse {
 
 /// Before each step the learning rate that the optimizer has is multiplied by the schedule's factor, and afterwards put
-/// back, so that several schedules multiply. State: the number of steps.
+/// back, so that several schedules multiply; the momentum is set where the method has one. State: the number of steps.
 class Scheduled final : public Modifier {
  public:
-  /// Throws Error when the optimizer has no learning rate.
+  /// Throws Error when the optimizer has no learning rate, or no momentum where the schedule is one of the momentum.
   Scheduled(std::string name, Schedule schedule, std::unique_ptr<Optimizer> inner);
   StepReport step(Objective& f, Vector& x) override;
   void set_budget_share(double share) override {

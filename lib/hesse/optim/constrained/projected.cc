@@ -144,8 +144,11 @@ ProjectedResult projected_gradient(Objective& f, const Projection& project, Vect
     recent.push_back(value);
     if (static_cast<Index>(recent.size()) > std::max<Index>(1, options.memory)) recent.pop_front();
     const double sy = s.dot(y);
-    alpha = sy > 0 ? std::clamp(s.squaredNorm() / sy, kLeast, kMost) : kMost;
     result.optimality = optimality_at(x, g);
+    // The paper takes the greatest rate where the curvature is not positive. Where the set is not bounded no search
+    // comes back from such a step; this one is as long as the iterate.
+    alpha = sy > 0 ? s.squaredNorm() / sy : std::max(1.0, x.cwiseAbs().maxCoeff()) / result.optimality;
+    alpha = std::clamp(alpha, kLeast, kMost);
   }
   if (result.status != ConstrainedStatus::converged && best_value < value) {
     x = best;

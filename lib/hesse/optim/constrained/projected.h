@@ -21,7 +21,7 @@ struct ProjectedOptions {
   double tolerance = 1e-8;  ///< on |x - P(x - g)|_inf
   Index max_iterations = 1000;
   Index memory = 10;          ///< of the non-monotone search, or pairs of the quasi-Newton matrix
-  Index dense_limit = 500;    ///< projected Newton: up to this size the Hessian is used, beyond L-BFGS
+  Index dense_limit = 500;    ///< projected Newton on bounds: up to this size the Hessian is used, beyond L-BFGS
   bool quasi_newton = false;  ///< projected Newton: L-BFGS whatever the size
 };
 
@@ -31,6 +31,7 @@ struct ProjectedResult {
   double optimality = 0;  ///< |x - P(x - g)|_inf at the returned point
   Index iterations = 0;
   Index evaluations = 0;  ///< of value, with gradient or without
+  Index products = 0;     ///< with the Hessian, of projected Newton on sets
   std::string message;
 };
 
@@ -43,6 +44,14 @@ ProjectedResult projected_gradient(Objective& f, const Projection& project, Vect
 /// are free, a gradient step in those held at a bound, and an Armijo search along the projected arc. An indefinite
 /// Hessian is shifted until it is positive definite on the free variables.
 ProjectedResult projected_newton(Objective& f, const Vector& lower, const Vector& upper, Vector& x,
+                                 const ProjectedOptions& options = {});
+
+/// Projected Newton on any convex set that one can project on: the step minimises the model g'd + d'Bd / 2 over the set,
+/// by projected_gradient and as exactly as the point is optimal, and an Armijo search follows it (Schmidt, van den Berg,
+/// Friedlander and Murphy 2009, Algorithm 1). B is the Hessian, seen through its products and shifted where it curves
+/// downwards, or with `quasi_newton` the compact L-BFGS matrix (Byrd, Nocedal and Schnabel 1994, eq. (2.17)). It pays
+/// where f is dear and the projection cheap: few gradients, many products and projections.
+ProjectedResult projected_newton(Objective& f, const Projection& project, Vector& x,
                                  const ProjectedOptions& options = {});
 
 }  // namespace hesse

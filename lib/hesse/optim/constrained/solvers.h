@@ -13,7 +13,7 @@ namespace hesse {
 struct ConstrainedOptions {
   double tolerance = 1e-8;     ///< on stationarity, feasibility and complementarity
   Index max_iterations = 200;  ///< of the outer loop
-  bool quasi_newton = false;   ///< augmented Lagrangian: inner steps by L-BFGS
+  bool quasi_newton = false;   ///< augmented Lagrangian and projected Newton: L-BFGS instead of Hessians
 };
 
 struct ConstrainedResult {
@@ -36,6 +36,11 @@ ConstrainedResult newton_kkt(ConstrainedProblem& problem, const ConstrainedOptio
 /// The augmented Lagrangian of Powell, Hestenes and Rockafellar with bounds kept in the subproblems (Birgin and
 /// Martinez 2014, Algorithm 4.1), which projected_newton solves.
 ConstrainedResult augmented_lagrangian(ConstrainedProblem& problem, const ConstrainedOptions& options = {});
+
+/// The methods of projected.h on a problem with bounds alone or on a simplex, with the multipliers that fit best at the
+/// point where they end. Throws Error for other problems.
+ConstrainedResult projected_gradient(ConstrainedProblem& problem, const ConstrainedOptions& options = {});
+ConstrainedResult projected_newton(ConstrainedProblem& problem, const ConstrainedOptions& options = {});
 
 /// newton_kkt where there are equalities alone, else augmented_lagrangian.
 ConstrainedResult solve(ConstrainedProblem& problem, const ConstrainedOptions& options = {});
