@@ -98,6 +98,11 @@ int run_single(const RunSettings& settings, Problem& problem, const std::filesys
     result["value"] = json_number(v.value);
     result["gradient_norm"] = json_number(v.gradient_norm);
     for (const auto& [name, value] : v.metrics) result["metrics"][name] = json_number(value);
+    if (!v.kind.empty()) {
+      result["kind"] = v.kind;
+      result["classification"] = v.classification;
+      result["escapes"] = v.progress.escapes;
+    }
     result["steps"] = v.progress.step;
     result["epochs"] = json_number(v.progress.epochs);
     result["seconds"] = json_number(v.progress.seconds);
@@ -107,6 +112,12 @@ int run_single(const RunSettings& settings, Problem& problem, const std::filesys
     fmt::print("{}: {}\n", v.termination, v.message);
     fmt::print("value {:.8g}, gradient norm {:.3g}", v.value, v.gradient_norm);
     for (const auto& [name, value] : v.metrics) fmt::print(", {} {:.5g}", name, value);
+    if (!v.classification.empty()) {
+      fmt::print("\n{}", v.classification);
+      if (v.progress.escapes > 0) {
+        fmt::print("; {} time{} along negative curvature", v.progress.escapes, v.progress.escapes == 1 ? "" : "s");
+      }
+    }
     fmt::print("\n{} steps, {:.4g} gradient equivalents, {:.3g} s; records in {}\n", v.progress.step,
                v.progress.cost.gradient_equivalents, v.progress.seconds, folder.string());
   }

@@ -97,7 +97,7 @@ int find_lr_command(Arguments arguments) {
     plot.y_label = "loss";
     plot.log_x = true;
     plot.legend = std::isfinite(sweep.steepest) ? fmt::format("trains from {:.2g} to {:.2g}", sweep.begins, sweep.slows)
-                                             : "no rate trains";
+                                                : "no rate trains";
     plot.series = {{"after the step", {{sweep.rate, sweep.loss}}}, {"smoothed", {{sweep.rate, sweep.smoothed}}}};
     Palette palette;
     write_plot(folder / "lr.svg", plot, palette);

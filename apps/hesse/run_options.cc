@@ -43,6 +43,7 @@ void visit_run_options(RunOptions& o, OptionVisitor& v) {
   v.option("gradient-tolerance", o.gradient_tolerance, Interval::non_negative(), "stop when |g| is at or below it");
   visit_precision(o.precision, v);
   visit_threads(o.threads, v);
+  v.option("escape", o.escape, "go on along negative curvature from a stationary point that is no minimum");
   v.option("checkpoint-seconds", o.checkpoint_seconds, Interval::positive(), "between checkpoints");
   v.option("output", o.output, "folder for the records (default: a new one under runs/)");
   v.option("json", o.json, "print the result as JSON on standard output");
@@ -59,6 +60,7 @@ RunSettings settings_of(const RunOptions& o) {
   settings.target =
       o.target.empty() ? -std::numeric_limits<double>::infinity() : parse_number("option target", o.target);
   settings.gradient_tolerance = o.gradient_tolerance;
+  settings.escape = o.escape;
   settings.checkpoint_seconds = o.checkpoint_seconds;
   return settings;
 }

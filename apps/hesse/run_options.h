@@ -18,6 +18,7 @@ struct RunOptions {
   std::string budget = "10epochs";
   std::string target;  ///< empty: none
   double gradient_tolerance = 0;
+  bool escape = false;
   double checkpoint_seconds = 30;
   Index threads = 0;  ///< 0: as many as there are processors
   std::string output;

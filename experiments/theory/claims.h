@@ -1,4 +1,4 @@
-// What theory says of first-order methods, each claim with what is measured here and a verdict.
+// What theory says of optimization methods, each claim with what is measured here and a verdict.
 #pragma once
 
 #include "hesse/report/plot.h"
@@ -39,5 +39,6 @@ std::vector<Claim> deterministic_claims();
 std::vector<Claim> stochastic_claims();
 std::vector<Claim> adaptive_claims();
 std::vector<Claim> training_claims();
+std::vector<Claim> newton_claims();
 
 }  // namespace hesse::theory

@@ -1,6 +1,6 @@
-// Measures the claims of theory on first-order methods. Usage: hesse_theory [--figures FOLDER] [NAME...]; all when none
-// is named. Prints Markdown tables and exits with 1 when a claim does not hold; with --figures, draws NAME.svg for each
-// and shows it in the text.
+// Measures the claims of theory on optimization methods. Usage: hesse_theory [--figures FOLDER] [NAME...]; all when
+// none is named. Prints Markdown tables and exits with 1 when a claim does not hold; with --figures, draws NAME.svg for
+// each and shows it in the text.
 
 #include "claims.h"
 
@@ -36,7 +36,8 @@ int run(std::vector<std::string> wanted) {
     std::filesystem::create_directories(figures);
   }
   std::vector<Claim> all;
-  for (const auto& part : {deterministic_claims(), stochastic_claims(), adaptive_claims(), training_claims()}) {
+  for (const auto& part :
+       {deterministic_claims(), stochastic_claims(), adaptive_claims(), training_claims(), newton_claims()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   std::vector<std::string> names;

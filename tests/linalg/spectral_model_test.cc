@@ -230,7 +230,8 @@ TEST_CASE("The dogleg is Newton's step inside, the Cauchy point's direction outs
     CHECK(decrease >= -model(B, g, -along * g) * (1 - 1e-12));
   }
   // Concave along the gradient: to the boundary, downhill.
-  CHECK_FALSE(dogleg.start(-B, g, twice));
+  const Matrix concave = -B;
+  CHECK_FALSE(dogleg.start(concave, g, twice));
   Vector s;
   CHECK(dogleg.step(2, s) > 0);
   CHECK(s.norm() == Approx(2));

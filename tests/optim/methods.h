@@ -38,6 +38,11 @@ inline bool needs_entries(const std::string& method) {
          method.starts_with("bfgs") || method.starts_with("sr1");
 }
 
+/// Methods that work in a Krylov space whose size changes from step to step, and with it that of their small matrices.
+inline bool has_growing_subspace(const std::string& method) {
+  return method.find("gltr") != std::string::npos || method == "newton-cg+cubic";
+}
+
 /// Every optimizer, directions with several globalisations, and every modifier and schedule around one with a momentum.
 /// `sums`: with those that need a mean over samples. Not gauss-newton, which needs residuals.
 inline std::vector<std::string> every_method(bool sums) {

@@ -59,6 +59,7 @@ Json comparison_json(const ComparisonSettings& settings) {
   json["budget"] = settings.run.budget;
   json["target"] = json_number(settings.run.target);
   json["gradient_tolerance"] = json_number(settings.run.gradient_tolerance);
+  json["escape"] = settings.run.escape;
   json["checkpoint_seconds"] = json_number(settings.run.checkpoint_seconds);
   return json;
 }
@@ -83,7 +84,8 @@ void draw_figures(Comparison& comparison, const Problem& problem, std::span<cons
 Table results_table(const Comparison& comparison, const Problem& problem) {
   const auto metrics = metric_names(problem, false);
   Table table;
-  table.columns = {{"optimizer", false}, {"seed"}, {"termination", false}, {"value"}, {"gradient_norm"}};
+  table.columns = {{"optimizer", false}, {"seed"},  {"termination", false},
+                   {"kind", false},      {"value"}, {"gradient_norm"}};
   for (const std::string& name : metrics) table.columns.push_back({name});
   for (const char* name : {"steps", "epochs", "seconds", "gradient_equivalents", "values", "gradients", "products"}) {
     table.columns.push_back({name});
@@ -91,8 +93,9 @@ Table results_table(const Comparison& comparison, const Problem& problem) {
   table.columns.push_back({"message", false});
   for (const ComparisonCell& cell : comparison.cells) {
     const Verdict& v = cell.outcome.verdict;
-    std::vector<Cell> row = {Cell(cell.method), Cell(fmt::format("{}", cell.seed)), Cell(v.termination),
-                             Cell(fmt::format("{}", v.value)), Cell(fmt::format("{}", v.gradient_norm))};
+    std::vector<Cell> row = {
+        Cell(cell.method), Cell(fmt::format("{}", cell.seed)), Cell(v.termination),
+        Cell(v.kind),      Cell(fmt::format("{}", v.value)),   Cell(fmt::format("{}", v.gradient_norm))};
     for (const std::string& name : metrics) row.emplace_back(fmt::format("{}", metric_of(v, name)));
     row.emplace_back(fmt::format("{}", v.progress.step));
     row.emplace_back(fmt::format("{}", v.progress.epochs));
@@ -226,6 +229,7 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   settings.run.budget = view.at("budget").text();
   settings.run.target = view.at("target").number();
   settings.run.gradient_tolerance = view.at("gradient_tolerance").number();
+  settings.run.escape = view.at("escape").boolean();
   settings.run.checkpoint_seconds = view.at("checkpoint_seconds").number();
   return settings;
 }
@@ -241,6 +245,8 @@ std::string results_json(const Comparison& comparison) {
     one["folder"] = (cell.folder.parent_path().filename() / cell.folder.filename()).string();
     one["termination"] = v.termination;
     one["message"] = v.message;
+    one["kind"] = v.kind;
+    one["classification"] = v.classification;
     one["value"] = json_number(v.value);
     one["gradient_norm"] = json_number(v.gradient_norm);
     for (const auto& [name, value] : v.metrics) one["metrics"][name] = json_number(value);

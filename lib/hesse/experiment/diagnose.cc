@@ -141,7 +141,8 @@ Check check_labels(const Dataset& data) {
     if (label < 0 || label >= data.class_count) {
       check.finding = Finding::bad;
       check.figure = label;
-      check.message = fmt::format("sample {} has label {}, and the classes are 0 to {}", i, label, data.class_count - 1);
+      check.message =
+          fmt::format("sample {} has label {}, and the classes are 0 to {}", i, label, data.class_count - 1);
       return check;
     }
     ++counts[static_cast<std::size_t>(label)];

@@ -2,6 +2,9 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
+#include "hesse/core/vector_ops.h"
+#include "hesse/curvature/critical_point.h"
+#include "hesse/curvature/escape.h"
 #include "hesse/experiment/budget.h"
 #include "hesse/objective/finite_sum.h"
 #include "hesse/optim/registry.h"
@@ -9,6 +12,7 @@
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/trace.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace hesse {
@@ -58,6 +62,17 @@ NamedTexts used_options(const OptimizerSpec& spec) {
   return all;
 }
 
+/// What kind of point a run has arrived at. It is stationary for the rule that says so: what that left of the gradient
+/// is the tolerance.
+CriticalPoint arrival(Objective& f, const Vector& x, const RunSettings& settings) {
+  Vector g;
+  f.value_and_gradient(x, g);
+  ClassifyOptions options;
+  options.gradient_tolerance = std::max(settings.gradient_tolerance, norm(g));
+  options.seed = settings.seed;
+  return classify(f, x, options);
+}
+
 RunRecord record_of(const RunSettings& settings, const Method& method, const Problem& problem, Index batch) {
   const Spec spec = parse_spec(settings.problem);
   RunRecord record;
@@ -71,6 +86,7 @@ RunRecord record_of(const RunSettings& settings, const Method& method, const Pro
   record.settings = {{"batch_size", fmt::format("{}", settings.batch_size)},
                      {"target", fmt::format("{}", settings.target)},
                      {"gradient_tolerance", fmt::format("{}", settings.gradient_tolerance)},
+                     {"escape", settings.escape ? "true" : "false"},
                      {"checkpoint_seconds", fmt::format("{}", settings.checkpoint_seconds)}};
   record.description = problem.description;
   record.parameters = problem.objective->size();
@@ -120,7 +136,10 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
   const Method method = parse_method(settings.method);
   auto optimizer = make_optimizer(method, problem, settings.seed);
   const Index batch = batch_of(method, *optimizer, settings);
-  const Stopping stopping = stopping_of(settings);
+  Stopping stopping = stopping_of(settings);
+  if (settings.escape) {
+    stopping.escape = [&](Objective& f, Vector& at) { return escape(f, at, arrival(f, at, settings)); };
+  }
   const CheckpointIdentity identity{settings.problem, method.optimizer.text(), settings.seed,
                                     precision_name(settings.precision)};
   const ParameterLayout& layout = problem.objective->layout();
@@ -155,6 +174,11 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     std::vector<std::pair<std::string, double>> metrics;
     for (const Metric& metric : problem.metrics) metrics.emplace_back(metric.name, metric.evaluate(x));
     Verdict verdict = verdict_of(summary, std::move(metrics));
+    if (converged(summary.termination) && summary.termination != Termination::target) {
+      const CriticalPoint point = arrival(*problem.objective, x, settings);
+      verdict.kind = to_string(point.kind);
+      verdict.classification = point.message;
+    }
     if (interrupt.seen() && summary.termination == Termination::user) {
       outcome.status = RunStatus::interrupted;
       outcome.verdict = std::move(verdict);
@@ -186,6 +210,7 @@ RunSettings settings_of(const RunRecord& record) {
     if (name == "batch_size") settings.batch_size = parse_whole_number(name, text);
     if (name == "target" && text != "-inf") settings.target = parse_number(name, text);
     if (name == "gradient_tolerance") settings.gradient_tolerance = parse_number(name, text);
+    if (name == "escape") settings.escape = text == "true";
     if (name == "checkpoint_seconds") settings.checkpoint_seconds = parse_number(name, text);
   }
   return settings;

@@ -38,6 +38,7 @@ struct RunSettings {
   std::string budget = "10epochs";
   double target = -std::numeric_limits<double>::infinity();
   double gradient_tolerance = 0;
+  bool escape = false;             ///< go on along negative curvature from a stationary point that is no minimum
   double checkpoint_seconds = 30;  ///< between checkpoints
 };
 

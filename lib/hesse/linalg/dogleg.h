@@ -13,7 +13,7 @@ namespace hesse {
 
 class Dogleg {
  public:
-  /// Factorises B and finds both ends of the path. True when B is positive definite; where it is not, the path is the
+  /// Factorises B, which must outlive the steps, and finds both ends of the path. True when B is positive definite; where it is not, the path is the
   /// steepest descent alone, to the Cauchy point, or to the boundary where B shows no positive curvature along it.
   bool start(const Matrix& B, const Vector& g, bool twice = false);
 

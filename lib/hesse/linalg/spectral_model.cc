@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace hesse {
 namespace {
@@ -46,9 +47,9 @@ SpectralStep SpectralModel::solve(const Vector& g, bool inside, const Wanted& wa
 
   const double at_pole = length(0);
   double u = 0;
-  if (at_pole <= wanted(-pole)) {
+  if (at_pole <= wanted(-pole).first) {
     // lambda is at its least. A negative pole asks for the whole length, which g alone does not give: the hard case.
-    const double goal = wanted(-pole);
+    const double goal = wanted(-pole).first;
     if (pole < 0 || !inside) {
       const double missing = std::sqrt((goal - at_pole) * (goal + at_pole));
       if (missing > 0) {
@@ -57,25 +58,27 @@ SpectralStep SpectralModel::solve(const Vector& g, bool inside, const Wanted& wa
       }
     }
   } else {
-    // |s(u)| falls with u and the wanted length does not: one crossing. Above u = |g| / wanted it is past.
+    // |s(u)| falls with u and the wanted length does not: one crossing.
     double low = 0;
-    double high = std::max(g_norm / std::max(wanted(-pole), std::numeric_limits<double>::min()), 1e-300);
-    while (length(high) > wanted(high - pole)) high *= 2;
-    if (!std::isfinite(high)) high = std::numeric_limits<double>::max();
+    double high = std::max({std::abs(values_[0]), std::abs(values_[n - 1]), std::numeric_limits<double>::min()});
+    while (high < 1e300 && length(high) > wanted(high - pole).first) {
+      low = high;
+      high *= 4;
+    }
     u = high;
     for (int i = 0; i < 300; ++i) {
       const double l = length(u);
-      const double goal = wanted(u - pole);
+      const auto [goal, growth] = wanted(u - pole);
       if (std::abs(l - goal) <= 4 * kEps * goal) break;
       (l > goal ? low : high) = u;
       if (!(high - low > kEps * high)) break;
-      // Newton on 1 / |s| - 1 / wanted, almost linear in u (Hebden 1973), with the wanted length held.
+      // Newton on 1 / |s| - 1 / wanted, almost linear in u (Hebden 1973).
       double slope = 0;
       for (Index j = 0; j < n; ++j) {
         const double part = in_basis_[j] / l;
         if (part != 0) slope += part * part / (gap(j) + u);
       }
-      double next = u + (l - goal) / goal / slope;
+      double next = u + (l - goal) / goal / (slope + growth * (l / goal) / goal);
       // Between ends that differ by orders of magnitude, halve the logarithm.
       if (!(next > low && next < high)) next = low > 0 ? std::sqrt(low) * std::sqrt(high) : 1e-3 * high;
       u = next;
@@ -92,13 +95,21 @@ SpectralStep SpectralModel::solve(const Vector& g, bool inside, const Wanted& wa
 SpectralStep SpectralModel::in_ball(const Vector& g, double radius, Vector& s) {
   if (!(radius > 0)) fail("trust-region step: radius {}; give a number > 0", radius);
   return solve(
-      g, true, [radius](double) { return radius; }, s);
+      g, true,
+      [radius](double) {
+        return std::pair{radius, 0.0};
+      },
+      s);
 }
 
 SpectralStep SpectralModel::with_cubic(const Vector& g, double sigma, Vector& s) {
   if (!(sigma > 0)) fail("cubic step: sigma {}; give a number > 0", sigma);
   SpectralStep step = solve(
-      g, false, [sigma](double lambda) { return lambda / sigma; }, s);
+      g, false,
+      [sigma](double lambda) {
+        return std::pair{lambda / sigma, 1 / sigma};
+      },
+      s);
   // What the common part counts as lambda |s|^2 / 2 is sigma |s|^3 / 2, of which the cubic term takes a third.
   const double length = s.stableNorm();
   step.decrease -= sigma / 3 * length * length * length;

@@ -15,7 +15,7 @@ namespace hesse {
 
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kFormat = 2;
 
 Json json_of(const NamedTexts& texts) {
   Json out = Json::object();
@@ -78,12 +78,15 @@ Json json_of(const Verdict& verdict) {
           {"epochs", json_number(verdict.progress.epochs)},
           {"seconds", json_number(verdict.progress.seconds)},
           {"best_value", json_number(verdict.progress.best_value)},
+          {"escapes", verdict.progress.escapes},
+          {"kind", verdict.kind},
+          {"classification", verdict.classification},
           {"cost", json_of(verdict.progress.cost)}};
 }
 
 Verdict verdict_from(const JsonView& view) {
   view.allow_only({"termination", "message", "initial_value", "value", "gradient_norm", "metrics", "steps", "epochs",
-                   "seconds", "best_value", "cost"});
+                   "seconds", "best_value", "escapes", "kind", "classification", "cost"});
   Verdict verdict;
   verdict.termination = view.at("termination").text();
   verdict.message = view.at("message").text();
@@ -95,6 +98,9 @@ Verdict verdict_from(const JsonView& view) {
   verdict.progress.epochs = view.at("epochs").number();
   verdict.progress.seconds = view.at("seconds").number();
   verdict.progress.best_value = view.at("best_value").number();
+  verdict.progress.escapes = view.at("escapes").integer();
+  verdict.kind = view.at("kind").text();
+  verdict.classification = view.at("classification").text();
   verdict.progress.cost = cost_of(view.at("cost"));
   return verdict;
 }

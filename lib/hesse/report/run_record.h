@@ -41,6 +41,10 @@ struct Verdict {
   double gradient_norm = 0;
   std::vector<std::pair<std::string, double>> metrics;
   Progress progress;
+  /// What kind of point it is ("minimum", "saddle", ...; curvature/critical_point.h) and the sentence that says how
+  /// that is known; empty where the run did not arrive or was not asked.
+  std::string kind = {};
+  std::string classification = {};
 };
 
 /// A specification and what it came to mean: what was given, and every option with the value in use.

@@ -30,9 +30,7 @@ class GradientModifier::Seen final : public Objective {
   Index samples() const override { return f_->samples(); }
   Index total_samples() const override { return f_->total_samples(); }
   CostWeights cost_weights() const override { return f_->cost_weights(); }
-  double linearisation_cost(const Vector& x, Curvature kind) const override {
-    return f_->linearisation_cost(x, kind);
-  }
+  double linearisation_cost(const Vector& x, Curvature kind) const override { return f_->linearisation_cost(x, kind); }
   std::uint64_t revision() const override { return f_->revision(); }
   double value_noise() const override { return f_->value_noise(); }
   std::string explain_non_finite(const Vector& x) override { return f_->explain_non_finite(x); }

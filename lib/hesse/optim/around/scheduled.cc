@@ -10,7 +10,8 @@ Scheduled::Scheduled(std::string name, Schedule schedule, std::unique_ptr<Optimi
     : Modifier(std::move(name), std::move(inner)), schedule_(std::move(schedule)) {
   if (learning_rate() == nullptr) fail("{}: this method has no learning rate to schedule", name_);
   if (schedule_({0, 0.0}).needs_momentum && momentum() == nullptr) {
-    fail("{}: this method has no momentum to schedule; use it with momentum, nesterov or one of the Adam family", name_);
+    fail("{}: this method has no momentum to schedule; use it with momentum, nesterov or one of the Adam family",
+         name_);
   }
 }
 

@@ -46,11 +46,11 @@ ProjectedResult projected_gradient(Objective& f, const Projection& project, Vect
 ProjectedResult projected_newton(Objective& f, const Vector& lower, const Vector& upper, Vector& x,
                                  const ProjectedOptions& options = {});
 
-/// Projected Newton on any convex set that one can project on: the step minimises the model g'd + d'Bd / 2 over the set,
-/// by projected_gradient and as exactly as the point is optimal, and an Armijo search follows it (Schmidt, van den Berg,
-/// Friedlander and Murphy 2009, Algorithm 1). B is the Hessian, seen through its products and shifted where it curves
-/// downwards, or with `quasi_newton` the compact L-BFGS matrix (Byrd, Nocedal and Schnabel 1994, eq. (2.17)). It pays
-/// where f is dear and the projection cheap: few gradients, many products and projections.
+/// Projected Newton on any convex set that one can project on: the step minimises the model g'd + d'Bd / 2 over the
+/// set, by projected_gradient and as exactly as the point is optimal, and an Armijo search follows it (Schmidt, van den
+/// Berg, Friedlander and Murphy 2009, Algorithm 1). B is the Hessian, seen through its products and shifted where it
+/// curves downwards, or with `quasi_newton` the compact L-BFGS matrix (Byrd, Nocedal and Schnabel 1994, eq. (2.17)). It
+/// pays where f is dear and the projection cheap: few gradients, many products and projections.
 ProjectedResult projected_newton(Objective& f, const Projection& project, Vector& x,
                                  const ProjectedOptions& options = {});
 

@@ -9,12 +9,16 @@
 #include "hesse/optim/globalization/rounding_watch.h"
 
 #include <cmath>
+#include <string>
 
 namespace hesse {
 
 /// Writes a direction of descent into d and returns its slope g'd < 0: the one that `direction` suggests, else the one
 /// that it suggests when it has forgotten what it learnt, else -g. NaN when the model is not finite.
 double descent_direction(Direction& direction, const Point& at, Vector& d, StepReport& report);
+
+/// Why this direction does not go with a line search, or empty.
+std::string line_search_misfit(const Direction& direction);
 
 /// The status of a step from that of its search.
 StepStatus step_status(LineSearchStatus status);

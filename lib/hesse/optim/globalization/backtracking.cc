@@ -114,6 +114,8 @@ class Backtracking final : public Globalization {
   explicit Backtracking(const BacktrackingSearchOptions& options)
       : search_{options.ftol, options.max_evaluations}, reference_(options.memory, options.eta) {}
 
+  std::string misfit(const Direction& direction) const override { return line_search_misfit(direction); }
+
   StateView state() override {
     StateView all = watch_.state();
     for (StateEntry& entry : reference_.state()) all.push_back(std::move(entry));

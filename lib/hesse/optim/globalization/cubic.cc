@@ -41,9 +41,10 @@ class Cubic final : public Globalization {
   explicit Cubic(const CubicOptions& options)
       : options_(options), sigma_(options.sigma), judge_(options.eta1, options.memory) {}
 
-  std::string misfit(Direction& direction) const override {
-    return direction.matrix() != nullptr ? std::string()
-                                         : "cubic: the direction has no matrix; use a line search, such as hager-zhang";
+  std::string misfit(const Direction& direction) const override {
+    return direction.matrix_form() != ModelMatrix::none
+               ? std::string()
+               : "cubic: the direction has no matrix; use a line search, such as hager-zhang";
   }
 
   StateView state() override {
@@ -54,6 +55,7 @@ class Cubic final : public Globalization {
 
   StepStatus advance(Objective& f, Direction& direction, const Point& at, Trial& trial, StepReport& report) override {
     if (judge_.at_rounding(at)) return StepStatus::line_search_at_rounding;
+    y_.resize(at.x.size());
     double rejected = 0;
     decomposed_ = false;
     for (;;) {

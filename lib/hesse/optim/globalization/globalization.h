@@ -29,7 +29,7 @@ class Globalization {
   virtual StepStatus advance(Objective& f, Direction& direction, const Point& at, Trial& trial, StepReport& report) = 0;
 
   /// What it needs of a direction and this one lacks ("levenberg-marquardt needs residuals"), or empty.
-  virtual std::string misfit(Direction& /*direction*/) const { return {}; }
+  virtual std::string misfit(const Direction& /*direction*/) const { return {}; }
 
   /// Names every number that the next steps depend on.
   virtual StateView state() { return {}; }

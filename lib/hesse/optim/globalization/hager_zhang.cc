@@ -203,6 +203,8 @@ class HagerZhang final : public Globalization {
     search_.sigma = std::max(options.sigma, options.delta);
   }
 
+  std::string misfit(const Direction& direction) const override { return line_search_misfit(direction); }
+
   StateView state() override { return watch_.state(); }
 
   StepStatus advance(Objective& f, Direction& direction, const Point& at, Trial& trial, StepReport& report) override {

@@ -29,6 +29,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace hesse {
 namespace {
@@ -60,7 +61,7 @@ class LevenbergMarquardt final : public Globalization {
  public:
   explicit LevenbergMarquardt(const LevenbergMarquardtOptions& options) : options_(options) {}
 
-  std::string misfit(Direction& direction) const override {
+  std::string misfit(const Direction& direction) const override {
     return direction.least_squares() != nullptr
                ? std::string()
                : "levenberg-marquardt: it needs residuals and their Jacobian; use gauss-newton+levenberg-marquardt";
@@ -160,12 +161,18 @@ class LevenbergMarquardt final : public Globalization {
     radius_ = options_.factor * (length > 0 ? length : 1);
   }
 
+  /// Singular values below it are rounding: the rank is not there, and steps are those of least norm.
+  double rank_floor() const {
+    const auto& sigma = svd_.singularValues();
+    const double eps = std::numeric_limits<double>::epsilon();
+    return sigma.size() > 0 ? static_cast<double>(scaled_.rows() + scaled_.cols()) * eps * sigma[0] : 0;
+  }
+
   /// D^-1 p with p = -V (S^2 + lambda)^-1 S c, c = U'Q'r.
   void velocity(double lambda, const Vector& c, Vector& v) {
     const auto& sigma = svd_.singularValues();
     weights_.resize(sigma.size());
-    // Without damping, what rounding made of a rank that is not there is left out.
-    const double floor = lambda > 0 ? 0 : 1e-15 * (sigma.size() > 0 ? sigma[0] : 0);
+    const double floor = rank_floor();
     for (Index i = 0; i < sigma.size(); ++i) {
       weights_[i] = sigma[i] > floor ? -c[i] * sigma[i] / (sigma[i] * sigma[i] + lambda) : 0;
     }
@@ -176,15 +183,14 @@ class LevenbergMarquardt final : public Globalization {
   /// lambda >= 0 with |D s| = radius within 10 %, or 0 where the Gauss-Newton step is inside (More 1978, section 5).
   double multiplier(double radius) {
     const auto& sigma = svd_.singularValues();
+    const double floor = rank_floor();
     const auto length = [&](double lambda) {
       double sum = 0;
       for (Index i = 0; i < sigma.size(); ++i) {
-        if (sigma[i] > 0) sum += std::pow(coefficients_[i] * sigma[i] / (sigma[i] * sigma[i] + lambda), 2);
+        if (sigma[i] > floor) sum += std::pow(coefficients_[i] * sigma[i] / (sigma[i] * sigma[i] + lambda), 2);
       }
       return std::sqrt(sum);
     };
-    // Rank deficient to rounding: the step without damping is that of least norm, as velocity() makes it.
-    const double floor = 1e-15 * (sigma.size() > 0 ? sigma[0] : 0);
     double plain = 0;
     for (Index i = 0; i < sigma.size(); ++i) {
       if (sigma[i] > floor) plain += std::pow(coefficients_[i] / sigma[i], 2);
@@ -201,7 +207,7 @@ class LevenbergMarquardt final : public Globalization {
       double slope = 0;
       for (Index j = 0; j < sigma.size(); ++j) {
         const double d = sigma[j] * sigma[j] + lambda;
-        if (sigma[j] > 0) slope += std::pow(coefficients_[j] * sigma[j], 2) / (d * d * d);
+        if (sigma[j] > floor) slope += std::pow(coefficients_[j] * sigma[j], 2) / (d * d * d);
       }
       lambda += (l * l / slope) * (l - radius) / radius;
       if (!(lambda > low && lambda < high)) lambda = std::max(1e-3 * high, std::sqrt(low * high));

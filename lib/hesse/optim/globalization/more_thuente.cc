@@ -28,6 +28,8 @@ class MoreThuente final : public Globalization {
     search_.max_evaluations = options.max_evaluations;
   }
 
+  std::string misfit(const Direction& direction) const override { return line_search_misfit(direction); }
+
   StateView state() override { return watch_.state(); }
 
   StepStatus advance(Objective& f, Direction& direction, const Point& at, Trial& trial, StepReport& report) override {

@@ -58,11 +58,11 @@ class TrustRegion final : public Globalization {
   explicit TrustRegion(const TrustRegionOptions& options)
       : options_(options), radius_(options.trust_radius), judge_(options.eta, options.memory) {}
 
-  std::string misfit(Direction& direction) const override {
-    if (direction.matrix() == nullptr) {
+  std::string misfit(const Direction& direction) const override {
+    if (direction.matrix_form() == ModelMatrix::none) {
       return "trust-region: the direction has no matrix; use a line search, such as hager-zhang";
     }
-    const bool entries = direction.dense_matrix() != nullptr;
+    const bool entries = direction.matrix_form() == ModelMatrix::entries;
     if (!entries &&
         (options_.scaled || options_.subproblem == Subproblem::exact || options_.subproblem == Subproblem::dogleg)) {
       return "trust-region: exact, dogleg and scaled need a matrix with entries, as newton, bfgs, sr1 and gauss-newton "
@@ -80,6 +80,7 @@ class TrustRegion final : public Globalization {
   StepStatus advance(Objective& f, Direction& direction, const Point& at, Trial& trial, StepReport& report) override {
     if (judge_.at_rounding(at)) return StepStatus::line_search_at_rounding;
     const double x_norm = norm(at.x);
+    y_.resize(at.x.size());
     double rejected = 0;
     double negative = 0;
     radius_ = std::min(radius_, options_.max_trust_radius);
@@ -127,9 +128,9 @@ class TrustRegion final : public Globalization {
     double length = 0;  ///< |D s|
   };
 
-  bool uses_entries(Direction& direction) const {
+  bool uses_entries(const Direction& direction) const {
     switch (options_.subproblem) {
-      case Subproblem::automatic: return direction.dense_matrix() != nullptr;
+      case Subproblem::automatic: return direction.matrix_form() == ModelMatrix::entries;
       case Subproblem::exact:
       case Subproblem::dogleg: return true;
       default: return options_.scaled;

@@ -3,7 +3,7 @@
 /// so be shown.
 #include "hesse/core/options.h"
 #include "hesse/core/vector_ops.h"
-#include "hesse/optim/globalization/globalization.h"
+#include "hesse/optim/globalization/along_line.h"
 
 #include <cmath>
 
@@ -21,6 +21,8 @@ void visit_options(UndampedOptions& o, OptionVisitor& v) {
 class Undamped final : public Globalization {
  public:
   explicit Undamped(const UndampedOptions& options) : options_(options) {}
+
+  std::string misfit(const Direction& direction) const override { return line_search_misfit(direction); }
 
   StepStatus advance(Objective& f, Direction& direction, const Point& at, Trial& trial, StepReport& report) override {
     const DirectionReport found = direction.direction(at, d_);

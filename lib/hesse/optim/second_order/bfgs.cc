@@ -22,7 +22,8 @@ void Bfgs::prepare(Objective& f, const Point&) {
 
 DirectionReport Bfgs::direction(const Point& at, Vector& d) {
   d.resize(at.g.size());
-  d.noalias() = -(H_ * at.g);
+  d.noalias() = H_ * at.g;
+  d = -d;
   return {};
 }
 

@@ -26,6 +26,7 @@ class Bfgs final : public Direction {
   void prepare(Objective& f, const Point& at) override;
   DirectionReport direction(const Point& at, Vector& d) override;
   double first_step(const Point& at, const Vector& d) const override;
+  ModelMatrix matrix_form() const override { return ModelMatrix::entries; }
   const LinearOperator* matrix() override { return &operator_; }
   const Matrix* dense_matrix() override { return &B_; }
   void update(const Vector& s, const Vector& y) override;

@@ -13,7 +13,7 @@
 #include "hesse/linalg/linear_operator.h"
 #include "hesse/optim/second_order/curvature_pairs.h"
 
-#include <Eigen/LU>
+#include <vector>
 
 namespace hesse {
 
@@ -30,14 +30,20 @@ class CompactMatrix final : public LinearOperator {
   void apply(ConstMatrixView X, MatrixView Y) const override;
 
  private:
+  /// LU of the middle matrix with row exchanges; false when a pivot is rounding.
+  bool factorise();
+  /// Replaces b by the solution.
+  void solve(double* b) const;
+
   CompactForm form_;
   Index n_ = 0;
   double gamma_ = 1;
   Index columns_ = 0;  // of W that are in use
-  Matrix W_;           // [gamma S, Y], or Y - gamma S
-  Vector scale_;
+  // Sized for all pairs at once, so that nothing is allocated while they come in.
+  Matrix W_;  // [gamma S, Y], or Y - gamma S
   Matrix middle_;
-  Eigen::PartialPivLU<Matrix> lu_;
+  Vector scale_;
+  std::vector<Index> pivots_;
   mutable Matrix inner_;
 };
 

@@ -45,6 +45,13 @@ struct InnerLimits {
   Index max_iterations = 0;  ///< products with B; 0: no bound
 };
 
+/// How the matrix B of a model is known.
+enum class ModelMatrix {
+  none,      ///< not at all: the method gives directions alone
+  products,  ///< by its products with vectors
+  entries,   ///< by its entries too
+};
+
 /// A model and the direction it suggests. Owns its curvature pairs and its workspace; allocates nothing after the first
 /// steps of a size.
 class Direction {
@@ -59,18 +66,21 @@ class Direction {
   /// Hessian, a Jacobian, a linearisation).
   virtual void prepare(Objective& /*f*/, const Point& /*at*/) {}
 
+  /// False for methods whose model may be indefinite and is not inverted: they want a trust region.
+  virtual bool suits_line_search() const { return true; }
   /// Writes the step that a line search shall try into d. Where the model is convex it minimises m.
   virtual DirectionReport direction(const Point& at, Vector& d) = 0;
 
   /// The multiple of d that a line search tries first.
   virtual double first_step(const Point& /*at*/, const Vector& /*d*/) const { return 1; }
 
+  virtual ModelMatrix matrix_form() const { return ModelMatrix::none; }
   /// B at the prepared point, which changes with update(); null where the method has no matrix.
   virtual const LinearOperator* matrix() { return nullptr; }
   /// The same as entries; null where it is not formed.
   virtual const Matrix* dense_matrix() { return nullptr; }
   /// Null unless the model is Gauss and Newton's with a Jacobian at hand.
-  virtual const LeastSquaresModel* least_squares() { return nullptr; }
+  virtual const LeastSquaresModel* least_squares() const { return nullptr; }
 
   /// What an iterative solver of the model shall reach. By default min(1/2, sqrt|g|) |g| (Nocedal and Wright 2006,
   /// Algorithm 7.1), for superlinear convergence.

@@ -27,9 +27,10 @@ class GaussNewton final : public Direction {
   Objective& evaluator(Objective& f) override;
   void prepare(Objective& f, const Point& at) override;
   DirectionReport direction(const Point& at, Vector& d) override;
+  ModelMatrix matrix_form() const override { return ModelMatrix::entries; }
   const LinearOperator* matrix() override;
   const Matrix* dense_matrix() override;
-  const LeastSquaresModel* least_squares() override { return &*model_; }
+  const LeastSquaresModel* least_squares() const override { return &*model_; }
 
  private:
   class Product final : public LinearOperator {

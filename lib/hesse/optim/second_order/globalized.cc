@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/vector_ops.h"
+#include "hesse/objective/counting_objective.h"
 
 #include <cmath>
 #include <utility>
@@ -22,11 +23,20 @@ StateView Globalized::state() {
 
 StepReport Globalized::step(Objective& objective, Vector& x) {
   StepReport report;
-  Objective& f = direction_->evaluator(objective);
   // On all samples f is one function for ever; on batches it is one as long as its revision stands.
-  const bool all_samples = f.samples() == f.total_samples();
-  const bool same_function = (all_samples && on_all_samples_ != 0) || revision_ == f.revision();
-  if (!same_function || x_.size() != x.size() || x_ != x) {
+  const bool all_samples = objective.samples() == objective.total_samples();
+  const bool same_function = (all_samples && on_all_samples_ != 0) || revision_ == objective.revision();
+  const bool known = same_function && x_.size() == x.size() && x_ == x;
+  if (known && !warm_) {
+    // After a restart the objective is shown the point again, uncounted, so that what it shares between a gradient and
+    // a curvature is there as in the run that went on, and costs the same.
+    auto* counting = find<CountingObjective>(objective);
+    Objective& uncounted = counting != nullptr ? *counting->decorated() : objective;
+    direction_->evaluator(uncounted).value_and_gradient(x_, trial_.g);
+  }
+  warm_ = true;
+  Objective& f = direction_->evaluator(objective);
+  if (!known) {
     x_ = x;
     f_ = f.value_and_gradient(x, g_);
   }

@@ -35,6 +35,7 @@ class Globalized final : public Optimizer {
   double f_ = 0;
   std::int64_t on_all_samples_ = 0;  // 1 when f_ and g_ are those on all samples
   std::uint64_t revision_ = ~std::uint64_t{0};
+  bool warm_ = false;  // whether the objective has seen the point, which a restored state alone has not shown it
   Trial trial_;
   Vector s_;
   Vector y_;

@@ -26,6 +26,7 @@ class Lbfgs final : public Direction {
   DirectionReport direction(const Point& at, Vector& d) override;
   /// Along the gradient, before there is a pair, a step of length at most 1.
   double first_step(const Point& at, const Vector& d) const override;
+  ModelMatrix matrix_form() const override { return ModelMatrix::products; }
   const LinearOperator* matrix() override;
   void update(const Vector& s, const Vector& y) override;
   bool forget() override { return pairs_.clear(); }

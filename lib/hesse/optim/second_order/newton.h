@@ -32,6 +32,7 @@ class Newton final : public Direction {
   explicit Newton(const NewtonOptions& options) : options_(options) {}
   void prepare(Objective& f, const Point& at) override;
   DirectionReport direction(const Point& at, Vector& d) override;
+  ModelMatrix matrix_form() const override { return ModelMatrix::entries; }
   const LinearOperator* matrix() override { return &hessian_; }
   const Matrix* dense_matrix() override { return &hessian_.matrix(); }
 

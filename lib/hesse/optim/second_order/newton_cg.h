@@ -26,6 +26,7 @@ class NewtonCg final : public Direction {
   explicit NewtonCg(const NewtonCgOptions& options) : options_(options) {}
   void prepare(Objective& f, const Point& at) override { matrix_ = f.curvature(at.x, options_.curvature); }
   DirectionReport direction(const Point& at, Vector& d) override;
+  ModelMatrix matrix_form() const override { return ModelMatrix::products; }
   const LinearOperator* matrix() override { return matrix_.get(); }
   InnerLimits inner_limits(const Point& at) const override;
 

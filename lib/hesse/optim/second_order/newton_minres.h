@@ -11,7 +11,7 @@
 namespace hesse {
 
 struct NewtonMinresOptions {
-  double forcing = 0.1;    ///< theta, on |H d + g| / |g|, (0, 1)
+  double forcing = 0.01;   ///< theta, on |H d + g| / |g|, (0, 1)
   Index max_minres = 250;  ///< products of one solution, >= 1
 };
 void visit_options(NewtonMinresOptions& options, OptionVisitor& visitor);
@@ -21,6 +21,7 @@ class NewtonMinres final : public Direction {
   explicit NewtonMinres(const NewtonMinresOptions& options) : options_(options) {}
   void prepare(Objective& f, const Point& at) override { matrix_ = f.curvature(at.x, Curvature::hessian); }
   DirectionReport direction(const Point& at, Vector& d) override;
+  ModelMatrix matrix_form() const override { return ModelMatrix::products; }
   const LinearOperator* matrix() override { return matrix_.get(); }
   InnerLimits inner_limits(const Point& at) const override;
 

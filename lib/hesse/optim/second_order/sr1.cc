@@ -42,7 +42,8 @@ void Sr1::update(const Vector& s, const Vector& y) {
     const double sy = std::abs(dot(s, y));
     if (sy > 0) B_.diagonal().setConstant(dot(y, y) / sy);
   }
-  v_.noalias() = y - B_ * s;
+  v_.noalias() = B_ * s;
+  v_ = y - v_;
   const double vs = dot(v_, s);
   if (!(std::abs(vs) >= options_.skip * norm(v_) * norm(s)) || vs == 0) return;
   for (Index j = 0; j < s.size(); ++j) B_.col(j) += (v_[j] / vs) * v_;

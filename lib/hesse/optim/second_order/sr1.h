@@ -27,6 +27,7 @@ class Sr1 final : public Direction {
   void prepare(Objective& f, const Point& at) override;
   DirectionReport direction(const Point& at, Vector& d) override;
   double first_step(const Point& at, const Vector& d) const override;
+  ModelMatrix matrix_form() const override { return ModelMatrix::entries; }
   const LinearOperator* matrix() override { return &operator_; }
   const Matrix* dense_matrix() override { return &B_; }
   void update(const Vector& s, const Vector& y) override;
@@ -63,9 +64,11 @@ class LimitedSr1 final : public Direction {
  public:
   explicit LimitedSr1(const LimitedSr1Options& options) : options_(options), pairs_(options.memory) {}
   void prepare(Objective& f, const Point& at) override;
-  /// Along the gradient: B may be indefinite and is not inverted. Meant for trust regions.
+  bool suits_line_search() const override { return false; }
+  /// Along the gradient.
   DirectionReport direction(const Point& at, Vector& d) override;
   double first_step(const Point& at, const Vector& d) const override;
+  ModelMatrix matrix_form() const override { return ModelMatrix::products; }
   const LinearOperator* matrix() override;
   void update(const Vector& s, const Vector& y) override;
   bool learns_from_rejected() const override { return true; }
