@@ -5,6 +5,7 @@ namespace hesse {
 // Each is defined beside its problems.
 std::vector<ProblemEntry> analytic_entries();
 std::vector<ProblemEntry> network_entries();
+ProblemEntry mgh_entry();
 
 const ProblemRegistry& problems() {
   static const ProblemRegistry registry = [] {
@@ -12,6 +13,7 @@ const ProblemRegistry& problems() {
     for (auto* entries : {analytic_entries, network_entries}) {
       for (ProblemEntry& entry : entries()) all.push_back(std::move(entry));
     }
+    all.push_back(mgh_entry());
     return ProblemRegistry("problem", std::move(all));
   }();
   return registry;
