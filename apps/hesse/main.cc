@@ -2,7 +2,10 @@
 #include "commands.h"
 
 #include "hesse/core/error.h"
+#include "hesse/report/atomic_file.h"
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -68,13 +71,18 @@ int main(int argc, char** argv) {
   using namespace hesse::app;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   try {
-    return run(arguments);
-  } catch (const HelpRequested& help) {
-    fmt::print("{}", help.text);
-    return kDone;
+    const int code = run(arguments);
+    // What is still in the buffer may not fit where it goes.
+    if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category());
+    return code;
+  } catch (const hesse::WriteError& e) {
+    fmt::print(stderr, "hesse: {}\n", e.what());
+    return kWriteFailed;
   } catch (const hesse::Error& e) {
     fmt::print(stderr, "hesse: {}\n", e.what());
     return kBadInput;
+  // A limit on file sizes is then an error that names the file, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "hesse: out of memory; try a smaller problem, batch or precision float\n");
     return 1;

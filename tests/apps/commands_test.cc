@@ -157,6 +157,27 @@ TEST_CASE("an interrupt ends the run after its step with 130 or 143, and resumin
   }
 }
 
+TEST_CASE("a disk without room ends the program with 1, blames no method, and the run goes on when there is room") {
+  const ScratchFolder folder;
+  const std::string settings =
+      "--problem mlp:data=gaussian-blobs,hidden=400 --optimizer adam --optimizer sgd --budget 30epochs "
+      "--checkpoint-seconds 1e-3 --quiet ";
+  CHECK(run_hesse(folder, "compare " + settings + "--output whole").exit_code == 0);
+  // What is not a checkpoint is smaller than the limit of 8 or 16 kB (a shell's blocks have 512 or 1024 bytes).
+  REQUIRE(std::filesystem::file_size(folder / "whole" / "adam" / "seed-1" / "checkpoint.safetensors") > 16384);
+  REQUIRE(std::filesystem::file_size(folder / "whole" / "adam" / "seed-1" / "trace.csv") < 8192);
+  const auto r = run_hesse(folder, "compare " + settings + "--output run", "ulimit -f 16");
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 1);
+  CHECK(lines(r.err) == 1);
+  CHECK_THAT(r.err, Contains("checkpoint.safetensors") && Contains("File too large") && Contains("hesse resume run"));
+  CHECK(parse_json(read_file(folder / "run" / "adam" / "seed-1" / "run.json"), "run.json")["verdict"].is_null());
+  CHECK(run_hesse(folder, "resume run").exit_code == 0);
+  for (const char* run : {"adam/seed-1", "sgd/seed-1"}) {
+    CHECK(bits(folder / "run" / run) == bits(folder / "whole" / run));
+  }
+}
+
 TEST_CASE("bad input is one line that names what is wrong and what to do, exit code 2, and nothing written") {
   const ScratchFolder folder;
   const std::vector<std::pair<std::string, std::string>> cases = {

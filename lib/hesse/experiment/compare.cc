@@ -67,9 +67,9 @@ Json comparison_json(const ComparisonSettings& settings) {
 void draw_figures(Comparison& comparison, const Problem& problem, std::span<const RecordedRun> runs,
                   const std::filesystem::path& folder) {
   const auto figures = folder / "figures";
-  std::filesystem::create_directories(figures);
   Palette palette;
   try {
+    create_folders(figures);
     write_comparison_plots(figures, runs, "train_value", palette);
     for (const Metric& metric : problem.metrics) {
       write_comparison_plots(figures, runs, metric.name, palette, metric.higher_is_better);
@@ -170,7 +170,7 @@ void check_comparison(const ComparisonSettings& settings, Problem& problem) {
 Comparison compare(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder,
                    const std::function<RunHooks(const ComparisonCell&)>& hooks_of) {
   check_comparison(settings, problem);
-  std::filesystem::create_directories(folder);
+  create_folders(folder);
   write_file(folder / kComparisonFile, json_text(comparison_json(settings)));
 
   Comparison comparison{settings, {}, {}, {}, false, {}};

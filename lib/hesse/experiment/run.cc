@@ -114,7 +114,7 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
       return outcome;
     }
   }
-  std::filesystem::create_directories(folder);
+  create_folders(folder);
   remove_partial_files(folder);
 
   const Method method = parse_method(settings.method);
@@ -185,6 +185,9 @@ RunSettings settings_of(const RunRecord& record) {
   for (const auto& [name, text] : record.settings) {
     if (name == "batch_size") settings.batch_size = parse_whole_number(name, text);
     if (name == "target" && text != "-inf") settings.target = parse_number(name, text);
+  } catch (const WriteError&) {
+    // No verdict: the method is not at fault, and the run goes on from its last checkpoint once there is room.
+    throw;
     if (name == "gradient_tolerance") settings.gradient_tolerance = parse_number(name, text);
     if (name == "checkpoint_seconds") settings.checkpoint_seconds = parse_number(name, text);
   }

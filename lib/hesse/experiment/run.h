@@ -64,7 +64,8 @@ void check_run(const RunSettings& settings, Problem& problem);
 
 /// Makes the run in `folder` (created if missing), or continues the one that is there. A finished run
 /// is read back and not repeated. Exceptions of method and objective become an outcome with status
-/// `failed`; Error is thrown only for bad settings and files.
+/// `failed`; Error is thrown only for bad settings and files, WriteError where records cannot be written: the
+/// folder then holds an interrupted run.
 RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder,
                const RunHooks& hooks = {});
 
