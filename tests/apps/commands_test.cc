@@ -178,6 +178,27 @@ TEST_CASE("a disk without room ends the program with 1, blames no method, and th
   }
 }
 
+TEST_CASE("an output folder that cannot be made is refused before any work, and nothing is left behind") {
+  const ScratchFolder folder;
+  write_file(folder / "file", "x");
+  std::filesystem::create_directory(folder / "full");
+  write_file(folder / "full" / "kept", "x");
+  for (const char* command :
+       {"train --problem rosenbrock", "compare --problem rosenbrock --optimizer gd", "spectrum --problem rosenbrock",
+        "find-lr --problem rosenbrock --optimizer gd", "diagnose --problem rosenbrock --optimizer gd"}) {
+    for (const std::string& output :
+         {std::string("file"), std::string("file/x"), std::string("full"), std::string(300, 'a')}) {
+      const auto r = run_hesse(folder, fmt::format("{} --output {}", command, output));
+      CAPTURE(command, output, r.out, r.err);
+      CHECK(r.exit_code == 2);
+      CHECK(r.out.empty());
+      CHECK(lines(r.err) == 1);
+      CHECK_THAT(r.err, Contains(output) && Contains("name another"));
+      CHECK(folder.count() == 2);
+    }
+  }
+}
+
 TEST_CASE("bad input is one line that names what is wrong and what to do, exit code 2, and nothing written") {
   const ScratchFolder folder;
   const std::vector<std::pair<std::string, std::string>> cases = {
