@@ -35,11 +35,13 @@ int resume_command(Arguments arguments) {
     Problem problem = make_problem(settings.run.problem, settings.run.precision);
     return run_comparison(settings, problem, folder, options.json, options.quiet);
   }
+    check_comparison(settings, problem);
   if (std::filesystem::exists(folder / kRunFile)) {
     const RunSettings settings = settings_of(read_run_record(folder / kRunFile));
     Problem problem = make_problem(settings.problem, settings.precision);
     return run_single(settings, problem, folder, options.json, options.quiet);
   }
+    check_run(settings, problem);
   fail("resume: '{}' holds neither {} nor {}; name the folder of a run or of a comparison", options.folder, kRunFile,
        kComparisonFile);
 }

@@ -199,6 +199,48 @@ TEST_CASE("an output folder that cannot be made is refused before any work, and 
   }
 }
 
+TEST_CASE("a record that was altered is refused before any work, and keeps no verdict of a failure") {
+  const ScratchFolder folder;
+  CHECK(run_hesse(folder, "train --problem rosenbrock --optimizer gd:lr=1e-4 --budget 5steps --output run").exit_code ==
+        0);
+  CHECK(
+      run_hesse(folder, "compare --problem rosenbrock --optimizer gd:lr=1e-4 --budget 5steps --output all").exit_code ==
+      0);
+  const Json run = parse_json(read_file(folder / "run" / "run.json"), "run.json");
+  const Json all = parse_json(read_file(folder / "all" / "comparison.json"), "comparison.json");
+  const auto refused = [&](const char* file, const Json& json, const std::string& part) {
+    const ScratchFolder other;
+    write_file(other / file, json_text(json));
+    const auto r = run_hesse(other, "resume .");
+    CAPTURE(json_text(json, false), r.out, r.err);
+    CHECK(r.exit_code == 2);
+    CHECK(lines(r.err) == 1);
+    CHECK_THAT(r.err, Contains(part));
+    CHECK(other.count() == 1);
+    CHECK(read_file(other / file) == json_text(json));
+  };
+  for (const auto& [name, value] :
+       {std::pair{"batch_size", "-1"}, {"gradient_tolerance", "-1"}, {"checkpoint_seconds", "-1"}, {"target", "nan"}}) {
+    Json altered = run;
+    altered["verdict"] = nullptr;
+    altered["settings"][name] = value;
+    refused("run.json", altered, name);
+  }
+  Json half = run;
+  half["verdict"] = nullptr;
+  half["precision"] = "half";
+  refused("run.json", half, "precision");
+  for (const auto& [name, value] : {std::pair<const char*, Json>{"batch_size", -1},
+                                    {"gradient_tolerance", -1.0},
+                                    {"checkpoint_seconds", -1.0},
+                                    {"target", "nan"},
+                                    {"precision", "half"}}) {
+    Json altered = all;
+    altered[name] = value;
+    refused("comparison.json", altered, name);
+  }
+}
+
 TEST_CASE("bad input is one line that names what is wrong and what to do, exit code 2, and nothing written") {
   const ScratchFolder folder;
   const std::vector<std::pair<std::string, std::string>> cases = {

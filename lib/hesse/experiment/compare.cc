@@ -220,7 +220,11 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   settings.seed = view.at("seed").unsigned_integer();
   settings.repetitions = view.at("repetitions").integer();
   settings.trials = view.at("trials").integer();
-  settings.run.precision = view.at("precision").text() == "float" ? Precision::float32 : Precision::float64;
+  const std::string precision = view.at("precision").text();
+  if (precision != to_string(Precision::float32) && precision != to_string(Precision::float64)) {
+    view.at("precision").refuse(fmt::format("there is no precision '{}'; choose float or double", precision));
+  }
+  settings.run.precision = precision == to_string(Precision::float32) ? Precision::float32 : Precision::float64;
   settings.run.batch_size = view.at("batch_size").integer();
   settings.run.budget = view.at("budget").text();
   settings.run.target = view.at("target").number();

@@ -38,7 +38,7 @@ struct RunSettings {
   std::string budget = "10epochs";
   double target = -std::numeric_limits<double>::infinity();
   double gradient_tolerance = 0;
-  double checkpoint_seconds = 30;  ///< between checkpoints
+  double checkpoint_seconds = 30;  ///< between checkpoints, >= 0; at 0 there is one at the end alone
 };
 
 enum class RunStatus {
