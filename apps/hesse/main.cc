@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <system_error>
 
 namespace hesse::app {
 namespace {
@@ -38,7 +39,14 @@ int run(Arguments arguments) {
   }
   std::vector<std::string> names;
   for (const Command& command : commands()) {
-    if (command.name == name) return command.run(arguments.subspan(1));
+    if (command.name == name) {
+      try {
+        return command.run(arguments.subspan(1));
+      } catch (const HelpRequested& help) {
+        fmt::print("{}", help.text);
+        return kDone;
+      }
+    }
     names.emplace_back(command.name);
   }
   fail("there is no command '{}'{}; 'hesse --help' shows all", name, suggestion(name, names));
@@ -70,6 +78,8 @@ const std::vector<Command>& commands() {
 int main(int argc, char** argv) {
   using namespace hesse::app;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  // A limit on file sizes is then an error that names the file, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     const int code = run(arguments);
     // What is still in the buffer may not fit where it goes.
@@ -81,13 +91,13 @@ int main(int argc, char** argv) {
   } catch (const hesse::Error& e) {
     fmt::print(stderr, "hesse: {}\n", e.what());
     return kBadInput;
-  // A limit on file sizes is then an error that names the file, like a full disk.
-  std::signal(SIGXFSZ, SIG_IGN);
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "hesse: out of memory; try a smaller problem, batch or precision float\n");
     return 1;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "hesse: unexpected failure: {}\n", e.what());
+    const bool printing = std::ferror(stdout) != 0;
+    fmt::print(stderr, "hesse: {}: {}\n", printing ? "standard output cannot be written" : "unexpected failure",
+               e.what());
     return 1;
   }
 }

@@ -241,6 +241,17 @@ TEST_CASE("a record that was altered is refused before any work, and keeps no ve
   }
 }
 
+TEST_CASE("what cannot be printed is no success") {
+  const ScratchFolder folder;
+  for (const char* command : {"list", "describe adam", "train --help", "spectrum --problem rosenbrock --json"}) {
+    const auto r =
+        run_hesse(folder, fmt::format("{} >/dev/full 2>message; code=$?; (cat message; exit $code)", command));
+    CAPTURE(command);
+    CHECK(r.exit_code == 1);
+    CHECK_THAT(r.out, Contains("standard output cannot be written"));
+  }
+}
+
 TEST_CASE("bad input is one line that names what is wrong and what to do, exit code 2, and nothing written") {
   const ScratchFolder folder;
   const std::vector<std::pair<std::string, std::string>> cases = {
