@@ -252,6 +252,19 @@ TEST_CASE("what cannot be printed is no success") {
   }
 }
 
+TEST_CASE("sets that nobody fetched are no fault of the cache or of the machine, a damaged one is") {
+  const ScratchFolder folder;
+  const std::string cache = fmt::format("export HESSE_DATA_DIR='{}'", (folder / "cache").string());
+  CHECK(run_hesse(folder, "data verify", cache).exit_code == 0);
+  CHECK(run_hesse(folder, "data verify --name mnist", cache).exit_code == 2);
+  CHECK(run_hesse(folder, "doctor", cache).exit_code == 0);
+  std::filesystem::create_directories(folder / "cache" / "digits");
+  write_file(folder / "cache" / "digits" / "digits.csv.gz", "x");
+  const auto r = run_hesse(folder, "data verify", cache);
+  CHECK(r.exit_code == 2);
+  CHECK_THAT(r.out, Contains("corrupt"));
+}
+
 TEST_CASE("bad input is one line that names what is wrong and what to do, exit code 2, and nothing written") {
   const ScratchFolder folder;
   const std::vector<std::pair<std::string, std::string>> cases = {
