@@ -178,6 +178,17 @@ TEST_CASE("a disk without room ends the program with 1, blames no method, and th
   }
 }
 
+TEST_CASE("what cannot be printed is no success") {
+  const ScratchFolder folder;
+  for (const char* command : {"list", "describe adam", "train --help", "spectrum --problem rosenbrock --json"}) {
+    const auto r =
+        run_hesse(folder, fmt::format("{} >/dev/full 2>message; code=$?; (cat message; exit $code)", command));
+    CAPTURE(command);
+    CHECK(r.exit_code == 1);
+    CHECK_THAT(r.out, Contains("standard output cannot be written"));
+  }
+}
+
 TEST_CASE("an output folder that cannot be made is refused before any work, and nothing is left behind") {
   const ScratchFolder folder;
   write_file(folder / "file", "x");
@@ -241,17 +252,6 @@ TEST_CASE("a record that was altered is refused before any work, and keeps no ve
   }
 }
 
-TEST_CASE("what cannot be printed is no success") {
-  const ScratchFolder folder;
-  for (const char* command : {"list", "describe adam", "train --help", "spectrum --problem rosenbrock --json"}) {
-    const auto r =
-        run_hesse(folder, fmt::format("{} >/dev/full 2>message; code=$?; (cat message; exit $code)", command));
-    CAPTURE(command);
-    CHECK(r.exit_code == 1);
-    CHECK_THAT(r.out, Contains("standard output cannot be written"));
-  }
-}
-
 TEST_CASE("sets that nobody fetched are no fault of the cache or of the machine, a damaged one is") {
   const ScratchFolder folder;
   const std::string cache = fmt::format("export HESSE_DATA_DIR='{}'", (folder / "cache").string());
@@ -283,6 +283,8 @@ TEST_CASE("bad input is one line that names what is wrong and what to do, exit c
       {"train --problem rosenbrock --budget 10", "not a unit"},
       {"train --problem rosenbrock --budget 10parsecs", "not a unit"},
       {"train --problem rosenbrock --budget -1steps", "not positive"},
+      {"train --problem rosenbrock --budget 0.5steps", "not a whole number"},
+      {"resume", "name the folder"},
       {"train --problem rosenbrock --seed -1", "seed: -1 is out of range"},
       {"train --problem rosenbrock --seed 1.5", "not a whole number"},
       {"train --problem rosenbrock --seed 9223372036854775808", "not a whole number"},
@@ -547,6 +549,12 @@ TEST_CASE("a specification file and the command line share one grammar, and the 
   CHECK(json["methods"].size() == 2);
   CHECK(json["budget"] == "4steps");
   CHECK(json["runs"][0]["steps"] == 4);
+  write_file(folder / "marked.ini", "\xEF\xBB\xBFproblem = rosenbrock\r\nbudget = 2steps\r\n");
+  CHECK(run_hesse(folder, "train --config marked.ini").exit_code == 0);
+  write_file(folder / "empty.ini", "");
+  CHECK_THAT(run_hesse(folder, "train --config empty.ini").err, Contains("no problem is given"));
+  write_file(folder / "helpless.ini", "problem = rosenbrock\nhelp = true\n");
+  CHECK_THAT(run_hesse(folder, "train --config helpless.ini").err, !Contains("did you mean"));
   write_file(folder / "bad.ini", "problm = rosenbrock\n");
   const auto bad = run_hesse(folder, "compare --config bad.ini");
   CHECK(bad.exit_code == 2);

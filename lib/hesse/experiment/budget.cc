@@ -4,6 +4,7 @@
 #include "hesse/core/options.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace hesse {
 
@@ -29,6 +30,7 @@ void apply_budget(std::string_view text, Stopping& stopping) {
     } else if (unit == "gradients" || unit == "gradient") {
       stopping.max_gradient_equivalents = std::min(stopping.max_gradient_equivalents, amount);
     } else if (unit == "steps" || unit == "step") {
+      if (amount != std::floor(amount)) fail("budget '{}': {} is not a whole number of steps", text, amount);
       if (amount > 9e18) fail("budget '{}': more steps than can be counted; give at most 9e18", text);
       stopping.max_steps = std::min(stopping.max_steps, static_cast<std::int64_t>(amount));
     } else if (unit == "s" || unit == "seconds") {
