@@ -135,8 +135,7 @@ int spectrum_command(Arguments arguments) {
     fmt::print("{}", terminal_text(table, terminal_style(stdout)));
     fmt::print("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
                eigen.message.empty() ? "" : ": " + eigen.message,
-               eigen.multiplicity_certified ? "certified by deflated restarts" : "not certified", eigen.products,
-               spectrum.seconds);
+               eigen.multiplicity_certified ? "certified" : "not certified", eigen.products, spectrum.seconds);
   }
   switch (eigen.status) {
     case EigenStatus::converged: return kDone;
