@@ -35,8 +35,8 @@ step() {
   current_step=""
 }
 
-# live NAME COMMAND...: likewise for a command that draws on the terminal itself, which a log would spoil, or that is one
-# of these scripts and names its own failures.
+# live NAME COMMAND...: likewise for a command that draws on the terminal itself, which a log would spoil. Scripts that use
+# this file are called without either: they say what they do and name their own failures.
 live() {
   current_step="$1"
   current_log=""

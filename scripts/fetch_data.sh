@@ -62,7 +62,10 @@ place() {
   is_right "$1" "$3" || stop "$2" "'$1' is not the file that was pinned (SHA-256 $3); it was left out of the cache"
   mkdir -p "$cache/${2%/*}"
   local partial="$cache/$2.partial.$$"
-  cp -- "$1" "$partial" || stop "$2" "'$partial' cannot be written; is the disk full?"
+  if ! cp -- "$1" "$partial"; then
+    rm -f -- "$partial"
+    stop "$2" "'$partial' cannot be written; is the disk full?"
+  fi
   chmod 644 "$partial"
   mv -f -- "$partial" "$cache/$2"
 }

@@ -13,7 +13,7 @@ main_job=(
 )
 
 scripts/setup.sh
-step fetch-data scripts/fetch_data.sh fashion-mnist digits breast-cancer
+scripts/fetch_data.sh fashion-mnist digits breast-cancer
 step configure cmake --preset release
 step build cmake --build --preset release
 live main-job build/release/apps/hesse/hesse "${main_job[@]}"

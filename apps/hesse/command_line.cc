@@ -5,6 +5,7 @@
 #include <boost/program_options.hpp>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -69,8 +70,9 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
     }
   }
   on_line.add_options()("config", po::value<std::vector<std::string>>(), "")("help,h", "");
-  names.emplace_back("config");
-  names.emplace_back("help");
+  std::vector<std::string> names_on_line = names;
+  names_on_line.emplace_back("config");
+  names_on_line.emplace_back("help");
 
   Spec spec{"hesse " + command, {}};
   try {
@@ -86,8 +88,8 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
     std::string word = e.get_option_name();
     word.erase(0, word.find_first_not_of('-'));
     word.erase(std::min(word.find('='), word.size()));
-    fail("hesse {}: there is no option --{}{}; 'hesse {} --help' shows all", command, word, suggestion(word, names),
-         command);
+    fail("hesse {}: there is no option --{}{}; 'hesse {} --help' shows all", command, word,
+         suggestion(word, names_on_line), command);
   } catch (const po::too_many_positional_options_error&) {
     fail("hesse {}: a word too many; 'hesse {} --help' shows what it takes", command, command);
   } catch (const po::error& e) {
@@ -104,6 +106,11 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
     if (!std::filesystem::is_regular_file(file)) fail("{}: there is no such specification file", file);
     std::ifstream stream(file);
     if (!stream) fail("{}: cannot be opened for reading; check its permissions", file);
+    // Some editors begin a text with a byte order mark.
+    if (std::array<char, 3> mark{}; !stream.read(mark.data(), 3) || mark != std::array{'\xEF', '\xBB', '\xBF'}) {
+      stream.clear();
+      stream.seekg(0);
+    }
     try {
       append(po::parse_config_file(stream, in_file), options, spec, file);
     } catch (const po::unknown_option& e) {

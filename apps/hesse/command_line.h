@@ -16,6 +16,7 @@ namespace hesse::app {
 enum ExitCode : int {
   kDone = 0,
   kTargetNotReached = 1,
+  kWriteFailed = 1,
   kBadInput = 2,
   kDiverged = 3,
   kInterrupted = 130,

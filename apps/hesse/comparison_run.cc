@@ -6,11 +6,13 @@
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/experiment/budget.h"
+#include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
 #include "hesse/report/progress_bar.h"
 
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 namespace hesse::app {
 namespace {
@@ -39,6 +41,16 @@ class Console {
   std::vector<std::unique_ptr<ProgressBar>> bars_;
 };
 
+/// Adds to the trouble with a record how to go on once it is overcome.
+int report_write_error(const WriteError& error, const std::filesystem::path& folder) {
+  std::error_code ignored;
+  const bool begun =
+      std::filesystem::exists(folder / kComparisonFile, ignored) || std::filesystem::exists(folder / kRunFile, ignored);
+  fmt::print(stderr, "hesse: {}{}\n", error.what(),
+             begun ? fmt::format("; then continue with: hesse resume {}", folder.string()) : "");
+  return kWriteFailed;
+}
+
 int report_interrupt(const std::filesystem::path& folder) {
   fmt::print(stderr, "interrupted; continue with: hesse resume {}\n", folder.string());
   return interrupted_exit_code();
@@ -50,11 +62,8 @@ bool diverged(const RunOutcome& outcome) {
 
 bool reached(const RunOutcome& outcome, double target) { return !diverged(outcome) && outcome.verdict.value <= target; }
 
-}  // namespace
-
-int run_comparison(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
-                   bool quiet) {
-  catch_interrupts();
+int run_and_show(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
+                 bool quiet) {
   Console console(settings.run, quiet);
   console.say(problem.description);
   console.say(fmt::format("{} methods x {} seeds, budget {}, {} precision, {} threads; records in {}",
@@ -81,9 +90,8 @@ int run_comparison(const ComparisonSettings& settings, Problem& problem, const s
   return std::isfinite(settings.run.target) && !any_reached ? kTargetNotReached : kDone;
 }
 
-int run_single(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
-               bool quiet) {
-  catch_interrupts();
+int run_and_show(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
+                 bool quiet) {
   Console console(settings, quiet);
   console.say(problem.description);
   const RunOutcome outcome = run(settings, problem, folder, console.hooks(settings.method));
@@ -123,6 +131,28 @@ int run_single(const RunSettings& settings, Problem& problem, const std::filesys
   }
   if (diverged(outcome)) return kDiverged;
   return std::isfinite(settings.target) && !reached(outcome, settings.target) ? kTargetNotReached : kDone;
+}
+
+}  // namespace
+
+int run_comparison(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
+                   bool quiet) {
+  catch_interrupts();
+  try {
+    return run_and_show(settings, problem, folder, json, quiet);
+  } catch (const WriteError& e) {
+    return report_write_error(e, folder);
+  }
+}
+
+int run_single(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
+               bool quiet) {
+  catch_interrupts();
+  try {
+    return run_and_show(settings, problem, folder, json, quiet);
+  } catch (const WriteError& e) {
+    return report_write_error(e, folder);
+  }
 }
 
 }  // namespace hesse::app

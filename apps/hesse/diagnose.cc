@@ -55,6 +55,7 @@ int diagnose_command(Arguments arguments) {
   wanted.batch_size = options.batch_size;
   wanted.steps = options.steps;
   wanted.overfit_steps = options.overfit_steps;
+  const std::filesystem::path folder = options.output.empty() ? "" : output_folder(options.output, "diagnose");
   const Diagnosis diagnosis = diagnose(problem, wanted);
 
   Json json;
@@ -81,8 +82,7 @@ int diagnose_command(Arguments arguments) {
         {{"name", layer.name}, {"units", layer.units}, {"dead", layer.dead}, {"saturated", layer.saturated}});
   }
   if (!options.output.empty()) {
-    const std::filesystem::path folder = output_folder(options.output, "diagnose");
-    std::filesystem::create_directories(folder);
+    create_folders(folder);
     write_file(folder / "diagnosis.json", json_text(json));
   }
   const int code = diagnosis.finding() == Finding::bad ? kTargetNotReached : kDone;

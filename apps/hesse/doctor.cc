@@ -25,6 +25,7 @@ struct Finding {
   std::string what;
   bool good;
   std::string detail;
+  bool needed = true;  ///< by everyone; a data set is needed only by those who use it
 };
 
 /// GFLOP/s of 512^3 products on all threads at once, best of five.
@@ -72,7 +73,8 @@ int doctor_command(Arguments arguments) {
   }
   for (const SetStatus& set : list_fetched_sets()) {
     const bool present = set.state == SetState::present;
-    findings.push_back({"data " + set.name, present, present ? set.path : "missing; fetch with " + set.fetch_command});
+    findings.push_back(
+        {"data " + set.name, present, present ? set.path : "not fetched; fetch it with " + set.fetch_command, false});
   }
   std::error_code error;
   const auto space = std::filesystem::space(".", error);
@@ -83,9 +85,9 @@ int doctor_command(Arguments arguments) {
   bool good = true;
   Json json = Json::array();
   for (const Finding& f : findings) {
-    good = good && f.good;
-    json.push_back({{"what", f.what}, {"good", f.good}, {"detail", f.detail}});
-    if (!options.json) fmt::print("{}  {:<20} {}\n", f.good ? "ok     " : "missing", f.what, f.detail);
+    good = good && (f.good || !f.needed);
+    json.push_back({{"what", f.what}, {"good", f.good}, {"needed", f.needed}, {"detail", f.detail}});
+    if (!options.json) fmt::print("{:<7}  {:<20} {}\n", f.good ? "ok" : f.needed ? "missing" : "-", f.what, f.detail);
   }
   if (options.json) fmt::print("{}", json_text(json));
   return good ? kDone : kTargetNotReached;

@@ -71,6 +71,7 @@ int find_lr_command(Arguments arguments) {
   find.stop = options.stop;
   find.batch_size = method.batch >= 0 ? method.batch : optimizer->prefers_full_batch() ? 0 : options.batch_size;
   find.seed = seed;
+  const std::filesystem::path folder = options.output.empty() ? "" : output_folder(options.output, "find-lr");
   const LrSweep sweep = find_lr(*optimizer, *problem.objective, problem.start(seed), find);
 
   Json json;
@@ -88,8 +89,7 @@ int find_lr_command(Arguments arguments) {
   json["loss"] = array_of(sweep.loss);
   json["smoothed"] = array_of(sweep.smoothed);
   if (!options.output.empty()) {
-    const std::filesystem::path folder = output_folder(options.output, "find-lr");
-    std::filesystem::create_directories(folder);
+    create_folders(folder);
     write_file(folder / "lr.json", json_text(json));
     Plot plot;
     plot.title = fmt::format("{} on {}", options.optimizer, options.problem);

@@ -2,10 +2,14 @@
 #include "commands.h"
 
 #include "hesse/core/error.h"
+#include "hesse/report/atomic_file.h"
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <system_error>
 
 namespace hesse::app {
 namespace {
@@ -35,7 +39,14 @@ int run(Arguments arguments) {
   }
   std::vector<std::string> names;
   for (const Command& command : commands()) {
-    if (command.name == name) return command.run(arguments.subspan(1));
+    if (command.name == name) {
+      try {
+        return command.run(arguments.subspan(1));
+      } catch (const HelpRequested& help) {
+        fmt::print("{}", help.text);
+        return kDone;
+      }
+    }
     names.emplace_back(command.name);
   }
   fail("there is no command '{}'{}; 'hesse --help' shows all", name, suggestion(name, names));
@@ -69,11 +80,16 @@ const std::vector<Command>& commands() {
 int main(int argc, char** argv) {
   using namespace hesse::app;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  // A limit on file sizes is then an error that names the file, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
-    return run(arguments);
-  } catch (const HelpRequested& help) {
-    fmt::print("{}", help.text);
-    return kDone;
+    const int code = run(arguments);
+    // What is still in the buffer may not fit where it goes.
+    if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category());
+    return code;
+  } catch (const hesse::WriteError& e) {
+    fmt::print(stderr, "hesse: {}\n", e.what());
+    return kWriteFailed;
   } catch (const hesse::Error& e) {
     fmt::print(stderr, "hesse: {}\n", e.what());
     return kBadInput;
@@ -81,7 +97,9 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "hesse: out of memory; try a smaller problem, batch or precision float\n");
     return 1;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "hesse: unexpected failure: {}\n", e.what());
+    const bool printing = std::ferror(stdout) != 0;
+    fmt::print(stderr, "hesse: {}: {}\n", printing ? "standard output cannot be written" : "unexpected failure",
+               e.what());
     return 1;
   }
 }

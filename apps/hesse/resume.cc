@@ -28,16 +28,20 @@ void visit_options(ResumeOptions& o, OptionVisitor& v) {
 int resume_command(Arguments arguments) {
   const auto options =
       read_command_line<ResumeOptions>("resume", "Continue an interrupted run or comparison.", arguments, "folder");
+  if (options.folder.empty())
+    fail("resume: name the folder of a run or of a comparison, as in 'hesse resume runs/NAME'");
   const std::filesystem::path folder = options.folder;
   use_threads(options.threads);
   if (std::filesystem::exists(folder / kComparisonFile)) {
     const ComparisonSettings settings = read_comparison(folder);
     Problem problem = make_problem(settings.run.problem, settings.run.precision);
+    check_comparison(settings, problem);
     return run_comparison(settings, problem, folder, options.json, options.quiet);
   }
   if (std::filesystem::exists(folder / kRunFile)) {
     const RunSettings settings = settings_of(read_run_record(folder / kRunFile));
     Problem problem = make_problem(settings.problem, settings.precision);
+    check_run(settings, problem);
     return run_single(settings, problem, folder, options.json, options.quiet);
   }
   fail("resume: '{}' holds neither {} nor {}; name the folder of a run or of a comparison", options.folder, kRunFile,

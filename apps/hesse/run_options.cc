@@ -5,10 +5,12 @@
 #include "hesse/report/atomic_file.h"
 
 #include <fmt/chrono.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <ctime>
 #include <limits>
+#include <system_error>
 
 namespace hesse::app {
 namespace {
@@ -19,6 +21,22 @@ extern "C" void on_signal(int number) {
   caught_signal = number;
   // The next one ends the program in the usual way.
   std::signal(number, SIG_DFL);
+}
+
+/// Why a folder of this name cannot be made, empty if it can; nothing is left behind by asking.
+std::string obstacle_to(const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path above = folder;
+  fs::file_status status = fs::status(above, error);
+  while (status.type() == fs::file_type::not_found && above != ".") {
+    above = above.has_parent_path() ? above.parent_path() : ".";
+    status = fs::status(above, error);
+  }
+  if (!fs::status_known(status)) return error.message();
+  if (!fs::is_directory(status)) return fmt::format("'{}' is not a folder", above.string());
+  if (::access(above.c_str(), W_OK | X_OK) != 0) return fmt::format("'{}' may not be written to", above.string());
+  return {};
 }
 
 }  // namespace
@@ -76,19 +94,25 @@ Problem make_problem(const std::string& text, Precision precision) {
 
 std::filesystem::path output_folder(const std::string& output, const std::string& name) {
   namespace fs = std::filesystem;
-  if (!output.empty()) {
-    std::error_code ignored;
+  std::error_code error;
+  fs::path folder = output;
+  if (output.empty()) {
+    const std::string stem = fmt::format("runs/{}-{:%Y%m%d-%H%M%S}", name, fmt::gmtime(std::time(nullptr)));
+    folder = stem;
+    for (int i = 2; fs::exists(folder, error); ++i) folder = fmt::format("{}-{}", stem, i);
+  } else if (fs::is_directory(folder, error)) {
     // What a run that was killed before its first record left behind is no one's work.
-    if (fs::is_directory(output)) remove_partial_files(output);
-    if (fs::exists(output) && !(fs::is_directory(output) && fs::is_empty(output, ignored))) {
+    remove_partial_files(folder);
+    if (!fs::is_empty(folder, error)) {
       fail("{}: the output folder exists and is not empty; name another, or continue it with 'hesse resume {}'", output,
            output);
     }
-    return output;
+  } else if (fs::exists(folder, error)) {
+    fail("{}: the output folder is the name of a file; name another", output);
   }
-  const std::string stem = fmt::format("runs/{}-{:%Y%m%d-%H%M%S}", name, fmt::gmtime(std::time(nullptr)));
-  fs::path folder = stem;
-  for (int i = 2; fs::exists(folder); ++i) folder = fmt::format("{}-{}", stem, i);
+  if (const std::string why = obstacle_to(folder); !why.empty()) {
+    fail("{}: the output folder cannot be made: {}; name another with --output", folder.string(), why);
+  }
   return folder;
 }
 

@@ -84,6 +84,7 @@ int spectrum_command(Arguments arguments) {
   Problem problem = make_problem(options.problem, options.precision);
   const Vector x = options.at.empty() ? problem.start(static_cast<std::uint64_t>(options.seed))
                                       : load_parameters(file, problem.objective->layout());
+  const fs::path folder = options.output.empty() ? fs::path() : output_folder(options.output, "spectrum");
   const Index n = x.size();
   SpectrumOptions spectrum_options;
   spectrum_options.curvature = options.curvature;
@@ -122,8 +123,7 @@ int spectrum_command(Arguments arguments) {
     }
   }
   if (!options.output.empty()) {
-    const fs::path folder = output_folder(options.output, "spectrum");
-    fs::create_directories(folder);
+    create_folders(folder);
     write_file(folder / "spectrum.json", json_text(json));
     write_file(folder / "spectrum.csv", csv_text(table));
   }
@@ -135,8 +135,7 @@ int spectrum_command(Arguments arguments) {
     fmt::print("{}", terminal_text(table, terminal_style(stdout)));
     fmt::print("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
                eigen.message.empty() ? "" : ": " + eigen.message,
-               eigen.multiplicity_certified ? "certified by deflated restarts" : "not certified", eigen.products,
-               spectrum.seconds);
+               eigen.multiplicity_certified ? "certified" : "not certified", eigen.products, spectrum.seconds);
   }
   switch (eigen.status) {
     case EigenStatus::converged: return kDone;

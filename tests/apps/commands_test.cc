@@ -157,6 +157,114 @@ TEST_CASE("an interrupt ends the run after its step with 130 or 143, and resumin
   }
 }
 
+TEST_CASE("a disk without room ends the program with 1, blames no method, and the run goes on when there is room") {
+  const ScratchFolder folder;
+  const std::string settings =
+      "--problem mlp:data=gaussian-blobs,hidden=400 --optimizer adam --optimizer sgd --budget 30epochs "
+      "--checkpoint-seconds 1e-3 --quiet ";
+  CHECK(run_hesse(folder, "compare " + settings + "--output whole").exit_code == 0);
+  // What is not a checkpoint is smaller than the limit of 8 or 16 kB (a shell's blocks have 512 or 1024 bytes).
+  REQUIRE(std::filesystem::file_size(folder / "whole" / "adam" / "seed-1" / "checkpoint.safetensors") > 16384);
+  REQUIRE(std::filesystem::file_size(folder / "whole" / "adam" / "seed-1" / "trace.csv") < 8192);
+  const auto r = run_hesse(folder, "compare " + settings + "--output run", "ulimit -f 16");
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 1);
+  CHECK(lines(r.err) == 1);
+  CHECK_THAT(r.err, Contains("checkpoint.safetensors") && Contains("File too large") && Contains("hesse resume run"));
+  CHECK(parse_json(read_file(folder / "run" / "adam" / "seed-1" / "run.json"), "run.json")["verdict"].is_null());
+  CHECK(run_hesse(folder, "resume run").exit_code == 0);
+  for (const char* run : {"adam/seed-1", "sgd/seed-1"}) {
+    CHECK(bits(folder / "run" / run) == bits(folder / "whole" / run));
+  }
+}
+
+TEST_CASE("what cannot be printed is no success") {
+  const ScratchFolder folder;
+  for (const char* command : {"list", "describe adam", "train --help", "spectrum --problem rosenbrock --json"}) {
+    const auto r =
+        run_hesse(folder, fmt::format("{} >/dev/full 2>message; code=$?; (cat message; exit $code)", command));
+    CAPTURE(command);
+    CHECK(r.exit_code == 1);
+    CHECK_THAT(r.out, Contains("standard output cannot be written"));
+  }
+}
+
+TEST_CASE("an output folder that cannot be made is refused before any work, and nothing is left behind") {
+  const ScratchFolder folder;
+  write_file(folder / "file", "x");
+  std::filesystem::create_directory(folder / "full");
+  write_file(folder / "full" / "kept", "x");
+  for (const char* command :
+       {"train --problem rosenbrock", "compare --problem rosenbrock --optimizer gd", "spectrum --problem rosenbrock",
+        "find-lr --problem rosenbrock --optimizer gd", "diagnose --problem rosenbrock --optimizer gd"}) {
+    for (const std::string& output :
+         {std::string("file"), std::string("file/x"), std::string("full"), std::string(300, 'a')}) {
+      const auto r = run_hesse(folder, fmt::format("{} --output {}", command, output));
+      CAPTURE(command, output, r.out, r.err);
+      CHECK(r.exit_code == 2);
+      CHECK(r.out.empty());
+      CHECK(lines(r.err) == 1);
+      CHECK_THAT(r.err, Contains(output) && Contains("name another"));
+      CHECK(folder.count() == 2);
+    }
+  }
+}
+
+TEST_CASE("a record that was altered is refused before any work, and keeps no verdict of a failure") {
+  const ScratchFolder folder;
+  CHECK(run_hesse(folder, "train --problem rosenbrock --optimizer gd:lr=1e-4 --budget 5steps --output run").exit_code ==
+        0);
+  CHECK(
+      run_hesse(folder, "compare --problem rosenbrock --optimizer gd:lr=1e-4 --budget 5steps --output all").exit_code ==
+      0);
+  const Json run = parse_json(read_file(folder / "run" / "run.json"), "run.json");
+  const Json all = parse_json(read_file(folder / "all" / "comparison.json"), "comparison.json");
+  const auto refused = [&](const char* file, const Json& json, const std::string& part) {
+    const ScratchFolder other;
+    write_file(other / file, json_text(json));
+    const auto r = run_hesse(other, "resume .");
+    CAPTURE(json_text(json, false), r.out, r.err);
+    CHECK(r.exit_code == 2);
+    CHECK(lines(r.err) == 1);
+    CHECK_THAT(r.err, Contains(part));
+    CHECK(other.count() == 1);
+    CHECK(read_file(other / file) == json_text(json));
+  };
+  for (const auto& [name, value] :
+       {std::pair{"batch_size", "-1"}, {"gradient_tolerance", "-1"}, {"checkpoint_seconds", "-1"}, {"target", "nan"}}) {
+    Json altered = run;
+    altered["verdict"] = nullptr;
+    altered["settings"][name] = value;
+    refused("run.json", altered, name);
+  }
+  Json half = run;
+  half["verdict"] = nullptr;
+  half["precision"] = "half";
+  refused("run.json", half, "precision");
+  for (const auto& [name, value] : {std::pair<const char*, Json>{"batch_size", -1},
+                                    {"gradient_tolerance", -1.0},
+                                    {"checkpoint_seconds", -1.0},
+                                    {"target", "nan"},
+                                    {"precision", "half"}}) {
+    Json altered = all;
+    altered[name] = value;
+    refused("comparison.json", altered, name);
+  }
+}
+
+TEST_CASE("sets that nobody fetched are no fault of the cache or of the machine, a damaged one is") {
+  const ScratchFolder folder;
+  const std::string cache = fmt::format("export HESSE_DATA_DIR='{}'", (folder / "cache").string());
+  CHECK(run_hesse(folder, "data verify", cache).exit_code == 0);
+  CHECK(run_hesse(folder, "data verify --name mnist", cache).exit_code == 2);
+  CHECK(run_hesse(folder, "doctor", cache).exit_code == 0);
+  std::filesystem::create_directories(folder / "cache" / "digits");
+  write_file(folder / "cache" / "digits" / "digits.csv.gz", "x");
+  const auto r = run_hesse(folder, "data verify", cache);
+  CHECK(r.exit_code == 2);
+  CHECK_THAT(r.out, Contains("corrupt"));
+}
+
 TEST_CASE("bad input is one line that names what is wrong and what to do, exit code 2, and nothing written") {
   const ScratchFolder folder;
   const std::vector<std::pair<std::string, std::string>> cases = {
@@ -175,6 +283,8 @@ TEST_CASE("bad input is one line that names what is wrong and what to do, exit c
       {"train --problem rosenbrock --budget 10", "not a unit"},
       {"train --problem rosenbrock --budget 10parsecs", "not a unit"},
       {"train --problem rosenbrock --budget -1steps", "not positive"},
+      {"train --problem rosenbrock --budget 0.5steps", "not a whole number"},
+      {"resume", "name the folder"},
       {"train --problem rosenbrock --seed -1", "seed: -1 is out of range"},
       {"train --problem rosenbrock --seed 1.5", "not a whole number"},
       {"train --problem rosenbrock --seed 9223372036854775808", "not a whole number"},
@@ -451,6 +561,12 @@ TEST_CASE("a specification file and the command line share one grammar, and the 
   CHECK(json["methods"].size() == 2);
   CHECK(json["budget"] == "4steps");
   CHECK(json["runs"][0]["steps"] == 4);
+  write_file(folder / "marked.ini", "\xEF\xBB\xBFproblem = rosenbrock\r\nbudget = 2steps\r\n");
+  CHECK(run_hesse(folder, "train --config marked.ini").exit_code == 0);
+  write_file(folder / "empty.ini", "");
+  CHECK_THAT(run_hesse(folder, "train --config empty.ini").err, Contains("no problem is given"));
+  write_file(folder / "helpless.ini", "problem = rosenbrock\nhelp = true\n");
+  CHECK_THAT(run_hesse(folder, "train --config helpless.ini").err, !Contains("did you mean"));
   write_file(folder / "bad.ini", "problm = rosenbrock\n");
   const auto bad = run_hesse(folder, "compare --config bad.ini");
   CHECK(bad.exit_code == 2);

@@ -23,12 +23,12 @@ struct Printed {
   std::string err;
 };
 
-/// Runs `hesse ARGUMENTS` in a shell inside `folder`.
-inline Printed run_hesse(const ScratchFolder& folder, const std::string& arguments) {
+/// Runs `hesse ARGUMENTS` in a shell inside `folder`, after the shell's command `before`.
+inline Printed run_hesse(const ScratchFolder& folder, const std::string& arguments, const std::string& before = ":") {
   const auto out = folder / "stdout.txt";
   const auto err = folder / "stderr.txt";
-  const std::string command = fmt::format("cd '{}' && '{}' {} >'{}' 2>'{}' </dev/null", folder.path().string(),
-                                          HESSE_PROGRAM, arguments, out.string(), err.string());
+  const std::string command = fmt::format("cd '{}' && {} && '{}' {} >'{}' 2>'{}' </dev/null", folder.path().string(),
+                                          before, HESSE_PROGRAM, arguments, out.string(), err.string());
   const int status = std::system(command.c_str());
   Printed printed;
   printed.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -1,6 +1,8 @@
 #include "architecture/source_rules.h"
 
 #include "hesse/core/error.h"
+#include "hesse/optim/minimize.h"
+#include "hesse/report/atomic_file.h"
 
 #include <unistd.h>
 
@@ -30,6 +32,29 @@ TEST_CASE("every file of the library keeps to the layers and to the rules for he
   for (const std::string& violation : tree_violations(HESSE_LIBRARY_DIR)) all += violation + "\n";
   INFO(all);
   CHECK(all.empty());
+}
+
+TEST_CASE("the README's tree names every module that there is, lowest first") {
+  const std::filesystem::path library = HESSE_LIBRARY_DIR;
+  const std::string readme = read_file(library / "../../README.md");
+  std::size_t at = readme.find("## The tree");
+  REQUIRE(at != std::string::npos);
+  for (const std::string_view module : kModules) {
+    if (!std::filesystem::is_directory(library / module)) continue;
+    const auto row = readme.find(fmt::format("&nbsp;&nbsp;`{}` |", module), at);
+    INFO(module);
+    REQUIRE(row != std::string::npos);
+    at = row;
+  }
+}
+
+TEST_CASE("the manual spells every termination as records do") {
+  const std::string manual = read_file(std::filesystem::path(HESSE_LIBRARY_DIR) / "../../docs/records.md");
+  for (int i = 0; i <= static_cast<int>(Termination::user); ++i) {
+    const std::string name = to_string(static_cast<Termination>(i));
+    INFO(name);
+    CHECK(manual.find(fmt::format("`{}`", name)) != std::string::npos);
+  }
 }
 
 TEST_CASE("a module may include itself and every module below it") {

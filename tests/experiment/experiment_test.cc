@@ -43,7 +43,7 @@ TEST_CASE("budgets are numbers with units, several joined by commas") {
   CHECK(stopping.max_seconds == 2.5);
   CHECK(stopping.max_epochs == 1);
   for (const char* bad :
-       {"", "10", "epochs", "0steps", "-1s", "nans", "1e999s", "5parsecs", "10epochs,", "1e30steps"}) {
+       {"", "10", "epochs", "0steps", "-1s", "nans", "1e999s", "5parsecs", "10epochs,", "1e30steps", "0.5steps"}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(apply_budget(bad, stopping), Error);
   }

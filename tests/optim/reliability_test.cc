@@ -180,7 +180,7 @@ TEST_CASE("No optimizer claims success or returns a point that is not finite whe
 
 TEST_CASE("Every optimizer takes the same steps to the bit with 1, 2, 3 and 4 threads") {
   const std::string name = GENERATE(from_range(every_method(false)));
-  const Index n = 50001;
+  const Index n = needs_entries(name) ? 201 : 50001;
   Quadratic f(logarithmic_spectrum(n, 100), Vector::Zero(n));
   Vector start(n);
   RandomStream(1, Purpose::test).fill_normal(start);

@@ -67,6 +67,7 @@ TEST_CASE("a disk that fills up while a file is written leaves the old file and 
   write_file(scratch / "file", "old");
   {
     const FileSizeLimit limit(1000);
+    CHECK_THROWS_AS(write_file(scratch / "file", std::string(5000, 'x')), WriteError);
     CHECK_THROWS_WITH(write_file(scratch / "file", std::string(5000, 'x')),
                       Contains("file: cannot write the file") && Contains("too large"));
   }
@@ -80,8 +81,11 @@ TEST_CASE("folders that are missing, that are files, or that cannot be written a
                     Contains("missing/file") && Contains("create the folder"));
   write_file(scratch / "plain", "x");
   CHECK_THROWS_WITH(write_file(scratch / "plain/file", "x"), Contains("plain/file") && Contains("create the folder"));
-  CHECK_THROWS_AS(write_file("/proc/file", "x"), Error);
-  std::filesystem::create_directory(scratch / "folder");
+  CHECK_THROWS_AS(write_file("/proc/file", "x"), WriteError);
+  CHECK_THROWS_WITH(create_folders(scratch / "plain/folder"),
+                    Contains("plain/folder") && Contains("cannot create the folder"));
+  create_folders(scratch / "folder");
+  create_folders(scratch / "folder");
   CHECK_THROWS_WITH(write_file(scratch / "folder", "x"), Contains("rename"));
   CHECK(scratch.count() == 2);
 }

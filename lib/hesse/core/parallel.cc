@@ -41,7 +41,7 @@ class Pool {
  public:
   explicit Pool(int n) {
     shares_ = std::vector<Share>(static_cast<std::size_t>(n));
-    for (int i = 1; i < n; ++i) workers_.emplace_back([this, i](std::stop_token stop) { work(stop, i); });
+    for (int i = 1; i < n; ++i) workers_.emplace_back([this, i](const std::stop_token& stop) { work(stop, i); });
   }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;

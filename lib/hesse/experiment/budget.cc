@@ -26,8 +26,9 @@ void apply_budget(std::string_view text, Stopping& stopping) {
     const double amount = parse_number(fmt::format("budget '{}'", text), part.substr(0, split));
     if (!(amount > 0)) fail("budget '{}': {} is not positive; write for example 10epochs or 30s", text, amount);
     const auto calls = [&](std::int64_t& limit) {
+      if (amount != std::floor(amount)) fail("budget '{}': {} is not a whole number of {}", text, amount, unit);
       if (amount > 9e18) fail("budget '{}': more {} than can be counted; give at most 9e18", text, unit);
-      limit = std::min(limit, static_cast<std::int64_t>(std::ceil(amount)));
+      limit = std::min(limit, static_cast<std::int64_t>(amount));
     };
     if (unit == "epochs" || unit == "epoch") {
       stopping.max_epochs = std::min(stopping.max_epochs, amount);

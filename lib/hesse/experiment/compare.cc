@@ -68,9 +68,9 @@ Json comparison_json(const ComparisonSettings& settings) {
 void draw_figures(Comparison& comparison, const Problem& problem, std::span<const RecordedRun> runs,
                   const std::filesystem::path& folder) {
   const auto figures = folder / "figures";
-  std::filesystem::create_directories(figures);
   Palette palette;
   try {
+    create_folders(figures);
     write_comparison_plots(figures, runs, "train_value", palette);
     for (const Metric& metric : problem.metrics) {
       write_comparison_plots(figures, runs, metric.name, palette, metric.higher_is_better);
@@ -174,7 +174,7 @@ void check_comparison(const ComparisonSettings& settings, Problem& problem) {
 Comparison compare(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder,
                    const std::function<RunHooks(const ComparisonCell&)>& hooks_of) {
   check_comparison(settings, problem);
-  std::filesystem::create_directories(folder);
+  create_folders(folder);
   write_file(folder / kComparisonFile, json_text(comparison_json(settings)));
 
   Comparison comparison{settings, {}, {}, {}, false, {}};
@@ -224,7 +224,11 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   settings.seed = view.at("seed").unsigned_integer();
   settings.repetitions = view.at("repetitions").integer();
   settings.trials = view.at("trials").integer();
-  settings.run.precision = view.at("precision").text() == "float" ? Precision::float32 : Precision::float64;
+  const std::string precision = view.at("precision").text();
+  if (precision != to_string(Precision::float32) && precision != to_string(Precision::float64)) {
+    view.at("precision").refuse(fmt::format("there is no precision '{}'; choose float or double", precision));
+  }
+  settings.run.precision = precision == to_string(Precision::float32) ? Precision::float32 : Precision::float64;
   settings.run.batch_size = view.at("batch_size").integer();
   settings.run.budget = view.at("budget").text();
   settings.run.target = view.at("target").number();

@@ -33,6 +33,13 @@ class Interrupt final : public Observer {
 
 const char* precision_name(Precision precision) { return precision == Precision::float32 ? "float32" : "float64"; }
 
+Precision precision_named(const std::string& name) {
+  for (const Precision precision : {Precision::float32, Precision::float64}) {
+    if (name == precision_name(precision)) return precision;
+  }
+  fail("precision: there is no '{}'; choose float32 or float64", name);
+}
+
 Stopping stopping_of(const RunSettings& settings) {
   Stopping stopping;
   apply_budget(settings.budget, stopping);
@@ -96,6 +103,21 @@ RunRecord record_of(const RunSettings& settings, const Method& method, const Pro
   return record;
 }
 
+/// What the command line checks too, for settings that come from a record or from code.
+void check_settings(const RunSettings& settings) {
+  if (settings.batch_size < 0) {
+    fail("batch_size: {} is out of range; give a whole number >= 0, 0 for all samples", settings.batch_size);
+  }
+  if (!(settings.gradient_tolerance >= 0)) {
+    fail("gradient_tolerance: {} is out of range; give a number >= 0", settings.gradient_tolerance);
+  }
+  if (std::isnan(settings.target)) fail("target: NaN is no target; give a number");
+  if (!(settings.checkpoint_seconds >= 0)) {
+    fail("checkpoint_seconds: {} is out of range; give a number >= 0, 0 for none but the last",
+         settings.checkpoint_seconds);
+  }
+}
+
 }  // namespace
 
 Method parse_method(std::string_view text) {
@@ -113,6 +135,7 @@ Method parse_method(std::string_view text) {
 }
 
 void check_run(const RunSettings& settings, Problem& problem) {
+  check_settings(settings);
   const Method method = parse_method(settings.method);
   make_optimizer(method, problem, settings.seed);
   stopping_of(settings);
@@ -120,6 +143,7 @@ void check_run(const RunSettings& settings, Problem& problem) {
 
 RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder,
                const RunHooks& hooks) {
+  check_settings(settings);
   RunOutcome outcome;
   const auto record_file = folder / kRunFile;
   if (std::filesystem::exists(record_file)) {
@@ -130,7 +154,7 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
       return outcome;
     }
   }
-  std::filesystem::create_directories(folder);
+  create_folders(folder);
   remove_partial_files(folder);
 
   const Method method = parse_method(settings.method);
@@ -185,6 +209,9 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     } else {
       finish(std::move(verdict));
     }
+  } catch (const WriteError&) {
+    // No verdict: the method is not at fault, and the run goes on from its last checkpoint once there is room.
+    throw;
   } catch (const std::exception& e) {
     // A method that throws is a row of the comparison like any other.
     outcome.status = RunStatus::failed;
@@ -204,7 +231,7 @@ RunSettings settings_of(const RunRecord& record) {
   settings.problem = record.problem.text;
   settings.method = record.optimizer.text;
   settings.seed = record.seed;
-  settings.precision = record.precision == "float32" ? Precision::float32 : Precision::float64;
+  settings.precision = precision_named(record.precision);
   settings.budget = record.budget;
   for (const auto& [name, text] : record.settings) {
     if (name == "batch_size") settings.batch_size = parse_whole_number(name, text);

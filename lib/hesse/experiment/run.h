@@ -39,7 +39,7 @@ struct RunSettings {
   double target = -std::numeric_limits<double>::infinity();
   double gradient_tolerance = 0;
   bool escape = false;             ///< go on along negative curvature from a stationary point that is no minimum
-  double checkpoint_seconds = 30;  ///< between checkpoints
+  double checkpoint_seconds = 30;  ///< between checkpoints, >= 0; at 0 there is one at the end alone
 };
 
 enum class RunStatus {
@@ -65,7 +65,8 @@ void check_run(const RunSettings& settings, Problem& problem);
 
 /// Makes the run in `folder` (created if missing), or continues the one that is there. A finished run
 /// is read back and not repeated. Exceptions of method and objective become an outcome with status
-/// `failed`; Error is thrown only for bad settings and files.
+/// `failed`; Error is thrown only for bad settings and files, WriteError where records cannot be written: the
+/// folder then holds an interrupted run.
 RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder,
                const RunHooks& hooks = {});
 

@@ -37,6 +37,18 @@ const char* advice(int error) {
 
 }  // namespace
 
+void fail_to_write(const std::filesystem::path& path, std::string_view doing, int error) {
+  throw WriteError(fmt::format("{}: cannot {}: {}{}", path.string(), doing, reason(error), advice(error)));
+}
+
+void create_folders(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error) return;
+  throw WriteError(fmt::format("{}: cannot create the folder: {}; name a folder that can be made", folder.string(),
+                               error.message()));
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   static std::atomic<unsigned> counter{0};
   temporary_ = folder_of(path_) / fmt::format(".{}.{}-{}.partial", path_.filename().string(), ::getpid(), counter++);
@@ -52,7 +64,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::fail_with(const char* doing, int error) const {
-  fail("{}: cannot {} the file: {}{}", path_.string(), doing, reason(error), advice(error));
+  fail_to_write(path_, fmt::format("{} the file", doing), error);
 }
 
 void AtomicFile::write(std::string_view bytes) {

@@ -4,6 +4,8 @@
 /// or runs out of disk leaves the old file as it was.
 #pragma once
 
+#include "hesse/core/error.h"
+
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -11,18 +13,25 @@
 
 namespace hesse {
 
+/// A record could not be written: the disk is full, the folder is gone. Neither the input nor the work that was
+/// recorded is at fault, and the work can go on once there is room.
+class WriteError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// One file being written. Until `commit` returns, nothing of it shows under its own name; the
 /// destructor of an uncommitted file removes the temporary. After a SIGKILL the temporary
 /// (`.NAME.PID-K.partial`) may stay behind; `remove_partial_files` clears it away.
 class AtomicFile {
  public:
-  /// Throws Error when the folder is missing or cannot be written.
+  /// Throws WriteError when the folder is missing or cannot be written, as all that follows does.
   explicit AtomicFile(std::filesystem::path path);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  /// Appends. Throws Error naming the file and the reason (disk full, file too large).
+  /// Appends. Throws WriteError naming the file and the reason (disk full, file too large).
   void write(std::string_view bytes);
 
   /// Flushes the bytes to the disk. Called by `commit`; call it before to have all that can fail
@@ -40,6 +49,13 @@ class AtomicFile {
   int descriptor_ = -1;
   bool committed_ = false;
 };
+
+/// Throws the WriteError of a system call on `path` that left `error` in errno, with what to do about it:
+/// `doing` is what could not be done ("write the file").
+[[noreturn]] void fail_to_write(const std::filesystem::path& path, std::string_view doing, int error);
+
+/// Makes `folder` and what lies above it, where missing. Throws WriteError.
+void create_folders(const std::filesystem::path& folder);
 
 /// The whole file at once.
 void write_file(const std::filesystem::path& path, std::string_view bytes);

@@ -257,7 +257,7 @@ void save_checkpoint(const std::filesystem::path& folder, const CheckpointIdenti
   if (std::filesystem::exists(newest, error)) {
     std::filesystem::create_hard_link(newest, link, error);
     std::filesystem::rename(error ? newest : link, previous, error);
-    if (error) fail("{}: cannot rename the file: {}", previous.string(), error.message());
+    if (error) fail_to_write(previous, "rename the file", error.value());
   }
   file.commit();
 }

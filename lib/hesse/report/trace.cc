@@ -13,7 +13,6 @@
 #include <charconv>
 #include <cmath>
 #include <iterator>
-#include <system_error>
 #include <utility>
 
 namespace hesse {
@@ -242,7 +241,7 @@ void TraceObserver::rewrite() {
   write_file(path_, trace_text(trace_));
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (descriptor_ < 0) {
-    fail("{}: cannot open the file for writing: {}", path_.string(), std::generic_category().message(errno));
+    fail_to_write(path_, "open the file for writing", errno);
   }
 }
 
@@ -253,7 +252,7 @@ void TraceObserver::append(const std::vector<double>& row) {
   while (!left.empty()) {
     const ssize_t written = ::write(descriptor_, left.data(), left.size());
     if (written < 0 && errno != EINTR) {
-      fail("{}: cannot write the row of step {}: {}", path_.string(), row[0], std::generic_category().message(errno));
+      fail_to_write(path_, fmt::format("write the row of step {}", row[0]), errno);
     }
     if (written > 0) left.remove_prefix(static_cast<std::size_t>(written));
   }
