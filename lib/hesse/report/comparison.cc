@@ -200,7 +200,7 @@ Plot comparison_plot(std::span<const RecordedRun> runs, std::string_view x, std:
       }
     }
   }
-  plot.log_y = least > 0 && greatest > 10 * least;
+  plot.log_y = least > 0 && greatest > 5 * least;
   return plot;
 }
 
