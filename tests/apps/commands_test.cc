@@ -514,7 +514,8 @@ TEST_CASE("constrained solves all its problems, and one with its multipliers") {
     CAPTURE(method, r.err);
     CHECK(r.exit_code == 0);
     double sum = 0;
-    for (const auto& x : parse_json(r.out, "stdout")["x"]) sum += x.get<double>();
+    const Json solved = parse_json(r.out, "stdout");
+    for (const auto& x : solved["x"]) sum += x.get<double>();
     CHECK(sum == Approx(1).epsilon(1e-12));
   }
   CHECK(run_hesse(folder, "constrained hs71 --method projected-newton").exit_code == 2);

@@ -75,6 +75,12 @@ TEST_CASE("a comparison's plot holds the known figures of each run, and a failed
   CHECK(plot.x_label == "seconds");
   CHECK(plot.y_label == "training objective");
   CHECK(plot.log_y);
+  CHECK_FALSE(comparison_plot(runs, "seconds", "train_value", true).log_y);
+  for (const auto& [last, logarithmic] : {std::pair{"19", true}, std::pair{"21", false}}) {
+    std::vector<RecordedRun> one = {run("adam", 1, 0.5, 1)};
+    one[0].trace = parse_trace(fmt::format("step,seconds,train_value\n0,0,100\n1,1,{}\n", last), "t");
+    CHECK(comparison_plot(one, "seconds", "train_value").log_y == logarithmic);
+  }
   REQUIRE(plot.series.size() == 2);
   REQUIRE(plot.series[0].runs.size() == 2);
   CHECK(plot.series[0].runs[0].x == std::vector<double>{0, 1});

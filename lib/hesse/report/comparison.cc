@@ -200,7 +200,8 @@ Plot comparison_plot(std::span<const RecordedRun> runs, std::string_view x, std:
       }
     }
   }
-  plot.log_y = least > 0 && greatest > 10 * least;
+  // A logarithm tells small figures apart; of accuracies it is the large ones that matter.
+  plot.log_y = !higher_is_better && least > 0 && greatest > 5 * least;
   return plot;
 }
 

@@ -33,7 +33,7 @@ Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableO
 /// How each method's `y` column went over its `x` column, both of the trace ("train_value" against
 /// "step", "seconds" or "gradient_equivalents"). Rows without a figure in either are left out; a
 /// run whose verdict is non_finite ends in infinity, so that it ranks as worst from there on. The y axis is
-/// logarithmic when all figures drawn are positive and span more than a decade.
+/// logarithmic when lower is better and all figures drawn are positive and span more than a factor of 5.
 Plot comparison_plot(std::span<const RecordedRun> runs, std::string_view x, std::string_view y,
                      bool higher_is_better = false);
 
