@@ -29,7 +29,12 @@ PeerResult run_lbfgspp(Objective& f, const Vector& x0, const PeerOptions& option
   parameters.epsilon = 0;
   parameters.epsilon_rel = 0;
   parameters.max_iterations = static_cast<int>(options.max_iterations);
-  LBFGSpp::LBFGSSolver<double> solver(parameters);
+  // Its default stops at sufficient decrease, which leaves s'y of either sign, and its update breaks down on that.
+  parameters.linesearch = LBFGSpp::LBFGS_LINESEARCH_BACKTRACKING_STRONG_WOLFE;
+  // Where f no longer changes, s and y are 0, and its next step would be 0/0.
+  parameters.past = 1;
+  parameters.delta = 0;
+  LBFGSpp::LBFGSSolver<double, LBFGSpp::LineSearchNocedalWright> solver(parameters);
   PeerResult result{x0, ""};
   double value = 0;
   try {

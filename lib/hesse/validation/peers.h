@@ -27,8 +27,10 @@ struct PeerResult {
 };
 
 /// Runs a peer on f from x0 with its own defaults, except that it is to go on for as long as it can: tolerances are 0.
-/// An exception of LBFGS++ (its line searches throw) becomes the status, and x is what it left. Throws Error on an
-/// unknown name, a peer that this build lacks, and where f lacks what the peer needs.
+/// LBFGS++ gets the strong Wolfe conditions (LineSearchNocedalWright), since its default, Armijo's alone, leaves
+/// curvature of either sign, and it stops where f no longer changes, since its next step would be 0/0. An exception
+/// that it throws (its line searches do) becomes the status, and x is what it left. Throws Error on an unknown name, a
+/// peer that this build lacks, and where f lacks what the peer needs.
 PeerResult run_peer(std::string_view name, Objective& f, const Vector& x0, const PeerOptions& options = {});
 
 }  // namespace hesse
