@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
 
 scripts/setup.sh
-scripts/fetch_data.sh digits breast-cancer fashion-mnist
+scripts/fetch_data.sh digits breast-cancer fashion-mnist nist nist-linear
 step configure cmake --preset release
 step build cmake --build --preset release
 step test ctest --preset release --parallel "$(nproc)" "$@"

@@ -49,6 +49,14 @@ struct Decay {
   }
 };
 
+/// A well in a plain that is level at infinity.
+struct Plateau {
+  template <class T>
+  T operator()(const T* x) const {
+    return x[0] * x[0] / (1.0 + x[0] * x[0]);
+  }
+};
+
 /// sqrt is NaN for negative arguments: not a number at any start with x < 0.
 struct Root {
   template <class T>
@@ -126,6 +134,20 @@ TEST_CASE("a side that stops at a saddle has not arrived, whatever it claims") {
   // f = 1 at the saddle is a documented value for once; that does not make it a minimum.
   problem.local_minima = {1.0};
   CHECK(validate("bistable", problem, options).verdict.agreement == Agreement::both_failed);
+}
+
+TEST_CASE("a plateau is an answer where nothing is known of the minimum, and none where something is") {
+  // At x = 1e5 the gradient is 2e-15 and the curvature -6e-20.
+  Problem problem = problem_of(Plateau{}, Vector::Constant(1, 1e5));
+  const Validation open = validate("plateau", problem, {});
+  CHECK(open.hesse.point.kind == CriticalKind::degenerate);
+  CHECK(open.hesse.arrived);
+  CHECK(open.ceres.arrived);
+  CHECK(open.verdict.digits >= 8);
+  problem.minimum_value = 0;
+  CHECK(validate("plateau", problem, {}).verdict.agreement == Agreement::both_failed);
+  problem.start = [](std::uint64_t) { return Vector::Constant(1, 0.3).eval(); };
+  CHECK(validate("plateau", problem, {}).verdict.agreement == Agreement::agree);
 }
 
 TEST_CASE("minimisers that mirror each other are one answer") {

@@ -92,7 +92,7 @@ struct Iterate {
   const StepReport& report;
   const Vector& x;
   Optimizer& optimizer;
-  bool last;  ///< a rule has ended the run with this step
+  bool last = false;  ///< a rule has ended the run with this step
 };
 
 struct Summary;

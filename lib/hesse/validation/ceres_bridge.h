@@ -76,9 +76,11 @@ struct CeresResult {
 
   // Ours, from the objective at x.
   double value = 0;
-  double gradient_norm = 0;   ///< |g|_2
-  bool finite = false;        ///< x, f and g are finite
-  bool value_agrees = false;  ///< |claimed - f| <= (1e-12 + 10 value_noise) |f|; false when either is not finite
+  double gradient_norm = 0;  ///< |g|_2
+  bool finite = false;       ///< x, f and g are finite
+  /// |claimed - f| <= (1e-12 + 10 value_noise) |f| and ten times by what value() and value_and_gradient() differ; false
+  /// when either is not finite.
+  bool value_agrees = false;
 
   Cost cost;           ///< what Ceres asked the objective for, counted on our side
   double seconds = 0;  ///< inside Ceres, evaluations included
