@@ -92,6 +92,7 @@ TEST_CASE("one diverging method leaves the bits of the others as they are") {
 TEST_CASE("every optimizer ends in the same bits for any number of threads") {
   const ScratchFolder folder;
   for (const auto& entry : optimizers().entries()) {
+    if (entry.name == "gauss-newton") continue;  // needs residuals
     std::string one;
     for (const int n : {1, 2, 3, 4}) {
       const std::string output = fmt::format("{}-{}", entry.name, n);
@@ -111,6 +112,7 @@ TEST_CASE("every optimizer ends in the same bits for any number of threads") {
 TEST_CASE("killed at any moment and resumed, every optimizer ends in the bits of the uninterrupted run") {
   const ScratchFolder folder;
   for (const auto& entry : optimizers().entries()) {
+    if (entry.name == "gauss-newton") continue;  // needs residuals
     const std::vector<std::string> train = {"train",
                                             "--problem",
                                             "mlp:data=gaussian-blobs,hidden=20",

@@ -147,10 +147,10 @@ TEST_CASE("a product counts as two evaluations") {
   // step.
   ProfileSettings settings = small();
   settings.problems = {"quadratic:n=4,condition=1,rotated=false"};
-  settings.solvers = {"newton-cg:trust_radius=1e3,max_trust_radius=1e3"};
+  settings.solvers = {"newton-cg+trust-region:trust_radius=1e3"};
   const ProfileCell cell = profile(settings).cells[0];
   CAPTURE(cell.status);
-  // The start's gradient, one product, and the value at the trial point, which is the minimum.
+  // The start's gradient, one product, and the gradient at the trial point, which is the minimum.
   CHECK(cell.evaluations == 1 + 2 + 1);
 }
 

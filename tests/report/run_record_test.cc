@@ -50,7 +50,7 @@ RunRecord example() {
   return record;
 }
 
-const char* kGood = R"({"format":1,"problem":{"text":"p","used":{}},"optimizer":{"text":"o","used":{}},"seed":1,
+const char* kGood = R"({"format":2,"problem":{"text":"p","used":{}},"optimizer":{"text":"o","used":{}},"seed":1,
 "precision":"float64","threads":1,"batch_size":0,"budget":"","settings":{},"description":"","parameters":2,
 "software":{"hesse":"","compiler":"","build":"","eigen":"","blas":""},"machine":{"processor":"","cores":1},
 "started":"","verdict":null})";
@@ -126,8 +126,8 @@ TEST_CASE("run records with missing, unknown or mistyped fields are refused, nam
   write_file(scratch / "run.json", kGood);
   CHECK_NOTHROW(read_run_record(scratch / "run.json"));
   const auto [from, to, part] = GENERATE(table<std::string, std::string, std::string>({
-      {"\"format\":1", "\"format\":2", "format: records of format 2"},
-      {"\"format\":1,", "", "'format' is missing"},
+      {"\"format\":2", "\"format\":1", "format: records of format 1"},
+      {"\"format\":2,", "", "'format' is missing"},
       {"\"seed\":1", "\"seed\":-1", "seed: expected a whole number >= 0"},
       {"\"seed\":1", "\"seed\":1.0", "seed: expected"},
       {"\"seed\":1", "\"sed\":1", "'sed' is not known"},

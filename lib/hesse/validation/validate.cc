@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/vector_ops.h"
+#include "hesse/objective/least_squares.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
 
@@ -10,6 +11,12 @@
 
 namespace hesse {
 namespace {
+
+std::string optimizer_for(Objective& f, const ValidationOptions& options) {
+  if (options.optimizer != "auto") return options.optimizer;
+  if (find<LeastSquares>(f) != nullptr) return "gauss-newton";
+  return f.size() <= 1000 ? "newton" : "newton-cg";
+}
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -21,10 +28,10 @@ std::vector<double> documented_minima(const Problem& problem) {
 
 ValidationSide run_hesse(Problem& problem, const Vector& x0, const ValidationOptions& options) {
   ValidationSide side;
-  side.method = options.optimizer;
+  side.method = optimizer_for(*problem.objective, options);
   side.x = x0;
   try {
-    const auto optimizer = make_optimizer(options.optimizer, {*problem.objective, options.seed});
+    const auto optimizer = make_optimizer(side.method, {*problem.objective, options.seed});
     Stopping stopping;
     stopping.gradient_tolerance = options.gradient_tolerance;
     stopping.max_steps = options.max_steps;

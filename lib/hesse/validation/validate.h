@@ -17,7 +17,9 @@
 namespace hesse {
 
 struct ValidationOptions {
-  std::string optimizer = "newton-cg";  ///< a chain, as optim/registry.h reads it
+  /// A chain, as optim/registry.h reads it; "auto" is gauss-newton (by Levenberg and Marquardt) where there are residuals,
+  /// newton up to 1000 variables, and newton-cg beyond.
+  std::string optimizer = "auto";
   /// Nothing: Levenberg-Marquardt where f is half a sum of squared residuals, L-BFGS elsewhere.
   std::optional<CeresMethod> ceres;
   std::uint64_t seed = 1;            ///< of the start

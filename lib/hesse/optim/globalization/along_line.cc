@@ -19,9 +19,10 @@ double descent_direction(Direction& direction, const Point& at, Vector& d, StepR
 }
 
 std::string line_search_misfit(const Direction& direction) {
-  return direction.suits_line_search() ? std::string()
-                                       : "line search: the direction's matrix may be indefinite and is not inverted; use "
-                                         "trust-region or cubic";
+  return direction.suits_line_search()
+             ? std::string()
+             : "line search: the direction's matrix may be indefinite and is not inverted; use "
+               "trust-region or cubic";
 }
 
 StepStatus step_status(LineSearchStatus status) {

@@ -40,7 +40,7 @@ struct LevenbergMarquardtOptions {
   DampingUpdate update = DampingUpdate::more;
   bool scaled = true;     ///< D from the columns of J instead of I
   double tau = 1e-3;      ///< first lambda over max_j |J_j / D_j|^2, > 0 (nielsen)
-  double factor = 100;    ///< first Delta over |D x|, > 0 (more)
+  double factor = 1;      ///< first Delta over |D x|, > 0; More (1978) advises 0.1 to 100 (more)
   double eta = 1e-4;      ///< least rho of an accepted step, [0, 1/4)
   bool geodesic = false;  ///< geodesic acceleration
   double alpha = 0.75;    ///< greatest 2 |a| / |v| at which it is used, > 0
