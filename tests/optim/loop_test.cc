@@ -8,6 +8,7 @@
 #include "hesse/optim/first_order/sgd.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
+#include "hesse/optim/time_limit.h"
 
 #include <catch2/catch.hpp>
 
@@ -369,4 +370,28 @@ TEST_CASE("Every termination has its own spelling") {
   std::sort(names.begin(), names.end());
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
   CHECK(std::find(names.begin(), names.end(), "unknown") == names.end());
+}
+
+TEST_CASE("A limit on the wall clock ends a run after a step, and counts what observers take") {
+  class Slow final : public Observer {
+   public:
+    bool after_step(const Iterate&) override {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      return false;
+    }
+  };
+  Quadratic f = bowl();
+  Sgd gd({.lr = 1e-3});
+  Vector x = Vector::Ones(2);
+  Stopping stopping;
+  stopping.max_steps = 1000000;
+  Slow slow;
+  TimeLimit limit(0.1);
+  Observer* const observers[] = {&slow, &limit};
+  const Summary s = minimize(gd, f, x, stopping, {}, observers);
+  CHECK(s.termination == Termination::user);
+  CHECK_THAT(s.message, Catch::Contains("0.1 s on the wall clock"));
+  // Each step waits 20 ms beside the run's own clock.
+  CHECK(s.progress.step <= 5);
+  CHECK_THROWS_AS(TimeLimit(0), Error);
 }

@@ -226,7 +226,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
     progress.cost = counted.cost();
     progress.epochs += static_cast<double>(counted.samples()) / static_cast<double>(counted.total_samples());
     ++progress.step;
-    if (progress.step == start.step + 1) summary.initial_value = report.value;
+    if (progress.step == 1) progress.initial_value = report.value;
 
     if (report.status == StepStatus::non_finite || !std::isfinite(report.value)) {
       std::string what = counted.explain_non_finite(x);
@@ -299,6 +299,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
     x = progress.refuge;
     truth = evaluate(f, sum, x, g);
   }
+  summary.initial_value = progress.initial_value;
   summary.value = truth.value;
   summary.gradient_norm = truth.gradient_norm;
   for (Observer* observer : observers) observer->end(summary, x);

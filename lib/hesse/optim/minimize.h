@@ -69,7 +69,8 @@ struct Progress {
   double epochs = 0;
   double seconds = 0;
   Cost cost;
-  double best_value = std::numeric_limits<double>::infinity();  ///< least f reported by a step
+  double initial_value = std::numeric_limits<double>::quiet_NaN();  ///< f before the first step, on its samples
+  double best_value = std::numeric_limits<double>::infinity();      ///< least f reported by a step
   // Where the rules on steps and on plateaus stand.
   std::int64_t small_steps = 0;
   std::int64_t plateau_step = 0;
@@ -116,7 +117,7 @@ class Observer {
 struct Summary {
   Termination termination = Termination::budget;
   std::string message;  ///< one line with the numbers: "gradient norm 3.1e-9 <= 1e-8 after 412 steps"
-  double initial_value = std::numeric_limits<double>::quiet_NaN();  ///< reported by the first step of this call
+  double initial_value = std::numeric_limits<double>::quiet_NaN();  ///< that of the progress
   double value = std::numeric_limits<double>::quiet_NaN();
   double gradient_norm = std::numeric_limits<double>::quiet_NaN();
   Progress progress;

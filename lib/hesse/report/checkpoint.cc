@@ -43,12 +43,13 @@ std::span<const double> entries_of(const double* data, Index size) { return {dat
 /// The counters by name, for writing and for reading alike. A field that is added to Progress or Cost
 /// has to be named here, or a resumed run would go another way.
 static_assert(sizeof(Cost) == 8 * sizeof(double) &&
-              sizeof(Progress) == sizeof(Cost) + 10 * sizeof(double) + sizeof(Vector) + 2 * sizeof(std::string));
+              sizeof(Progress) == sizeof(Cost) + 11 * sizeof(double) + sizeof(Vector) + 2 * sizeof(std::string));
 template <class Progress, class Visit>
 void visit_progress(Progress& progress, Visit visit) {
   visit("progress.step", progress.step);
   visit("progress.epochs", progress.epochs);
   visit("progress.seconds", progress.seconds);
+  visit("progress.initial_value", progress.initial_value);
   visit("progress.best_value", progress.best_value);
   visit("progress.small_steps", progress.small_steps);
   visit("progress.plateau_value", progress.plateau_value);
