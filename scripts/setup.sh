@@ -17,8 +17,8 @@ packages=(
   libfmt-dev nlohmann-json3-dev zlib1g-dev libceres-dev
   # The program, its plots and its data.
   libboost-program-options-dev gnuplot-nox ca-certificates dataset-fashion-mnist
-  # The tests.
-  catch2
+  # The tests, and the unpacking of data from a source package.
+  catch2 xz-utils
 )
 for argument in "$@"; do
   case "$argument" in
