@@ -19,8 +19,8 @@ packages=(
   libboost-program-options-dev gnuplot-nox ca-certificates dataset-fashion-mnist
   # Peers that performance profiles compare with; the build goes without them where they are missing.
   liblbfgspp-dev liblbfgs-dev
-  # The tests.
-  catch2
+  # The tests, and the unpacking of data from a source package.
+  catch2 xz-utils
 )
 for argument in "$@"; do
   case "$argument" in

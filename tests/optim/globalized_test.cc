@@ -3,6 +3,7 @@
 #include "hesse/objective/analytic.h"
 #include "hesse/objective/counting_objective.h"
 #include "hesse/objective/functor_objective.h"
+#include "hesse/objective/l2_objective.h"
 #include "hesse/objective/quadratic.h"
 #include "hesse/objective/residual_objective.h"
 #include "hesse/optim/globalization/globalization.h"
@@ -212,7 +213,7 @@ TEST_CASE("No curvature is evaluated at a rejected point, and no point is evalua
 TEST_CASE("Gauss-Newton solves a linear problem in one step, by the solution of least norm where the rank is short") {
   const bool deficient = GENERATE(false, true);
   const std::string globalization =
-      GENERATE("undamped", "levenberg-marquardt:scaled=false",
+      GENERATE("undamped", "levenberg-marquardt:scaled=false,factor=1e6",
                "levenberg-marquardt:update=nielsen,tau=1e-15,scaled=false", "backtracking");
   ResidualObjective<LinearResiduals> f({deficient}, 3, 5);
   Vector x = Vector::Zero(3);
@@ -251,6 +252,11 @@ TEST_CASE("Levenberg-Marquardt in every form finds zero and other residuals, to 
   CHECK(std::abs(x[0] - 213.80940889) <= 1e-7);
   CHECK(std::abs(x[1] - 0.54723748542) <= 1e-9);
   CHECK(2 * s.value == Approx(1168.0088766).epsilon(1e-10));
+}
+
+TEST_CASE("Residuals behind a penalty are not the whole of f, and methods that need them say so") {
+  L2Objective f(std::make_unique<ResidualObjective<RosenbrockResiduals>>(RosenbrockResiduals{}, 2, 2), 0.1, true);
+  CHECK_THROWS_WITH(make_optimizer("gauss-newton", {f, 0}), Catch::Contains("not made of residuals"));
 }
 
 TEST_CASE("Levenberg-Marquardt with the scaling of the columns makes the same steps in any units of x") {

@@ -93,11 +93,12 @@ TEST_CASE("nist: standard errors from the Jacobian at the certified parameters a
   for (const std::string& name : nist::nonlinear_names()) {
     Problem problem = make("nist:set=" + name);
     const Certified c = at_certified(problem, 5e-11);
-    // The certified sum, since that of Lanczos1 (1e-25) is lost in the rounding of its parameters.
+    // Certified to 11 digits, of which the rounding of b costs two at most. The certified sum, since that of Lanczos1
+    // (1e-25) is lost in the rounding of its parameters.
     const Vector errors = standard_errors(c.J, 2 * problem.minimum_value.value());
     REQUIRE(problem.standard_errors.size() == errors.size());
     CAPTURE(name, errors.transpose(), problem.standard_errors.transpose(), digits(errors, problem.standard_errors));
-    CHECK(digits(errors, problem.standard_errors) >= 7);
+    CHECK(digits(errors, problem.standard_errors) >= 9);
   }
 }
 
@@ -157,6 +158,6 @@ TEST_CASE("nist-linear: standard errors of the estimates are the certified ones,
       continue;
     }
     CAPTURE(digits(errors, problem.standard_errors));
-    CHECK(digits(errors, problem.standard_errors) >= (name == "Filip" ? 6 : 9));
+    CHECK(digits(errors, problem.standard_errors) >= (name == "Filip" ? 7 : 12));
   }
 }

@@ -11,8 +11,9 @@
 
 namespace hesse {
 
-/// Implemented beside Objective; find<LeastSquares>(f) looks for it. Calls through this interface are not seen by
-/// CountingObjective: who makes them charges them (see charge() in counting_objective.h).
+/// Implemented beside Objective; find_whole<LeastSquares>(f) looks for it, and finds none behind a penalty. Calls
+/// through this interface are not seen by CountingObjective: who makes them charges them (see charge() in
+/// counting_objective.h).
 class LeastSquares {
  public:
   virtual ~LeastSquares() = default;

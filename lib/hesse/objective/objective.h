@@ -73,6 +73,9 @@ class Objective {
 
   /// The objective that this one decorates, or null. See find().
   virtual Objective* decorated() { return nullptr; }
+  /// True for a decorator whose value is another than that of the objective it decorates (a penalty added), false for
+  /// one that looks on. Structure that stands for the whole of f is not found through the former: see find_whole().
+  virtual bool changes_value() const { return false; }
 
   Index size() const { return layout().size(); }
 };
@@ -84,6 +87,17 @@ template <class Structure>
 Structure* find(Objective& f) {
   for (Objective* at = &f; at != nullptr; at = at->decorated()) {
     if (auto* found = dynamic_cast<Structure*>(at)) return found;
+  }
+  return nullptr;
+}
+
+/// The same for structure that determines the whole of f, such as residuals: null also where a decorator on the way has
+/// added to it.
+template <class Structure>
+Structure* find_whole(Objective& f) {
+  for (Objective* at = &f; at != nullptr; at = at->decorated()) {
+    if (auto* found = dynamic_cast<Structure*>(at)) return found;
+    if (at->changes_value()) return nullptr;
   }
   return nullptr;
 }

@@ -52,8 +52,8 @@ struct Stopping {
   std::int64_t max_values = std::numeric_limits<std::int64_t>::max();
   std::int64_t max_gradients = std::numeric_limits<std::int64_t>::max();  ///< values with gradients
   std::int64_t max_products = std::numeric_limits<std::int64_t>::max();
-  /// Asked when the run is about to end because it has arrived, on all samples: returns true when it moved x to where f is
-  /// less (along negative curvature, say), and the run goes on. What it evaluates is counted. Null: the run ends.
+  /// Asked when the run is about to end because it has arrived, on all samples: returns true when it moved x to where f
+  /// is less (along negative curvature, say), and the run goes on. What it evaluates is counted. Null: the run ends.
   std::function<bool(Objective& f, Vector& x)> escape = nullptr;
 };
 

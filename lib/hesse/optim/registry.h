@@ -3,8 +3,8 @@
 ///
 ///     adam:lr=1e-3+clip-norm:max=1+warmup+cosine+ema
 ///
-/// a method and its modifiers and schedules. Newton-type methods are a direction, and where it shall not be the one that
-/// the direction has by itself, a globalisation:
+/// a method and its modifiers and schedules. Newton-type methods are a direction, and where it shall not be the one
+/// that the direction has by itself, a globalisation:
 ///
 ///     newton+cubic    lbfgs:memory=20+hager-zhang    gauss-newton+levenberg-marquardt:update=nielsen
 ///

@@ -14,6 +14,8 @@ bool TimeLimit::after_step(const Iterate&) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count() >= seconds_;
 }
 
-std::string TimeLimit::stop_reason() const { return fmt::format("the limit of {:g} s on the wall clock was reached", seconds_); }
+std::string TimeLimit::stop_reason() const {
+  return fmt::format("the limit of {:g} s on the wall clock was reached", seconds_);
+}
 
 }  // namespace hesse

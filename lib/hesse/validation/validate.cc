@@ -14,7 +14,7 @@ namespace {
 
 std::string optimizer_for(Objective& f, const ValidationOptions& options) {
   if (options.optimizer != "auto") return options.optimizer;
-  if (find<LeastSquares>(f) != nullptr) return "gauss-newton";
+  if (find_whole<LeastSquares>(f) != nullptr) return "gauss-newton";
   return f.size() <= 1000 ? "newton" : "newton-cg";
 }
 

@@ -74,7 +74,7 @@ class LevenbergMarquardt final : public Globalization {
   }
 
   StepStatus advance(Objective& f, Direction& direction, const Point& at, Trial& trial, StepReport& report) override {
-    LeastSquares& squares = *find<LeastSquares>(f);
+    LeastSquares& squares = *find_whole<LeastSquares>(f);
     const LeastSquaresModel& model = *direction.least_squares();
     const Matrix& J = model.jacobian;
     const Vector& r = model.residuals;

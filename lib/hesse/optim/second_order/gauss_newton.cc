@@ -7,7 +7,7 @@
 namespace hesse {
 
 GaussNewton::GaussNewton(Objective& f) : model_(LeastSquaresModel{J_, r_}) {
-  if (find<LeastSquares>(f) == nullptr) {
+  if (find_whole<LeastSquares>(f) == nullptr) {
     fail(
         "gauss-newton: the problem is not made of residuals; use newton-cg:curvature=gauss-newton for a network, "
         "newton "
@@ -16,7 +16,7 @@ GaussNewton::GaussNewton(Objective& f) : model_(LeastSquaresModel{J_, r_}) {
 }
 
 double GaussNewton::Evaluator::value_and_gradient(const Vector& x, Vector& g) {
-  find<LeastSquares>(*f_)->residuals_and_jacobian(x, r_, J_);
+  find_whole<LeastSquares>(*f_)->residuals_and_jacobian(x, r_, J_);
   charge_gradient(*f_);
   x_ = x;
   g.resize(x.size());
@@ -26,7 +26,7 @@ double GaussNewton::Evaluator::value_and_gradient(const Vector& x, Vector& g) {
 
 void GaussNewton::Evaluator::take(const Vector& x, Vector& r, Matrix& J) {
   if (x_.size() != x.size() || x_ != x) {
-    find<LeastSquares>(*f_)->residuals_and_jacobian(x, r_, J_);
+    find_whole<LeastSquares>(*f_)->residuals_and_jacobian(x, r_, J_);
     charge_gradient(*f_);
   }
   std::swap(r, r_);
