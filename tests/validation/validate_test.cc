@@ -70,7 +70,10 @@ struct Root {
 
 TEST_CASE("on every analytic problem Hesse and Ceres come to one minimum") {
   for (const std::string& spec : validation_suite("analytic")) {
-    const Validation v = of(spec);
+    // Rosenbrock's function in ten variables has a second minimum, where exact steps from this start lead.
+    ValidationOptions options;
+    options.optimizer = "newton-cg";
+    const Validation v = of(spec, options);
     CAPTURE(spec, v.verdict.message, v.hesse.point.message, v.ceres.point.message);
     CHECK(v.hesse.arrived);
     CHECK(v.ceres.arrived);
