@@ -307,9 +307,8 @@ Plot draw_plateau() {
   Plot plot;
   plot.title = "A plateau around a saddle, from (1, 1e-6)";
   plot.x_label = "steps";
-  plot.y_label = "f - f*";
+  plot.y_label = "share of the way from the plateau to the minimum";
   plot.log_x = true;
-  plot.log_y = true;
   plot.legend = "curvature -1e-3 along the way down";
   for (const char* method : kPlateauMethods) {
     const std::vector<double> gaps = gap_on_plateau(method, 30000);
@@ -319,7 +318,7 @@ Plot draw_plateau() {
       const auto step = static_cast<double>(k + 1);
       if (!steps.empty() && step < 1.02 * steps.back() && k + 1 < gaps.size()) continue;
       steps.push_back(step);
-      kept.push_back(gaps[k]);
+      kept.push_back(std::clamp(1 - gaps[k] / 0.25e-3, 0.0, 1.0));
     }
     plot.series.push_back(line(method, steps, kept));
   }
