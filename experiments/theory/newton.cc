@@ -316,7 +316,7 @@ Plot draw_plateau() {
     std::vector<double> kept;
     for (std::size_t k = 0; k < gaps.size(); ++k) {
       const auto step = static_cast<double>(k + 1);
-      if (!steps.empty() && step < 1.02 * steps.back() && k + 1 < gaps.size()) continue;
+      if (!steps.empty() && step < 1.1 * steps.back() && k + 40 < gaps.size()) continue;
       steps.push_back(step);
       kept.push_back(std::clamp(1 - gaps[k] / 0.25e-3, 0.0, 1.0));
     }
