@@ -629,3 +629,24 @@ TEST_CASE("help is quick to find and exits with 0") {
     CHECK_THAT(r.out, Contains("Usage: hesse"));
   }
 }
+
+TEST_CASE("a run says what kind of point it came to, and with --escape it goes on from a maximum") {
+  const ScratchFolder folder;
+  // Undamped, Newton's iteration goes to the maximum of x^4 - 4 x^2 + x from |x| < 0.8, a third of the starts.
+  int maxima = 0;
+  for (int seed = 1; seed <= 12 && maxima == 0; ++seed) {
+    const std::string line = fmt::format(
+        "train --problem double-well:start=random --optimizer newton:indefinite=keep+undamped --seed {} "
+        "--gradient-tolerance 1e-9 --budget 200steps --json --output ",
+        seed);
+    const Json plain = parse_json(run_hesse(folder, line + fmt::format("plain-{}", seed)).out, "stdout");
+    if (plain["kind"] != "maximum") continue;
+    ++maxima;
+    CHECK(plain["escapes"] == 0);
+    const Json gone = parse_json(run_hesse(folder, line + fmt::format("escape-{} --escape", seed)).out, "stdout");
+    CHECK(gone["kind"] == "minimum");
+    CHECK(gone["escapes"] >= 1);
+    CHECK(gone["value"].get<double>() < plain["value"].get<double>());
+  }
+  CHECK(maxima == 1);
+}

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "hesse/core/options.h"
+#include "hesse/linalg/matrix_reference.h"
 #include "hesse/optim/second_order/direction.h"
 
 #include <cstdint>
@@ -34,23 +35,12 @@ class Bfgs final : public Direction {
   StateView state() override { return {{"H", &H_}, {"B", &B_}, {"updates", &updates_}}; }
 
  private:
-  /// B as an operator.
-  class Product final : public LinearOperator {
-   public:
-    explicit Product(const Matrix& B) : B_(B) {}
-    Index size() const override { return B_.rows(); }
-    void apply(ConstMatrixView X, MatrixView Y) const override { Y.noalias() = B_ * X; }
-
-   private:
-    const Matrix& B_;
-  };
-
   BfgsOptions options_;
   Matrix H_;
   Matrix B_;
   std::int64_t updates_ = 0;
   Vector product_;
-  Product operator_{B_};
+  MatrixReference operator_{B_};
 };
 
 }  // namespace hesse

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "hesse/core/options.h"
+#include "hesse/linalg/matrix_reference.h"
 #include "hesse/linalg/spectral_model.h"
 #include "hesse/optim/second_order/compact_matrix.h"
 #include "hesse/optim/second_order/direction.h"
@@ -36,22 +37,12 @@ class Sr1 final : public Direction {
   StateView state() override { return {{"B", &B_}, {"updates", &updates_}}; }
 
  private:
-  class Product final : public LinearOperator {
-   public:
-    explicit Product(const Matrix& B) : B_(B) {}
-    Index size() const override { return B_.rows(); }
-    void apply(ConstMatrixView X, MatrixView Y) const override { Y.noalias() = B_ * X; }
-
-   private:
-    const Matrix& B_;
-  };
-
   Sr1Options options_;
   Matrix B_;
   std::int64_t updates_ = 0;
   Vector v_;
   SpectralModel spectral_;
-  Product operator_{B_};
+  MatrixReference operator_{B_};
 };
 
 struct LimitedSr1Options {
