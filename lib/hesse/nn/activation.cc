@@ -186,16 +186,16 @@ class ActivationMaps final : public LayerMaps<T> {
 template <class Phi>
 class ActivationLayer final : public Layer {
  public:
-  ActivationLayer(Activation activation, Index size) : activation_(activation), size_(size) {}
+  ActivationLayer(std::string name, Index size) : name_(std::move(name)), size_(size) {}
 
-  std::string name() const override { return to_string(activation_); }
+  std::string name() const override { return name_; }
   Index input_size() const override { return size_; }
   Index output_size() const override { return size_; }
   const LayerMaps<float>& in_float() const override { return in_float_; }
   const LayerMaps<double>& in_double() const override { return in_double_; }
 
  private:
-  Activation activation_;
+  std::string name_;
   Index size_;
   ActivationMaps<Phi, float> in_float_;
   ActivationMaps<Phi, double> in_double_;
@@ -216,15 +216,18 @@ const char* to_string(Activation activation) {
 }
 
 std::unique_ptr<Layer> activation_layer(Activation activation, Index size) {
+  const std::string name = to_string(activation);
   switch (activation) {
-    case Activation::identity: return std::make_unique<ActivationLayer<Identity>>(activation, size);
-    case Activation::tanh: return std::make_unique<ActivationLayer<Tanh>>(activation, size);
-    case Activation::sigmoid: return std::make_unique<ActivationLayer<Sigmoid>>(activation, size);
-    case Activation::relu: return std::make_unique<ActivationLayer<Relu>>(activation, size);
-    case Activation::gelu: return std::make_unique<ActivationLayer<Gelu>>(activation, size);
-    case Activation::softplus: return std::make_unique<ActivationLayer<Softplus>>(activation, size);
+    case Activation::identity: return std::make_unique<ActivationLayer<Identity>>(name, size);
+    case Activation::tanh: return std::make_unique<ActivationLayer<Tanh>>(name, size);
+    case Activation::sigmoid: return std::make_unique<ActivationLayer<Sigmoid>>(name, size);
+    case Activation::relu: return std::make_unique<ActivationLayer<Relu>>(name, size);
+    case Activation::gelu: return std::make_unique<ActivationLayer<Gelu>>(name, size);
+    case Activation::softplus: return std::make_unique<ActivationLayer<Softplus>>(name, size);
   }
   fail("there is no activation of number {}", static_cast<int>(activation));
 }
+
+std::unique_ptr<Layer> sum_layer(Index size) { return std::make_unique<ActivationLayer<Identity>>(kSumLayer, size); }
 
 }  // namespace hesse

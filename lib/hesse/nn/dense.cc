@@ -101,8 +101,10 @@ class Dense final : public Layer {
   Index input_size() const override { return inputs_; }
   Index output_size() const override { return outputs_; }
   std::vector<LayerParameter> parameters() const override {
-    return {{"weight", {outputs_, inputs_}, inputs_, outputs_, false}, {"bias", {outputs_}, inputs_, outputs_, true}};
+    return {{"weight", {outputs_, inputs_}, inputs_, outputs_, ParameterRole::weight},
+            {"bias", {outputs_}, inputs_, outputs_, ParameterRole::bias}};
   }
+  std::optional<LinearMap> linear_map() const override { return LinearMap{inputs_, outputs_}; }
   const LayerMaps<float>& in_float() const override { return in_float_; }
   const LayerMaps<double>& in_double() const override { return in_double_; }
 

@@ -19,6 +19,7 @@
 #include "hesse/core/types.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -64,6 +65,20 @@ class LayerMaps {
   /// Likewise for R{gradient}; `rx` is null as above.
   virtual void gradient_tangent(Index /*tile*/, ConstColumns<T> /*x*/, ConstColumns<T> /*dy*/, const T* /*rx*/,
                                 ConstColumns<T> /*rdy*/, T /*beta*/, T* /*g*/) const {}
+
+  /// The two sides of a shared linear map (see LinearMap): the inputs a_r and the adjoints of s_r at every place r of
+  /// every sample, a place after the other: inputs x (places * columns) and outputs x (places * columns). Asked only of
+  /// layers with more than one place; where both lie like this already, a copy.
+  virtual void inputs_at_places(ConstColumns<T> /*x*/, Columns<T> /*a*/) const {}
+  virtual void adjoints_at_places(ConstColumns<T> /*dy*/, Columns<T> /*g*/) const {}
+};
+
+/// How a tensor starts, and what methods that treat tensors by kind take it for.
+enum class ParameterRole {
+  weight,     ///< by the network's initialisation and the fans
+  bias,       ///< 0
+  gain,       ///< 1: the scale of a normalisation
+  embedding,  ///< N(0, 0.02^2) (Radford et al. 2018)
 };
 
 /// One tensor that a layer owns.
@@ -72,7 +87,17 @@ struct LayerParameter {
   std::vector<Index> shape;  ///< row-major, outputs first, as PyTorch has it
   Index fan_in = 0;          ///< inputs that one output sees
   Index fan_out = 0;
-  bool is_bias = false;
+  ParameterRole role = ParameterRole::weight;
+};
+
+/// A layer that applies one matrix at each of its places: s_r = W a_r + b for r = 1..places, with W outputs x inputs
+/// stored row-major as the layer's first tensor, and b, if any, right behind it. A dense layer has one place, a
+/// convolution as many as output pixels, a position-wise layer as many as positions.
+struct LinearMap {
+  Index inputs = 0;
+  Index outputs = 0;
+  Index places = 1;
+  bool bias = true;
 };
 
 /// Shape and parameters of a layer, and its maps in both precisions. Immutable.
@@ -85,8 +110,12 @@ class Layer {
   virtual Index input_size() const = 0;
   virtual Index output_size() const = 0;
   virtual std::vector<LayerParameter> parameters() const { return {}; }
+  /// Set for layers that are a (shared) linear map and nothing else.
+  virtual std::optional<LinearMap> linear_map() const { return std::nullopt; }
+  /// Multiplications of `forward` a sample: by default one a parameter. Prices of derivatives follow from it.
+  virtual double multiplications() const;
   /// True when a sample's output depends on the other samples of the batch (batch normalisation in
-  /// training); such a layer is handed whole batches, any other one chunk after chunk.
+  /// training); such a layer is handed whole passes of samples, any other one chunk after chunk.
   virtual bool couples_samples() const { return false; }
 
   virtual const LayerMaps<float>& in_float() const = 0;
@@ -104,6 +133,11 @@ class Layer {
 
 /// y = W x + b with W outputs x inputs, stored row-major, then b.
 std::unique_ptr<Layer> dense_layer(Index inputs, Index outputs);
+
+/// The name of a layer made by sum_layer.
+inline constexpr const char* kSumLayer = "sum";
+/// y = x on `size` entries, to which the network adds another activation: where branches join.
+std::unique_ptr<Layer> sum_layer(Index size);
 
 enum class Activation { identity, tanh, sigmoid, relu, gelu, softplus };
 const char* to_string(Activation activation);

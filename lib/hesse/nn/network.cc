@@ -20,9 +20,14 @@ void initialise(const LayerParameter& parameter, Initialisation how, const Rando
   const auto normal = [&](double deviation) {
     for (Index i = 0; i < out.size(); ++i) out[i] = deviation * stream.normal(base + static_cast<std::uint64_t>(i));
   };
-  if (parameter.is_bias && how != Initialisation::pytorch) {
-    out.setZero();
-    return;
+  switch (parameter.role) {
+    case ParameterRole::weight: break;
+    case ParameterRole::bias:
+      if (how == Initialisation::pytorch) break;
+      out.setZero();
+      return;
+    case ParameterRole::gain: out.setOnes(); return;
+    case ParameterRole::embedding: return normal(0.02);
   }
   switch (how) {
     case Initialisation::glorot_uniform: return uniform(std::sqrt(6 / (fan_in + fan_out)));
@@ -54,20 +59,69 @@ void initialise(const LayerParameter& parameter, Initialisation how, const Rando
 
 }  // namespace
 
-Network::Network(std::vector<std::unique_ptr<Layer>> layers) : layers_(std::move(layers)) {
-  if (layers_.empty()) fail("network: there is no layer");
+namespace {
+
+std::vector<Node> chain(std::vector<std::unique_ptr<Layer>> layers) {
+  std::vector<Node> nodes;
+  for (auto& layer : layers) nodes.push_back({std::move(layer)});
+  return nodes;
+}
+
+}  // namespace
+
+double Layer::multiplications() const {
+  double entries = 0;
+  for (const LayerParameter& parameter : parameters()) {
+    double product = 1;
+    for (const Index extent : parameter.shape) product *= static_cast<double>(extent);
+    entries += product;
+  }
+  return entries;
+}
+
+Network::Network(std::vector<std::unique_ptr<Layer>> layers) : Network(chain(std::move(layers))) {}
+
+Network::Network(std::vector<Node> nodes) {
+  if (nodes.empty()) fail("network: there is no layer");
+  std::vector<bool> read(nodes.size() + 1, false);
   int number = 0;
-  for (std::size_t l = 0; l < layers_.size(); ++l) {
-    const Layer& layer = *layers_[l];
-    if (l > 0 && layers_[l - 1]->output_size() != layer.input_size()) {
-      fail("network: layer {} ({}) takes {} inputs, but layer {} ({}) gives {}", l + 1, layer.name(),
-           layer.input_size(), l, layers_[l - 1]->name(), layers_[l - 1]->output_size());
+  for (std::size_t l = 0; l < nodes.size(); ++l) {
+    const Layer& layer = *nodes[l].layer;
+    Wiring wiring = nodes[l].wiring;
+    if (wiring.input == Wiring::kPrevious) wiring.input = static_cast<Index>(l);
+    const auto check = [&](Index activation, const char* as, Index entries) {
+      if (activation < 0 || activation > static_cast<Index>(l)) {
+        fail("network: layer {} ({}) reads activation {} as {}, but only 0 to {} come before it", l + 1, layer.name(),
+             activation, as, l);
+      }
+      const auto source = static_cast<std::size_t>(activation);
+      read[source] = true;
+      if (source == 0 && l == 0) return;
+      const Index given = source == 0 ? nodes.front().layer->input_size() : nodes[source - 1].layer->output_size();
+      if (given != entries) {
+        fail("network: layer {} ({}) takes {} entries as {}, but layer {} ({}) gives {}", l + 1, layer.name(), entries,
+             as, source, source == 0 ? "the input" : nodes[source - 1].layer->name(), given);
+      }
+    };
+    check(wiring.input, "input", layer.input_size());
+    if (wiring.addend != Wiring::kNone) {
+      if (layer.name() != kSumLayer) {
+        fail("network: layer {} ({}) has an addend; only a sum layer adds", l + 1, layer.name());
+      }
+      check(wiring.addend, "addend", layer.output_size());
     }
     offsets_.push_back(layout_.size());
     const auto parameters = layer.parameters();
     if (!parameters.empty()) ++number;
     for (const LayerParameter& p : parameters) layout_.add(fmt::format("layer{}.{}", number, p.name), p.shape);
+    wirings_.push_back(wiring);
   }
+  for (std::size_t i = 0; i + 1 < read.size(); ++i) {
+    if (!read[i]) {
+      fail("network: nobody reads the output of layer {} ({})", i, i == 0 ? "the input" : nodes[i - 1].layer->name());
+    }
+  }
+  for (Node& node : nodes) layers_.push_back(std::move(node.layer));
 }
 
 Vector Network::initial_parameters(Initialisation how, std::uint64_t seed) const {
