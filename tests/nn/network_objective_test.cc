@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
+#include "nn/network_cases.h"
 #include "nn/reference_network.h"
 
 #include <catch2/catch.hpp>
@@ -14,47 +15,9 @@ using namespace hesse;
 
 namespace {
 
-constexpr double kEps = 2.220446049250313e-16;
-
-struct Case {
-  std::vector<Index> sizes;
-  Activation activation;
-  Loss loss;
-};
-
-std::shared_ptr<const Dataset> make_data(Index features, Index outputs, Index samples, Loss loss) {
-  auto data = std::make_shared<Dataset>();
-  data->name = "test";
-  data->inputs.resize(features, samples);
-  const RandomStream stream(3, Purpose::test);
-  stream.fill_normal(Eigen::Map<Vector>(data->inputs.data(), data->inputs.size()));
-  if (loss == Loss::softmax_cross_entropy) {
-    data->class_count = outputs;
-    for (Index i = 0; i < samples; ++i)
-      data->labels.push_back(
-          static_cast<std::int32_t>(stream.below(static_cast<std::uint64_t>(outputs), static_cast<std::uint64_t>(i))));
-  } else {
-    data->targets.resize(outputs, samples);
-    stream.fill_uniform(Eigen::Map<Vector>(data->targets.data(), data->targets.size()), 0, 1);
-  }
-  return data;
-}
-
 Vector target_of(const Dataset& data, Index sample) {
   if (!data.labels.empty()) return Vector::Constant(1, data.labels[static_cast<std::size_t>(sample)]);
   return data.targets.col(sample);
-}
-
-std::unique_ptr<NetworkObjective> make_objective(const Case& c, std::shared_ptr<const Dataset> data,
-                                                 NetworkOptions options = {}) {
-  auto network = std::make_shared<const Network>(multilayer_perceptron(c.sizes, c.activation));
-  return make_network_objective(network, c.loss, std::move(data), options);
-}
-
-Vector test_point(Index n, std::uint64_t step = 0) {
-  Vector x(n);
-  RandomStream(7, Purpose::test, step).fill_normal(x);
-  return 0.7 * x;
 }
 
 /// Gradient and dense Hessian of the mean loss by nested forward differentiation.
@@ -81,12 +44,6 @@ double differentiate(const Case& c, const Dataset& data, const Vector& x, Vector
   H /= count;
   H.triangularView<Eigen::StrictlyUpper>() = H.transpose();
   return f / count;
-}
-
-Matrix dense(const LinearOperator& A) {
-  Matrix Y(A.size(), A.size());
-  A.apply(Matrix::Identity(A.size(), A.size()), Y);
-  return Y;
 }
 
 const std::vector<Case>& cases() {
@@ -414,7 +371,7 @@ TEST_CASE("a network that does not fit its data or loss is refused") {
   CHECK_THROWS_WITH(f->select(std::vector<Index>{5}), Catch::Contains("sample 5 does not exist"));
   CHECK_THROWS_WITH(f->select(std::vector<Index>{}), Catch::Contains("no sample is selected"));
   CHECK_THROWS_WITH(f->value(Vector::Zero(3)), Catch::Contains("3 parameters"));
-  CHECK_THROWS_AS(Network({}), Error);
+  CHECK_THROWS_AS(Network(std::vector<Node>{}), Error);
 }
 
 TEST_CASE("operators of several kinds and draws at one point keep to their own matrices") {
@@ -437,90 +394,4 @@ TEST_CASE("operators of several kinds and draws at one point keep to their own m
   CHECK((product(*first).array() == before.array()).all());
   CHECK_FALSE((product(*second).array() == before.array()).all());
   CHECK_FALSE((product(*empirical).array() == before.array()).all());
-}
-
-TEST_CASE("Kronecker factors: the product is the Fisher block of a single sample, and factors are means over samples") {
-  for (const Case& c : {Case{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy},
-                        Case{{3, 2, 4, 2}, Activation::softplus, Loss::squared_error}}) {
-    const auto data = make_data(c.sizes.front(), c.sizes.back(), 7, c.loss);
-    NetworkOptions options;
-    options.pass_size = 3;  // three passes
-    const auto f = make_objective(c, data, options);
-    const Vector x = test_point(f->size());
-    f->set_label_draw(5);
-    for (const Curvature kind : {Curvature::fisher_sampled, Curvature::fisher_empirical}) {
-      std::vector<KroneckerFactors> whole, one, sum;
-      find<KroneckerStructure>(*f)->kronecker_factors(x, kind, whole);
-      REQUIRE(whole.size() == c.sizes.size() - 1);
-      for (Index i = 0; i < 7; ++i) {
-        f->select(std::vector<Index>{i});
-        f->kronecker_factors(x, kind, one);
-        const Matrix F = dense(*f->curvature(x, kind));
-        for (std::size_t l = 0; l < one.size(); ++l) {
-          const KroneckerFactors& k = one[l];
-          // Entry (o, i) of W is at o * inputs + i, the bias of o after all of W: what stands for input `inputs`.
-          const auto place = [&](Index o, Index in) {
-            return k.begin + (in < k.inputs ? o * k.inputs + in : k.inputs * k.outputs + o);
-          };
-          double error = 0;
-          double size = 0;
-          for (Index o = 0; o < k.outputs; ++o)
-            for (Index p = 0; p < k.outputs; ++p)
-              for (Index a = 0; a <= k.inputs; ++a)
-                for (Index b = 0; b <= k.inputs; ++b) {
-                  error = std::max(error, std::abs(k.G(o, p) * k.A(a, b) - F(place(o, a), place(p, b))));
-                  size = std::max(size, std::abs(F(place(o, a), place(p, b))));
-                }
-          CHECK(error <= 100 * kEps * size);
-        }
-        if (i == 0) {
-          sum = one;
-        } else {
-          for (std::size_t l = 0; l < sum.size(); ++l) {
-            sum[l].A += one[l].A;
-            sum[l].G += one[l].G;
-          }
-        }
-      }
-      for (std::size_t l = 0; l < sum.size(); ++l) {
-        CHECK((sum[l].A / 7 - whole[l].A).norm() <= 100 * kEps * whole[l].A.norm());
-        CHECK((sum[l].G / 7 - whole[l].G).norm() <= 100 * kEps * whole[l].G.norm());
-      }
-      f->select_all();
-    }
-    std::vector<KroneckerFactors> none;
-    CHECK_THROWS_AS(f->kronecker_factors(x, Curvature::hessian, none), Error);
-  }
-}
-
-TEST_CASE("Kronecker factors are the same bits on any number of threads, and agree in float") {
-  const Case c{{70, 130, 10}, Activation::tanh, Loss::softmax_cross_entropy};
-  const auto data = make_data(70, 10, 300, c.loss);
-  const int before = threads();
-  std::vector<KroneckerFactors> first;
-  for (const int n : {1, 2, 3}) {
-    set_threads(n);
-    const auto f = make_objective(c, data);
-    std::vector<KroneckerFactors> factors;
-    f->kronecker_factors(0.2 * test_point(f->size()), Curvature::fisher_sampled, factors);
-    if (n == 1) first = factors;
-    for (std::size_t l = 0; l < factors.size(); ++l) {
-      CHECK(factors[l].A == first[l].A);
-      CHECK(factors[l].G == first[l].G);
-      CHECK(factors[l].A == factors[l].A.transpose());
-      CHECK(factors[l].G == factors[l].G.transpose());
-    }
-  }
-  set_threads(before);
-  NetworkOptions options;
-  options.precision = Precision::float32;
-  const auto f = make_objective(c, data, options);
-  std::vector<KroneckerFactors> factors;
-  f->kronecker_factors(0.2 * test_point(f->size()), Curvature::fisher_empirical, factors);
-  const auto exact = make_objective(c, data);
-  exact->kronecker_factors(0.2 * test_point(f->size()), Curvature::fisher_empirical, first);
-  for (std::size_t l = 0; l < factors.size(); ++l) {
-    CHECK((factors[l].A - first[l].A).norm() <= 1e-5 * first[l].A.norm());
-    CHECK((factors[l].G - first[l].G).norm() <= 1e-5 * first[l].G.norm());
-  }
 }

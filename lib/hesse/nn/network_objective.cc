@@ -3,6 +3,7 @@
 #include "hesse/core/blas.h"
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
+#include "hesse/nn/kronecker_sums.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +11,7 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 namespace hesse {
 namespace {
@@ -64,9 +66,9 @@ struct Model {
       const Layer& layer = *network->layers()[l];
       maps.push_back(&layer.maps<T>());
       sizes.push_back(layer.output_size());
-      couples_samples = couples_samples || layer.couples_samples();
       for (Index tile = 0; tile < maps.back()->tiles(); ++tile) tiles.push_back({l, tile});
     }
+    wire();
     // A tile lies where its middle would be if all were written one after the other.
     Index before = 0;
     for (const Tile& t : tiles) {
@@ -81,7 +83,24 @@ struct Model {
     std::size_t layer;
     Index tile;
   };
+  /// What a layer reads, and whether its adjoints are the first that reach it on the way back, or are added to others.
+  struct Edges {
+    std::size_t input = 0;
+    bool first_to_input = true;
+    std::size_t addend = 0;  ///< 0: none
+    bool first_to_addend = true;
+  };
+  /// Consecutive layers that a chunk of samples goes through at once, or a single one that wants all samples together.
+  struct Segment {
+    std::size_t begin;
+    std::size_t end;
+    bool couples;
+  };
+
   std::size_t depth() const { return maps.size(); }
+  bool couples_samples() const { return segments.size() > 1; }
+  /// Entries of activation i.
+  Index rows(std::size_t i) const { return i == 0 ? features : sizes[i - 1]; }
   Index parameters() const { return network->layout().size(); }
 
   std::shared_ptr<const Network> network;
@@ -96,7 +115,38 @@ struct Model {
   std::vector<Index> sizes;  ///< outputs of each layer
   std::vector<Tile> tiles;
   std::vector<double> positions;  ///< of the tiles among the parameters, in [0, 1)
-  bool couples_samples = false;
+  std::vector<Edges> edges;       ///< of each layer
+  std::vector<Segment> segments;  ///< in order; the first and the last (which may be empty) couple nothing
+  Index joined_rows = 0;          ///< largest activation to which several layers return adjoints; 0: none
+
+ private:
+  void wire() {
+    edges.resize(depth());
+    std::vector<bool> reached(depth() + 1, false);
+    const auto reach = [&](std::size_t activation) {
+      const bool first = !reached[activation];
+      reached[activation] = true;
+      if (!first) joined_rows = std::max(joined_rows, rows(activation));
+      return first;
+    };
+    for (std::size_t l = depth(); l-- > 0;) {
+      const Wiring& wiring = network->wiring(l);
+      edges[l].input = static_cast<std::size_t>(wiring.input);
+      edges[l].first_to_input = reach(edges[l].input);
+      if (wiring.addend == Wiring::kNone) continue;
+      edges[l].addend = static_cast<std::size_t>(wiring.addend);
+      edges[l].first_to_addend = reach(edges[l].addend);
+    }
+    segments.push_back({0, 0, false});
+    for (std::size_t l = 0; l < depth(); ++l) {
+      if (network->layers()[l]->couples_samples()) {
+        segments.push_back({l, l + 1, true});
+        segments.push_back({l + 1, l + 1, false});
+      } else {
+        segments.back().end = l + 1;
+      }
+    }
+  }
 };
 
 /// The samples over which means are taken.
@@ -112,6 +162,7 @@ template <class T>
 struct Pass {
   std::vector<Buffer<T>> a;
   std::vector<Buffer<T>> d;
+  Buffer<T> joined;  ///< adjoints on their way to an activation that has some already
   Buffer<T> cache;
   std::vector<double> sums;
   std::vector<Index> correct;
@@ -127,8 +178,9 @@ struct Pass {
       reserve(a[l + 1], model.sizes[l] * n);
       if (adjoints) reserve(d[l + 1], model.sizes[l] * n);
     }
+    if (adjoints) reserve(joined, model.joined_rows * n);
     reserve(cache, model.sizes.back() * n);
-    const auto chunks = static_cast<std::size_t>(block_count(n, chunk(model)));
+    const auto chunks = static_cast<std::size_t>(block_count(n, chunk()));
     if (sums.size() < chunks) sums.resize(chunks);
     if (correct.size() < chunks) correct.resize(chunks);
     if (selection.contiguous) {
@@ -139,11 +191,11 @@ struct Pass {
     }
   }
 
-  Index chunk(const Model<T>& model) const { return model.couples_samples ? range.size() : chunk_size(range.size()); }
-  Index chunks(const Model<T>& model) const { return block_count(range.size(), chunk(model)); }
+  Index chunk() const { return chunk_size(range.size()); }
+  Index chunks() const { return block_count(range.size(), chunk()); }
 
   ConstColumns<T> output(const Model<T>& model, std::size_t l, Range columns) const {
-    const Index rows = l == 0 ? model.features : model.sizes[l - 1];
+    const Index rows = model.rows(l);
     const T* base = l == 0 ? input : a[l].data();
     return {base + columns.begin * rows, rows, columns.size()};
   }
@@ -183,70 +235,130 @@ struct Point {
   }
 
   Index pass_count(const Model<T>& model) const {
-    return std::max<Index>(1, block_count(selection.count(), pass_size(model)));
+    return std::max<Index>(1, block_count(selection.count(), model.options.pass_size));
   }
-  Index pass_size(const Model<T>& model) const {
-    return model.couples_samples ? selection.count() : model.options.pass_size;
+  Range pass_range(const Model<T>& model, Index i) const {
+    return block_range(selection.count(), model.options.pass_size, i);
   }
-  Range pass_range(const Model<T>& model, Index i) const { return block_range(selection.count(), pass_size(model), i); }
 };
 
-template <class T>
-void forward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Index task, bool count_correct) {
-  const Range columns = block_range(pass.range.size(), pass.chunk(model), task);
-  const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
-  if (!point.selection.contiguous) {
-    const auto row_of = [&](Index j) { return model.input + samples[j] * model.features; };
-    for (Index j = 0; j < columns.size(); ++j) {
-      // Samples lie anywhere in memory: the next one is fetched while this one is copied.
-      if (j + 1 < columns.size()) {
-        constexpr Index kLine = 64 / sizeof(T);
-        for (Index i = 0; i < model.features; i += kLine) __builtin_prefetch(row_of(j + 1) + i);
-      }
-      std::memcpy(pass.a[0].data() + (columns.begin + j) * model.features, row_of(j),
-                  static_cast<std::size_t>(model.features) * sizeof(T));
-    }
-  }
-  for (std::size_t l = 0; l < model.depth(); ++l) {
-    model.maps[l]->forward(point.weights.data() + model.network->offset(l), pass.output(model, l, columns),
-                           pass.at(model, pass.a[l + 1], l + 1, columns));
-  }
-  const ConstColumns<T> z = pass.output(model, model.depth(), columns);
-  const auto chunk = static_cast<std::size_t>(task);
-  pass.sums[chunk] = model.loss.value(z, model.targets, samples, pass.at(model, pass.cache, model.depth(), columns));
-  if (count_correct) {
-    pass.correct[chunk] = 0;
-    for (Index j = 0; j < z.cols(); ++j) {
-      Index label = 0;
-      // A single output is the logit of class 1.
-      if (z.rows() == 1) {
-        label = z(0, j) > T(0) ? 1 : 0;
-      } else {
-        z.col(j).maxCoeff(&label);
-      }
-      if (label == model.targets.labels[samples[j]]) ++pass.correct[chunk];
+/// Calls visit(segment, columns, chunk) for the segments in order, or in the opposite one: in parallel for the chunks
+/// of a pass where samples are independent, else once for all columns.
+template <class T, class Visit>
+void through_segments(const Model<T>& model, const Pass<T>& pass, bool backwards, const Visit& visit) {
+  const std::size_t count = model.segments.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const typename Model<T>::Segment& segment = model.segments[backwards ? count - 1 - i : i];
+    if (segment.couples) {
+      visit(segment, Range{0, pass.range.size()}, Index{0});
+    } else {
+      parallel_for(pass.chunks(),
+                   [&](Index chunk) { visit(segment, block_range(pass.range.size(), pass.chunk(), chunk), chunk); });
     }
   }
 }
 
-/// From the adjoints of the outputs, d[top], to those of every layer's outputs.
+/// Copies the selected samples of some columns together.
 template <class T>
-void backward_chain(const Model<T>& model, const Point<T>& point, const Pass<T>& pass, Range columns,
-                    std::vector<Buffer<T>>& d) {
-  for (std::size_t l = model.depth(); l-- > 1;) {
-    const Columns<T> dy = pass.at(model, d[l + 1], l + 1, columns);
-    model.maps[l]->backward(point.weights.data() + model.network->offset(l), pass.output(model, l, columns),
-                            pass.output(model, l + 1, columns), ConstColumns<T>(dy.data(), dy.rows(), dy.cols()),
-                            pass.at(model, d[l], l, columns));
+void gather(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Range columns) {
+  if (point.selection.contiguous) return;
+  const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
+  const auto row_of = [&](Index j) { return model.input + samples[j] * model.features; };
+  for (Index j = 0; j < columns.size(); ++j) {
+    // Samples lie anywhere in memory: the next one is fetched while this one is copied.
+    if (j + 1 < columns.size()) {
+      constexpr Index kLine = 64 / sizeof(T);
+      for (Index i = 0; i < model.features; i += kLine) __builtin_prefetch(row_of(j + 1) + i);
+    }
+    std::memcpy(pass.a[0].data() + (columns.begin + j) * model.features, row_of(j),
+                static_cast<std::size_t>(model.features) * sizeof(T));
   }
+}
+
+/// The losses of a chunk, from the outputs of the last layer.
+template <class T>
+void losses(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Range columns, Index chunk_index,
+            bool count_correct) {
+  const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
+  const ConstColumns<T> z = pass.output(model, model.depth(), columns);
+  const auto chunk = static_cast<std::size_t>(chunk_index);
+  pass.sums[chunk] = model.loss.value(z, model.targets, samples, pass.at(model, pass.cache, model.depth(), columns));
+  if (!count_correct) return;
+  pass.correct[chunk] = 0;
+  for (Index j = 0; j < z.cols(); ++j) {
+    Index label = 0;
+    // A single output is the logit of class 1.
+    if (z.rows() == 1) {
+      label = z(0, j) > T(0) ? 1 : 0;
+    } else {
+      z.col(j).maxCoeff(&label);
+    }
+    if (label == model.targets.labels[samples[j]]) ++pass.correct[chunk];
+  }
+}
+
+/// One segment forward, with the samples before the first layer and the losses behind the last.
+template <class T>
+void forward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, const typename Model<T>::Segment& segment,
+             Range columns, Index chunk, bool count_correct) {
+  if (segment.begin == 0 && !segment.couples) gather(model, point, pass, columns);
+  for (std::size_t l = segment.begin; l < segment.end; ++l) {
+    const typename Model<T>::Edges& edges = model.edges[l];
+    Columns<T> y = pass.at(model, pass.a[l + 1], l + 1, columns);
+    model.maps[l]->forward(point.weights.data() + model.network->offset(l), pass.output(model, edges.input, columns),
+                           y);
+    if (edges.addend != 0) y += pass.output(model, edges.addend, columns);
+  }
+  if (segment.end == model.depth() && !segment.couples) losses(model, point, pass, columns, chunk, count_correct);
+}
+
+/// Takes the adjoints d[segment.end] of a segment's outputs back to those of what its layers read. `back(l, dx)` writes
+/// what layer l returns to its input.
+template <class T, class Back>
+void return_adjoints(const Model<T>& model, const Pass<T>& pass, const typename Model<T>::Segment& segment,
+                     Range columns, std::vector<Buffer<T>>& d, Buffer<T>& joined, const Back& back) {
+  for (std::size_t l = segment.end; l-- > segment.begin;) {
+    const typename Model<T>::Edges& edges = model.edges[l];
+    if (edges.input != 0) {
+      Columns<T> dx = pass.at(model, d[edges.input], edges.input, columns);
+      if (edges.first_to_input) {
+        back(l, dx);
+      } else {
+        const Columns<T> more(joined.data() + columns.begin * model.joined_rows, dx.rows(), dx.cols());
+        back(l, more);
+        dx += more;
+      }
+    }
+    if (edges.addend != 0) {
+      const Columns<T> dy = pass.at(model, d[l + 1], l + 1, columns);
+      Columns<T> other = pass.at(model, d[edges.addend], edges.addend, columns);
+      if (edges.first_to_addend) {
+        other = dy;
+      } else {
+        other += dy;
+      }
+    }
+  }
+}
+
+/// One segment of a plain backward sweep.
+template <class T>
+void backward_chain(const Model<T>& model, const Point<T>& point, const Pass<T>& pass,
+                    const typename Model<T>::Segment& segment, Range columns, std::vector<Buffer<T>>& d,
+                    Buffer<T>& joined) {
+  return_adjoints(model, pass, segment, columns, d, joined, [&](std::size_t l, Columns<T> dx) {
+    const Columns<T> dy = pass.at(model, d[l + 1], l + 1, columns);
+    model.maps[l]->backward(point.weights.data() + model.network->offset(l),
+                            pass.output(model, model.edges[l].input, columns), pass.output(model, l + 1, columns),
+                            ConstColumns<T>(dy.data(), dy.rows(), dy.cols()), dx);
+  });
 }
 
 /// dL/dz of each sample of a chunk, for the Fisher matrices that are sums of outer products of gradients.
 template <class T>
-void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvature kind, std::uint64_t draw, Index task,
-            Buffer<T>& out) {
+void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvature kind, std::uint64_t draw,
+            Range columns, Buffer<T>& out) {
   const std::size_t top = model.depth();
-  const Range columns = block_range(pass.range.size(), pass.chunk(model), task);
   const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
   const Columns<T> cache = pass.at(model, pass.cache, top, columns);
   const ConstColumns<T> mean(cache.data(), cache.rows(), cache.cols());
@@ -258,27 +370,46 @@ void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvatu
   }
 }
 
+/// One segment of the backward sweep of the mean loss.
 template <class T>
-void backward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Index task) {
-  const Range columns = block_range(pass.range.size(), pass.chunk(model), task);
-  const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
-  const T scale = T(1) / static_cast<T>(point.selection.count());
+void backward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, const typename Model<T>::Segment& segment,
+              Range columns) {
   const std::size_t top = model.depth();
-  const Columns<T> cache = pass.at(model, pass.cache, top, columns);
-  model.loss.adjoint(ConstColumns<T>(cache.data(), cache.rows(), cache.cols()), model.targets, samples, scale,
-                     pass.at(model, pass.d[top], top, columns));
-  backward_chain(model, point, pass, columns, pass.d);
+  if (segment.end == top && !segment.couples) {
+    const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
+    const T scale = T(1) / static_cast<T>(point.selection.count());
+    const Columns<T> cache = pass.at(model, pass.cache, top, columns);
+    model.loss.adjoint(ConstColumns<T>(cache.data(), cache.rows(), cache.cols()), model.targets, samples, scale,
+                       pass.at(model, pass.d[top], top, columns));
+  }
+  backward_chain(model, point, pass, segment, columns, pass.d, pass.joined);
+}
+
+template <class T>
+void forward_pass(const Model<T>& model, const Point<T>& point, Pass<T>& pass, bool count_correct) {
+  through_segments(model, pass, false, [&](const auto& segment, Range columns, Index chunk) {
+    forward(model, point, pass, segment, columns, chunk, count_correct);
+  });
 }
 
 /// Sweeps one pass forward and, if asked, backward; returns the sum of its losses.
 template <class T>
 double sweep(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Depth from, Depth to) {
-  const Index chunks = pass.chunks(model);
-  parallel_for(chunks, [&](Index task) {
-    if (from == Depth::none) forward(model, point, pass, task, false);
-    if (to == Depth::backward) backward(model, point, pass, task);
-  });
-  return std::accumulate(pass.sums.begin(), pass.sums.begin() + chunks, 0.0);
+  if (model.couples_samples()) {
+    if (from == Depth::none) forward_pass(model, point, pass, false);
+    if (to == Depth::backward) {
+      through_segments(model, pass, true, [&](const auto& segment, Range columns, Index) {
+        backward(model, point, pass, segment, columns);
+      });
+    }
+  } else {
+    // A chunk goes all the way and back while it is in cache.
+    through_segments(model, pass, false, [&](const auto& segment, Range columns, Index chunk) {
+      if (from == Depth::none) forward(model, point, pass, segment, columns, chunk, false);
+      if (to == Depth::backward) backward(model, point, pass, segment, columns);
+    });
+  }
+  return std::accumulate(pass.sums.begin(), pass.sums.begin() + pass.chunks(), 0.0);
 }
 
 /// out (+)= in, from the network's precision to double.
@@ -352,9 +483,17 @@ class CurvatureOperator final : public LinearOperator {
           sweep(model, *point_, *pass, Depth::none, Depth::backward);
           score(slot);
         }
-        parallel_for(pass->chunks(model), [&](Index task) {
-          for (Index v = 0; v < k; ++v) tangent_sweeps(slot, task, static_cast<std::size_t>(v));
+        through_segments(model, *pass, false, [&](const auto& segment, Range columns, Index) {
+          for (Index v = 0; v < k; ++v) {
+            tangents_forward(slot, segment, columns, static_cast<std::size_t>(v));
+            if (!model.couples_samples()) tangents_backward(slot, segment, columns, static_cast<std::size_t>(v));
+          }
         });
+        if (model.couples_samples()) {
+          through_segments(model, *pass, true, [&](const auto& segment, Range columns, Index) {
+            for (Index v = 0; v < k; ++v) tangents_backward(slot, segment, columns, static_cast<std::size_t>(v));
+          });
+        }
         const auto tiles = static_cast<Index>(model.tiles.size());
         parallel_for(tiles * k, [&](Index task) {
           gradients(*pass, model.tiles[static_cast<std::size_t>(task / k)], static_cast<std::size_t>(task % k), i > 0,
@@ -370,20 +509,21 @@ class CurvatureOperator final : public LinearOperator {
     Buffer<T> direction;
     std::vector<Buffer<T>> ra;
     std::vector<Buffer<T>> rd;
+    Buffer<T> joined;
     Buffer<T> scratch;
   };
 
   /// As many vectors as keep the tangents within an eighth of the budget, at most 8.
   Index vectors_together() const {
     const double each = static_cast<double>(bytes_of_a_sample(*model_)) *
-                        static_cast<double>(std::min(point_->pass_size(*model_), point_->selection.count()));
+                        static_cast<double>(std::min(model_->options.pass_size, point_->selection.count()));
     return std::clamp<Index>(static_cast<Index>(model_->options.memory_budget / 8 / each), 1, 8);
   }
 
   void load(ConstMatrixView V, Index first, Index k) const {
     const Model<T>& model = *model_;
     const Index n = size();
-    const Index samples = std::min(point_->pass_size(model), point_->selection.count());
+    const Index samples = std::min(model.options.pass_size, point_->selection.count());
     if (static_cast<Index>(tangents_.size()) < k) tangents_.resize(static_cast<std::size_t>(k));
     for (Index v = 0; v < k; ++v) {
       Tangent& t = tangents_[static_cast<std::size_t>(v)];
@@ -395,6 +535,7 @@ class CurvatureOperator final : public LinearOperator {
         reserve(t.ra[l], model.sizes[l - 1] * samples);
         reserve(t.rd[l], model.sizes[l - 1] * samples);
       }
+      reserve(t.joined, model.joined_rows * samples);
     }
     const Index blocks = block_count(n, kConversionBlock);
     parallel_for(blocks * k, [&](Index task) {
@@ -408,42 +549,55 @@ class CurvatureOperator final : public LinearOperator {
     if (kind_ != Curvature::fisher_sampled && kind_ != Curvature::fisher_empirical) return;
     Pass<T>& pass = point_->passes[slot];
     reserve(scores_[slot], model_->sizes.back() * pass.range.size());
-    parallel_for(pass.chunks(*model_),
-                 [&](Index task) { scores(*model_, *point_, pass, kind_, draw_, task, scores_[slot]); });
+    parallel_for(pass.chunks(), [&](Index task) {
+      scores(*model_, *point_, pass, kind_, draw_, block_range(pass.range.size(), pass.chunk(), task), scores_[slot]);
+    });
   }
 
-  void tangent_sweeps(std::size_t slot, Index task, std::size_t v) const {
+  ConstColumns<T> read(const Pass<T>& pass, std::vector<Buffer<T>>& buffers, std::size_t i, Range columns) const {
+    const Columns<T> c = pass.at(*model_, buffers[i], i, columns);
+    return {c.data(), c.rows(), c.cols()};
+  }
+
+  void tangents_forward(std::size_t slot, const typename Model<T>::Segment& segment, Range columns,
+                        std::size_t v) const {
     const Model<T>& model = *model_;
     Pass<T>& pass = point_->passes[slot];
     Tangent& t = tangents_[v];
-    const Range columns = block_range(pass.range.size(), pass.chunk(model), task);
-    const auto view = [&](std::vector<Buffer<T>>& buffers, std::size_t l) {
-      return pass.at(model, buffers[l], l, columns);
-    };
-    const auto read = [&](std::vector<Buffer<T>>& buffers, std::size_t l) {
-      const Columns<T> c = view(buffers, l);
-      return ConstColumns<T>(c.data(), c.rows(), c.cols());
-    };
-    const std::size_t top = model.depth();
-    for (std::size_t l = 0; l < top; ++l) {
+    for (std::size_t l = segment.begin; l < segment.end; ++l) {
       const Index offset = model.network->offset(l);
+      const typename Model<T>::Edges& edges = model.edges[l];
+      Columns<T> ry = pass.at(model, t.ra[l + 1], l + 1, columns);
       model.maps[l]->forward_tangent(point_->weights.data() + offset, t.direction.data() + offset,
-                                     pass.output(model, l, columns), pass.output(model, l + 1, columns),
-                                     l == 0 ? nullptr : view(t.ra, l).data(), view(t.ra, l + 1));
+                                     pass.output(model, edges.input, columns), pass.output(model, l + 1, columns),
+                                     edges.input == 0 ? nullptr : read(pass, t.ra, edges.input, columns).data(), ry);
+      if (edges.addend != 0) ry += read(pass, t.ra, edges.addend, columns);
     }
-    output_product(slot, columns, read(t.ra, top), view(t.rd, top));
-    for (std::size_t l = top; l-- > 1;) {
+  }
+
+  void tangents_backward(std::size_t slot, const typename Model<T>::Segment& segment, Range columns,
+                         std::size_t v) const {
+    const Model<T>& model = *model_;
+    Pass<T>& pass = point_->passes[slot];
+    Tangent& t = tangents_[v];
+    const std::size_t top = model.depth();
+    if (segment.end == top && !segment.couples) {
+      output_product(slot, columns, read(pass, t.ra, top, columns), pass.at(model, t.rd[top], top, columns));
+    }
+    return_adjoints(model, pass, segment, columns, t.rd, t.joined, [&](std::size_t l, Columns<T> rdx) {
       const Index offset = model.network->offset(l);
+      const std::size_t input = model.edges[l].input;
       const T* weights = point_->weights.data() + offset;
-      const ConstColumns<T> x = pass.output(model, l, columns);
+      const ConstColumns<T> x = pass.output(model, input, columns);
       const ConstColumns<T> y = pass.output(model, l + 1, columns);
+      const ConstColumns<T> rdy = read(pass, t.rd, l + 1, columns);
       if (kind_ == Curvature::hessian) {
         model.maps[l]->backward_tangent(weights, t.direction.data() + offset, x, y, pass.adjoint(model, l + 1, columns),
-                                        read(t.ra, l), read(t.rd, l + 1), view(t.rd, l));
+                                        read(pass, t.ra, input, columns), rdy, rdx);
       } else {
-        model.maps[l]->backward(weights, x, y, read(t.rd, l + 1), view(t.rd, l));
+        model.maps[l]->backward(weights, x, y, rdy, rdx);
       }
-    }
+    });
   }
 
   /// The curvature of the loss in the outputs, times the outputs' tangents, over N.
@@ -467,12 +621,13 @@ class CurvatureOperator final : public LinearOperator {
     const Range all{0, pass.range.size()};
     gradient_tile<T>(model, tile, t.scratch.data(), add, g,
                      [&](const LayerMaps<T>& maps, Index index, std::size_t l, T beta, T* out) {
-                       const ConstColumns<T> x = pass.output(model, l, all);
+                       const std::size_t input = model.edges[l].input;
+                       const ConstColumns<T> x = pass.output(model, input, all);
                        const Columns<T> rd = pass.at(model, t.rd[l + 1], l + 1, all);
                        const ConstColumns<T> rdy(rd.data(), rd.rows(), rd.cols());
                        if (kind_ == Curvature::hessian) {
                          maps.gradient_tangent(index, x, pass.adjoint(model, l + 1, all),
-                                               l == 0 ? nullptr : t.ra[l].data(), rdy, beta, out);
+                                               input == 0 ? nullptr : t.ra[input].data(), rdy, beta, out);
                        } else {
                          maps.gradient(index, x, rdy, beta, out);
                        }
@@ -549,8 +704,8 @@ class NetworkObjectiveOf final : public NetworkObjective {
           [&](Index task) {
             gradient_tile<T>(*model_, model_->tiles[static_cast<std::size_t>(task)], scratch_.data(), i > 0, g.data(),
                              [&](const LayerMaps<T>& maps, Index tile, std::size_t l, T beta, T* out) {
-                               maps.gradient(tile, pass.output(*model_, l, all), pass.adjoint(*model_, l + 1, all),
-                                             beta, out);
+                               maps.gradient(tile, pass.output(*model_, model_->edges[l].input, all),
+                                             pass.adjoint(*model_, l + 1, all), beta, out);
                              });
           },
           model_->positions.data());
@@ -584,48 +739,62 @@ class NetworkObjectiveOf final : public NetworkObjective {
     return op;
   }
 
-  void kronecker_factors(const Vector& x, Curvature kind, std::vector<KroneckerFactors>& factors) override {
-    if (kind != Curvature::fisher_sampled && kind != Curvature::fisher_empirical) {
-      fail(
-          "Kronecker factors: they model a Fisher matrix of single targets; ask for fisher-sampled or "
-          "fisher-empirical, not {}",
-          to_string(kind));
-    }
-    prepare_factors(factors);
-    Point<T>& point = at(x);
-    adjoints_.resize(model_->depth() + 1);
-    for_each_pass(point, Depth::forward, [&](Pass<T>& pass, Index) {
-      const Index n = pass.range.size();
-      for (std::size_t l = 1; l <= model_->depth(); ++l) reserve(adjoints_[l], model_->sizes[l - 1] * n);
-      parallel_for(pass.chunks(*model_), [&](Index task) {
-        scores(*model_, point, pass, kind, draw_, task, adjoints_.back());
-        backward_chain(*model_, point, pass, block_range(n, pass.chunk(*model_), task), adjoints_);
-      });
-      parallel_for(static_cast<Index>(factor_tasks_.size()), [&](Index task) {
-        const FactorTask& t = factor_tasks_[static_cast<std::size_t>(task)];
-        KroneckerFactors& f = factors[t.factor];
-        const Range all{0, n};
-        if (t.adjoints) {
-          const Columns<T> g = pass.at(*model_, adjoints_[t.layer + 1], t.layer + 1, all);
-          add_outer_products(ConstColumns<T>(g.data(), g.rows(), n), t.columns, f.G);
-        } else {
-          add_outer_products(pass.output(*model_, t.layer, all), t.columns, f.A);
-        }
-      });
-    });
-    for (KroneckerFactors& f : factors) {
-      f.A.triangularView<Eigen::StrictlyLower>() = f.A.transpose();
-      f.G.triangularView<Eigen::StrictlyLower>() = f.G.transpose();
-    }
+  void kronecker_factors(const Vector& x, const FactorRequest& request,
+                         std::vector<KroneckerFactors>& factors) override {
+    shape_factors(request, factors);
+    with_single_adjoints(x, request,
+                         [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints, Range columns,
+                             const typename KroneckerSums<T>::Weights& weights) {
+                           for (std::size_t i = 0; i < factor_places_.size(); ++i) {
+                             const FactorPlace& at = factor_places_[i];
+                             const auto [a, g] = sides(pass, adjoints, at, columns);
+                             factor_places_[i].sums.add_factors(a, g, request.sharing, weights, factors[i]);
+                             if (factors[i].A_next.size() == 0) continue;
+                             const FactorPlace& next = factor_places_[i + 1];
+                             const auto [a_next, g_next] = sides(pass, adjoints, next, columns);
+                             factor_places_[i].sums.add_neighbours(a, g, a_next, g_next, next.sums.map(), weights,
+                                                                   factors[i]);
+                           }
+                         });
   }
 
+  void kronecker_moments(const Vector& x, const FactorRequest& request, const std::vector<KroneckerBasis>& bases,
+                         std::vector<Matrix>& moments) override {
+    check(request);
+    list_factors();
+    if (bases.size() != factor_places_.size()) {
+      fail("Kronecker moments: {} bases for {} layers", bases.size(), factor_places_.size());
+    }
+    moments.resize(factor_places_.size());
+    for (std::size_t i = 0; i < moments.size(); ++i) {
+      const LinearMap& map = factor_places_[i].sums.map();
+      const Index columns = map.inputs + (map.bias ? 1 : 0);
+      if (bases[i].A.rows() != columns || bases[i].A.cols() != columns || bases[i].G.rows() != map.outputs ||
+          bases[i].G.cols() != map.outputs) {
+        fail("Kronecker moments: the bases of layer {} are {} x {} and {} x {}; they must be {} and {} square", i + 1,
+             bases[i].A.rows(), bases[i].A.cols(), bases[i].G.rows(), bases[i].G.cols(), columns, map.outputs);
+      }
+      if (moments[i].rows() != map.outputs || moments[i].cols() != columns) moments[i].setZero(map.outputs, columns);
+    }
+    with_single_adjoints(x, request,
+                         [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints, Range columns,
+                             const typename KroneckerSums<T>::Weights& weights) {
+                           for (std::size_t i = 0; i < factor_places_.size(); ++i) {
+                             const auto [a, g] = sides(pass, adjoints, factor_places_[i], columns);
+                             factor_places_[i].sums.add_moments(a, g, bases[i], weights, moments[i]);
+                           }
+                         });
+  }
+
+  Precision kronecker_precision() const override { return model_->options.precision; }
+
   CostWeights cost_weights() const override {
-    const double p = static_cast<double>(size());
-    double p1 = 0;
-    for (const LayerParameter& block : model_->network->layers().front()->parameters()) {
-      double entries = 1;
-      for (const Index extent : block.shape) entries *= static_cast<double>(extent);
-      p1 += entries;
+    double p = 0;
+    double p1 = 0;  // of layers that read the data and return no adjoints
+    for (std::size_t l = 0; l < model_->depth(); ++l) {
+      const double multiplications = model_->network->layers()[l]->multiplications();
+      p += multiplications;
+      if (model_->edges[l].input == 0) p1 += multiplications;
     }
     const double gradient = 4 * p + 2 * (p - p1);
     // Beyond the memory budget every product repeats the sweeps of a gradient.
@@ -654,8 +823,8 @@ class NetworkObjectiveOf final : public NetworkObjective {
     for (Index i = 0; i < point.pass_count(*model_); ++i) {
       Pass<T>& pass = point.passes[0];
       pass.prepare(*model_, point.selection, point.pass_range(*model_, i), false);
-      const Index chunks = pass.chunks(*model_);
-      parallel_for(chunks, [&](Index task) { forward(*model_, point, pass, task, classes); });
+      const Index chunks = pass.chunks();
+      forward_pass(*model_, point, pass, classes);
       for (Index c = 0; c < chunks; ++c) {
         sum += pass.sums[static_cast<std::size_t>(c)];
         if (classes) correct += pass.correct[static_cast<std::size_t>(c)];
@@ -745,68 +914,111 @@ class NetworkObjectiveOf final : public NetworkObjective {
     return point.value;
   }
 
-  /// A layer with factors.
+  /// A layer that is a linear map.
   struct FactorPlace {
-    Index begin;
-    Index inputs;
-    Index outputs;
-  };
-  /// Some columns of one factor.
-  struct FactorTask {
-    std::size_t factor;
     std::size_t layer;
-    bool adjoints;
-    Range columns;
+    KroneckerSums<T> sums;
   };
 
-  void prepare_factors(std::vector<KroneckerFactors>& factors) {
-    if (factor_tasks_.empty()) list_factors();
-    factors.resize(factor_places_.size());
-    for (std::size_t i = 0; i < factors.size(); ++i) {
-      KroneckerFactors& f = factors[i];
-      f.begin = factor_places_[i].begin;
-      f.inputs = factor_places_[i].inputs;
-      f.outputs = factor_places_[i].outputs;
-      f.A.setZero(f.inputs + 1, f.inputs + 1);
-      f.G.setZero(f.outputs, f.outputs);
+  static void check(const FactorRequest& request) {
+    if (request.kind != Curvature::fisher_sampled && request.kind != Curvature::fisher_empirical) {
+      fail(
+          "Kronecker factors: they model a Fisher matrix of single targets; ask for fisher-sampled or "
+          "fisher-empirical, not {}",
+          to_string(request.kind));
+    }
+    if (!(request.share > 0 && request.share <= 1)) {
+      fail("Kronecker factors: share {} lies outside (0, 1]", request.share);
+    }
+    if (!(request.decay >= 0 && request.decay < 1)) {
+      fail("Kronecker factors: decay {} lies outside [0, 1)", request.decay);
     }
   }
 
   void list_factors() {
-    constexpr Index kColumnsOfATask = 64;
+    if (!factor_places_.empty()) return;
     for (std::size_t l = 0; l < model_->depth(); ++l) {
-      const std::vector<LayerParameter> own = model_->network->layers()[l]->parameters();
-      if (own.size() != 2 || own[0].shape.size() != 2) continue;
-      const FactorPlace place{model_->network->offset(l), own[0].shape[1], own[0].shape[0]};
-      for (const bool adjoints : {false, true}) {
-        const Index columns = adjoints ? place.outputs : place.inputs + 1;
-        for (Index i = 0; i < block_count(columns, kColumnsOfATask); ++i) {
-          factor_tasks_.push_back({factor_places_.size(), l, adjoints, block_range(columns, kColumnsOfATask, i)});
-        }
-      }
-      factor_places_.push_back(place);
+      const std::optional<LinearMap> map = model_->network->layers()[l]->linear_map();
+      if (map) factor_places_.push_back({l, KroneckerSums<T>(*model_->maps[l], *map)});
     }
   }
 
-  /// Adds the columns of (1/N) sum_j v_j v_j', with v_j the columns of `values`; a column past the last
-  /// belongs to an entry of v that is always 1.
-  void add_outer_products(ConstColumns<T> values, Range columns, Matrix& factor) const {
-    const Index rows = values.rows();
-    const double weight = 1.0 / static_cast<double>(selection_.count());
-    const Index real = std::min(columns.end, rows) - columns.begin;
-    if (real > 0) {
-      thread_local Buffer<T> products;
-      reserve(products, rows * real);
-      gemm(Transpose::no, Transpose::yes, rows, real, values.cols(), T(1), values.data(), rows,
-           values.data() + columns.begin, rows, T(0), products.data(), rows);
-      factor.block(0, columns.begin, rows, real) +=
-          weight * ConstColumns<T>(products.data(), rows, real).template cast<double>();
-    }
-    if (columns.end > rows) {
-      for (Index j = 0; j < values.cols(); ++j) {
-        factor.col(rows).head(rows) += weight * values.col(j).template cast<double>();
+  void shape_factors(const FactorRequest& request, std::vector<KroneckerFactors>& factors) {
+    check(request);
+    list_factors();
+    factors.resize(factor_places_.size());
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+      KroneckerFactors& f = factors[i];
+      const LinearMap& map = factor_places_[i].sums.map();
+      f.begin = model_->network->offset(factor_places_[i].layer);
+      f.inputs = map.inputs;
+      f.outputs = map.outputs;
+      f.places = map.places;
+      f.bias = map.bias;
+      const auto shape = [](Matrix& matrix, Index rows, Index columns) {
+        if (matrix.rows() != rows || matrix.cols() != columns) matrix.setZero(rows, columns);
+      };
+      shape(f.A, f.columns(), f.columns());
+      shape(f.G, f.outputs, f.outputs);
+      if (request.neighbours && i + 1 < factors.size() && map.places == 1) {
+        const LinearMap& next = factor_places_[i + 1].sums.map();
+        if (next.places != 1) continue;
+        shape(f.A_next, f.columns(), next.inputs + (next.bias ? 1 : 0));
+        shape(f.G_next, f.outputs, next.outputs);
       }
-      factor(rows, rows) += weight * static_cast<double>(values.cols());
+    }
+  }
+
+  std::pair<ConstColumns<T>, ConstColumns<T>> sides(const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints,
+                                                    const FactorPlace& at, Range columns) const {
+    const Index rows = model_->sizes[at.layer];
+    return {pass.output(*model_, model_->edges[at.layer].input, columns),
+            {adjoints[at.layer + 1].data() + columns.begin * rows, rows, columns.size()}};
+  }
+
+  /// Calls visit(pass, adjoints, columns, weights) for each pass that has some of the request's samples, with the
+  /// adjoints that its targets give in every layer.
+  template <class Visit>
+  void with_single_adjoints(const Vector& x, const FactorRequest& request, const Visit& visit) {
+    Point<T>& point = at(x);
+    const Index all = point.selection.count();
+    const auto wanted = std::max<Index>(1, static_cast<Index>(std::ceil(request.share * static_cast<double>(all))));
+    typename KroneckerSums<T>::Weights weights;
+    weights.keep = request.decay;
+    weights.weight = (1 - request.decay) / static_cast<double>(wanted);
+    // The adjoints of the mean loss serve as those of the single losses where they are known.
+    const bool known = request.kind == Curvature::fisher_empirical && point.kept && point.depth == Depth::backward;
+    if (known) {
+      weights.adjoint_scale = static_cast<double>(all);
+      visit(point.passes[0], point.passes[0].d, Range{0, wanted}, weights);
+      return;
+    }
+    adjoints_.resize(model_->depth() + 1);
+    const Index passes = block_count(wanted, model_->options.pass_size);
+    for (Index i = 0; i < passes; ++i) {
+      Pass<T>& pass = point.passes[0];
+      if (!point.kept || point.depth == Depth::none) {
+        pass.prepare(*model_, point.selection, point.pass_range(*model_, i), false);
+        forward_pass(*model_, point, pass, false);
+        if (point.kept) {
+          point.value =
+              std::accumulate(pass.sums.begin(), pass.sums.begin() + pass.chunks(), 0.0) / static_cast<double>(all);
+          point.depth = Depth::forward;
+        }
+      }
+      const Index n = pass.range.size();
+      const Index columns = std::min(n, wanted - pass.range.begin);
+      for (std::size_t l = 1; l <= model_->depth(); ++l) reserve(adjoints_[l], model_->sizes[l - 1] * n);
+      reserve(joined_, model_->joined_rows * n);
+      through_segments(*model_, pass, true, [&](const auto& segment, Range chunk, Index) {
+        if (!model_->couples_samples() && chunk.begin >= columns) return;
+        if (segment.end == model_->depth() && !segment.couples) {
+          scores(*model_, point, pass, request.kind, request.draw, chunk, adjoints_.back());
+        }
+        backward_chain(*model_, point, pass, segment, chunk, adjoints_, joined_);
+      });
+      visit(pass, adjoints_, Range{0, columns}, weights);
+      weights.keep = 1;
     }
   }
 
@@ -846,8 +1058,8 @@ class NetworkObjectiveOf final : public NetworkObjective {
   Buffer<T> scratch_;
   std::uint64_t draw_ = 0;
   std::vector<Buffer<T>> adjoints_;  ///< of single samples, for Kronecker factors
+  Buffer<T> joined_;
   std::vector<FactorPlace> factor_places_;
-  std::vector<FactorTask> factor_tasks_;
 };
 
 void check_fit(const Network& network, Loss loss, const Dataset& data, const NetworkOptions& options) {

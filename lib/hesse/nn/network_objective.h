@@ -61,7 +61,7 @@ class NetworkObjective : public Objective, public FiniteSum, public KroneckerStr
   /// Outputs of the network.
   Matrix outputs(const Vector& x) { return outputs(x, network().layers().size()); }
 
-  /// The targets that Curvature::fisher_sampled and its Kronecker factors draw are a function of (seed, draw).
+  /// The targets that Curvature::fisher_sampled draws are a function of (seed, draw).
   virtual void set_label_draw(std::uint64_t draw) = 0;
 };
 
