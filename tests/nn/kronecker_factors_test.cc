@@ -241,3 +241,31 @@ TEST_CASE("Neighbouring factors and Kronecker moments are means over the gradien
     CHECK((factors[l].G_next - G_next[l]).norm() <= 200 * kEps * G_next[l].norm());
   }
 }
+
+TEST_CASE("Curvature forms are V'B V of the operator over the same samples") {
+  const Case c{{4, 5, 3}, Activation::tanh, GENERATE(Loss::softmax_cross_entropy, Loss::squared_error)};
+  const auto data = make_data(4, 3, 20, c.loss);
+  NetworkOptions options;
+  options.pass_size = GENERATE(6, 2048);
+  options.memory_budget = GENERATE(1.0, 1e9);
+  const auto f = make_objective(c, data, options);
+  const auto head = make_objective(c, data, options);
+  std::vector<Index> first(7);
+  for (Index i = 0; i < 7; ++i) first[static_cast<std::size_t>(i)] = i;
+  head->select(first);
+  const Vector x = test_point(f->size());
+  Matrix V(f->size(), 3);
+  for (Index k = 0; k < 3; ++k) V.col(k) = test_point(f->size(), static_cast<std::uint64_t>(k + 1));
+  for (const double share : {1.0, 7.0 / 20}) {
+    Matrix BV(f->size(), 3);
+    (share == 1 ? f : head)->curvature(x, Curvature::gauss_newton)->apply(V, BV);
+    const Matrix expected = V.transpose() * BV;
+    Matrix forms;
+    f->curvature_forms(x, Curvature::gauss_newton, share, V, forms);
+    // Sums of 20 samples' forms of about 50 roundings each.
+    CHECK((forms - expected).norm() <= 200 * kEps * expected.norm());
+  }
+  Matrix forms;
+  CHECK_THROWS_AS(f->curvature_forms(x, Curvature::hessian, 1, V, forms), Error);
+  CHECK_THROWS_AS(f->curvature_forms(x, Curvature::gauss_newton, 0, V, forms), Error);
+}

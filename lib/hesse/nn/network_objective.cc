@@ -503,6 +503,56 @@ class CurvatureOperator final : public LinearOperator {
     }
   }
 
+  /// V'B V over the first `wanted` of the point's samples: tangents forward and the loss's curvature between them.
+  void forms(Index wanted, ConstMatrixView V, Matrix& out) const {
+    const Model<T>& model = *model_;
+    const Index k = V.cols();
+    const auto pairs = static_cast<std::size_t>(k * k);
+    load(V, 0, k);
+    out.setZero(k, k);
+    const std::size_t top = model.depth();
+    for (Index i = 0; i < block_count(wanted, model.options.pass_size); ++i) {
+      const std::size_t slot = point_->kept ? static_cast<std::size_t>(i) : 0;
+      Pass<T>& pass = point_->passes[slot];
+      if (!point_->kept) {
+        pass.prepare(model, point_->selection, point_->pass_range(model, i), true);
+        sweep(model, *point_, pass, Depth::none, Depth::forward);
+        score(slot);
+      }
+      const Index limit = std::min(pass.range.size(), wanted - pass.range.begin);
+      const Index chunks = block_count(limit, pass.chunk());
+      form_sums_.resize(std::max(form_sums_.size(), pairs * static_cast<std::size_t>(pass.chunks())));
+      through_segments(model, pass, false, [&](const auto& segment, Range columns, Index chunk) {
+        if (!segment.couples && !model.couples_samples()) columns.end = std::min(columns.end, limit);
+        if (columns.begin >= columns.end) return;
+        for (Index v = 0; v < k; ++v) tangents_forward(slot, segment, columns, static_cast<std::size_t>(v));
+        if (segment.end != top || segment.couples) return;
+        columns.end = std::min(columns.end, limit);
+        if (columns.begin >= columns.end) return;
+        double* const sums = form_sums_.data() + pairs * static_cast<std::size_t>(chunk);
+        for (Index v = 0; v < k; ++v) {
+          Tangent& t = tangents_[static_cast<std::size_t>(v)];
+          const ConstColumns<T> u = read(pass, t.ra, top, columns);
+          const Columns<T> Hu = pass.at(model, t.rd[top], top, columns);
+          output_product(slot, columns, u, Hu);
+          for (Index w = 0; w < k; ++w) {
+            const ConstColumns<T> other = read(pass, tangents_[static_cast<std::size_t>(w)].ra, top, columns);
+            double sum = 0;
+            for (Index j = 0; j < columns.size(); ++j) sum += static_cast<double>(other.col(j).dot(Hu.col(j)));
+            sums[v * k + w] = sum;
+          }
+        }
+      });
+      for (Index chunk = 0; chunk < chunks; ++chunk) {
+        const double* const sums = form_sums_.data() + pairs * static_cast<std::size_t>(chunk);
+        out += Eigen::Map<const Matrix>(sums, k, k);
+      }
+    }
+    // Products are of the mean over all selected samples.
+    out *= static_cast<double>(point_->selection.count()) / static_cast<double>(wanted);
+    out = (0.5 * (out + out.transpose())).eval();
+  }
+
  private:
   /// Tangents of outputs and of adjoints of each layer, and the direction, for one vector.
   struct Tangent {
@@ -641,6 +691,7 @@ class CurvatureOperator final : public LinearOperator {
   /// Per kept pass, outputs x samples. The operator's own: operators of other kinds or draws share its point.
   mutable std::vector<Buffer<T>> scores_;
   mutable std::vector<Tangent> tangents_;
+  mutable std::vector<double> form_sums_;  ///< of each chunk
 };
 
 template <class T>
@@ -739,27 +790,34 @@ class NetworkObjectiveOf final : public NetworkObjective {
     return op;
   }
 
-  void kronecker_factors(const Vector& x, const FactorRequest& request,
-                         std::vector<KroneckerFactors>& factors) override {
+  double kronecker_factors(const Vector& x, const FactorRequest& request,
+                           std::vector<KroneckerFactors>& factors) override {
     shape_factors(request, factors);
-    with_single_adjoints(x, request,
-                         [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints, Range columns,
-                             const typename KroneckerSums<T>::Weights& weights) {
-                           for (std::size_t i = 0; i < factor_places_.size(); ++i) {
-                             const FactorPlace& at = factor_places_[i];
-                             const auto [a, g] = sides(pass, adjoints, at, columns);
-                             factor_places_[i].sums.add_factors(a, g, request.sharing, weights, factors[i]);
-                             if (factors[i].A_next.size() == 0) continue;
-                             const FactorPlace& next = factor_places_[i + 1];
-                             const auto [a_next, g_next] = sides(pass, adjoints, next, columns);
-                             factor_places_[i].sums.add_neighbours(a, g, a_next, g_next, next.sums.map(), weights,
-                                                                   factors[i]);
-                           }
-                         });
+    const double sweeps = with_single_adjoints(
+        x, request,
+        [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints, Range columns,
+            const typename KroneckerSums<T>::Weights& weights) {
+          for (std::size_t i = 0; i < factor_places_.size(); ++i) {
+            const FactorPlace& at = factor_places_[i];
+            const auto [a, g] = sides(pass, adjoints, at, columns);
+            factor_places_[i].sums.add_factors(a, g, request.sharing, weights, factors[i]);
+            if (factors[i].A_next.size() == 0) continue;
+            const FactorPlace& next = factor_places_[i + 1];
+            const auto [a_next, g_next] = sides(pass, adjoints, next, columns);
+            factor_places_[i].sums.add_neighbours(a, g, a_next, g_next, next.sums.map(), weights, factors[i]);
+          }
+        });
+    double products = 0;
+    for (const KroneckerFactors& f : factors) {
+      // Symmetric products cost half of what others do.
+      const auto flops = static_cast<double>(f.A.size() + f.G.size() + 2 * (f.A_next.size() + f.G_next.size()));
+      products += flops * static_cast<double>(request.sharing == WeightSharing::expand ? f.places : 1);
+    }
+    return sweeps + request.share * products / gradient_flops();
   }
 
-  void kronecker_moments(const Vector& x, const FactorRequest& request, const std::vector<KroneckerBasis>& bases,
-                         std::vector<Matrix>& moments) override {
+  double kronecker_moments(const Vector& x, const FactorRequest& request, const std::vector<KroneckerBasis>& bases,
+                           std::vector<Matrix>& moments) override {
     check(request);
     list_factors();
     if (bases.size() != factor_places_.size()) {
@@ -776,27 +834,43 @@ class NetworkObjectiveOf final : public NetworkObjective {
       }
       if (moments[i].rows() != map.outputs || moments[i].cols() != columns) moments[i].setZero(map.outputs, columns);
     }
-    with_single_adjoints(x, request,
-                         [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints, Range columns,
-                             const typename KroneckerSums<T>::Weights& weights) {
-                           for (std::size_t i = 0; i < factor_places_.size(); ++i) {
-                             const auto [a, g] = sides(pass, adjoints, factor_places_[i], columns);
-                             factor_places_[i].sums.add_moments(a, g, bases[i], weights, moments[i]);
-                           }
-                         });
+    const double sweeps =
+        with_single_adjoints(x, request,
+                             [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints, Range columns,
+                                 const typename KroneckerSums<T>::Weights& weights) {
+                               for (std::size_t i = 0; i < factor_places_.size(); ++i) {
+                                 const auto [a, g] = sides(pass, adjoints, factor_places_[i], columns);
+                                 factor_places_[i].sums.add_moments(a, g, bases[i], weights, moments[i]);
+                               }
+                             });
+    double products = 0;
+    for (std::size_t i = 0; i < moments.size(); ++i) {
+      const auto flops = static_cast<double>(2 * (bases[i].A.size() + bases[i].G.size() + moments[i].size()));
+      products += flops * static_cast<double>(factor_places_[i].sums.map().places);
+    }
+    return sweeps + request.share * products / gradient_flops();
+  }
+
+  double curvature_forms(const Vector& x, Curvature kind, double share, ConstMatrixView V, Matrix& forms) override {
+    if (kind == Curvature::hessian) fail("curvature forms: of a Gauss-Newton or Fisher matrix, not of the Hessian");
+    if (!(share > 0 && share <= 1)) fail("curvature forms: share {} lies outside (0, 1]", share);
+    constexpr Index kMost = 8;
+    if (V.rows() != size() || V.cols() > kMost) {
+      fail("curvature forms: of {} vectors of {} entries; at most {} of {} are possible", V.cols(), V.rows(), kMost,
+           size());
+    }
+    const double linearisation = linearisation_cost(x, kind);
+    const std::shared_ptr<const LinearOperator> op = curvature(x, kind);
+    static_cast<const CurvatureOperator<T>&>(*op).forms(samples_of(share), V, forms);
+    return linearisation + share * static_cast<double>(V.cols()) * 4 * multiplications() / gradient_flops();
   }
 
   Precision kronecker_precision() const override { return model_->options.precision; }
 
   CostWeights cost_weights() const override {
-    double p = 0;
-    double p1 = 0;  // of layers that read the data and return no adjoints
-    for (std::size_t l = 0; l < model_->depth(); ++l) {
-      const double multiplications = model_->network->layers()[l]->multiplications();
-      p += multiplications;
-      if (model_->edges[l].input == 0) p1 += multiplications;
-    }
-    const double gradient = 4 * p + 2 * (p - p1);
+    const double p = multiplications();
+    const double p1 = first_multiplications();
+    const double gradient = gradient_flops();
     // Beyond the memory budget every product repeats the sweeps of a gradient.
     const double repeat = selection_.count() > model_->options.pass_size && !fits_budget() ? 1.0 : 0.0;
     return {2 * p / gradient, 1.0, repeat + (4 * p + 8 * (p - p1)) / gradient,
@@ -920,6 +994,26 @@ class NetworkObjectiveOf final : public NetworkObjective {
     KroneckerSums<T> sums;
   };
 
+  /// P, and P1: those of layers that read the data and return no adjoints.
+  double multiplications() const {
+    double sum = 0;
+    for (const auto& layer : model_->network->layers()) sum += layer->multiplications();
+    return sum;
+  }
+  double first_multiplications() const {
+    double sum = 0;
+    for (std::size_t l = 0; l < model_->depth(); ++l) {
+      if (model_->edges[l].input == 0) sum += model_->network->layers()[l]->multiplications();
+    }
+    return sum;
+  }
+  double gradient_flops() const { return 6 * multiplications() - 2 * first_multiplications(); }
+
+  /// How many of the selected samples a share of them is.
+  Index samples_of(double share) const {
+    return std::max<Index>(1, static_cast<Index>(std::ceil(share * static_cast<double>(selection_.count()))));
+  }
+
   static void check(const FactorRequest& request) {
     if (request.kind != Curvature::fisher_sampled && request.kind != Curvature::fisher_empirical) {
       fail(
@@ -977,12 +1071,12 @@ class NetworkObjectiveOf final : public NetworkObjective {
   }
 
   /// Calls visit(pass, adjoints, columns, weights) for each pass that has some of the request's samples, with the
-  /// adjoints that its targets give in every layer.
+  /// adjoints that its targets give in every layer. Returns the price of the sweeps in gradient equivalents.
   template <class Visit>
-  void with_single_adjoints(const Vector& x, const FactorRequest& request, const Visit& visit) {
+  double with_single_adjoints(const Vector& x, const FactorRequest& request, const Visit& visit) {
     Point<T>& point = at(x);
     const Index all = point.selection.count();
-    const auto wanted = std::max<Index>(1, static_cast<Index>(std::ceil(request.share * static_cast<double>(all))));
+    const Index wanted = samples_of(request.share);
     typename KroneckerSums<T>::Weights weights;
     weights.keep = request.decay;
     weights.weight = (1 - request.decay) / static_cast<double>(wanted);
@@ -991,8 +1085,9 @@ class NetworkObjectiveOf final : public NetworkObjective {
     if (known) {
       weights.adjoint_scale = static_cast<double>(all);
       visit(point.passes[0], point.passes[0].d, Range{0, wanted}, weights);
-      return;
+      return 0;
     }
+    const bool forward_known = point.kept && point.depth != Depth::none;
     adjoints_.resize(model_->depth() + 1);
     const Index passes = block_count(wanted, model_->options.pass_size);
     for (Index i = 0; i < passes; ++i) {
@@ -1020,6 +1115,8 @@ class NetworkObjectiveOf final : public NetworkObjective {
       visit(pass, adjoints_, Range{0, columns}, weights);
       weights.keep = 1;
     }
+    const double back = 2 * (multiplications() - first_multiplications());
+    return request.share * (back + (forward_known ? 0.0 : 2 * multiplications())) / gradient_flops();
   }
 
   /// An operator of this kind that nobody holds any more, or a new one.

@@ -18,6 +18,7 @@
 #include "hesse/data/dataset.h"
 #include "hesse/nn/loss.h"
 #include "hesse/nn/network.h"
+#include "hesse/objective/curvature_forms.h"
 #include "hesse/objective/finite_sum.h"
 #include "hesse/objective/kronecker_structure.h"
 #include "hesse/objective/objective.h"
@@ -45,7 +46,7 @@ struct Evaluation {
   double accuracy = 0;  ///< share of samples whose largest output is their class; NaN without classes
 };
 
-class NetworkObjective : public Objective, public FiniteSum, public KroneckerStructure {
+class NetworkObjective : public Objective, public FiniteSum, public KroneckerStructure, public CurvatureForms {
  public:
   virtual const Network& network() const = 0;
   virtual const Dataset& data() const = 0;

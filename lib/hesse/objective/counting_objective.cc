@@ -48,6 +48,8 @@ void CountingObjective::count_gradient() {
   cost_->gradient_equivalents += share();
 }
 
+void CountingObjective::count_work(double gradients) { cost_->gradient_equivalents += gradients * share(); }
+
 double CountingObjective::value(const Vector& x) {
   count_value();
   return inner_.value(x);
@@ -79,6 +81,10 @@ void charge_value(Objective& f) {
 
 void charge_gradient(Objective& f) {
   if (auto* counting = find<CountingObjective>(f)) counting->count_gradient();
+}
+
+void charge_work(Objective& f, double gradients) {
+  if (auto* counting = find<CountingObjective>(f)) counting->count_work(gradients);
 }
 
 }  // namespace hesse

@@ -21,6 +21,8 @@ class CountingObjective final : public Objective {
   /// Counts a value, or a value and gradient, that was had from a structure of the objective instead of from it.
   void count_value();
   void count_gradient();
+  /// Counts other work that a structure of the objective did, by its price in gradients on the selected samples.
+  void count_work(double gradients);
 
   const ParameterLayout& layout() const override { return inner_.layout(); }
   double value(const Vector& x) override;
@@ -50,5 +52,7 @@ class CountingObjective final : public Objective {
 /// Charges the nearest CountingObjective in the chain of f, if any, with one value, or one value and gradient.
 void charge_value(Objective& f);
 void charge_gradient(Objective& f);
+/// Likewise with other work, by its price in gradients on the selected samples.
+void charge_work(Objective& f, double gradients);
 
 }  // namespace hesse

@@ -76,9 +76,10 @@ class KroneckerStructure {
   /// Statistics at x over the selected samples, one entry for each layer that is a linear map, in the order of the
   /// parameters. Throws Error for another kind, or a share or decay out of range. With the gradient at x known, the
   /// empirical kind costs inputs^2 + outputs^2 flops a layer, place and sample, and the sampled one a backward sweep of
-  /// its share more. Allocates nothing when `factors` comes from a call before.
-  virtual void kronecker_factors(const Vector& x, const FactorRequest& request,
-                                 std::vector<KroneckerFactors>& factors) = 0;
+  /// its share more; returns the price in gradient equivalents on the selected samples, which nobody has counted yet
+  /// (see charge_work() in counting_objective.h). Allocates nothing when `factors` comes from a call before.
+  virtual double kronecker_factors(const Vector& x, const FactorRequest& request,
+                                   std::vector<KroneckerFactors>& factors) = 0;
 
   /// Second moments of the gradients of single samples in the given bases, one outputs x columns matrix a layer:
   ///
@@ -86,8 +87,8 @@ class KroneckerStructure {
   ///
   /// (George et al. 2018, eq. (11)), entering `moments` as request.decay says. Costs as above and two products with the
   /// bases a place and sample. `bases` and `moments` are in the order of kronecker_factors().
-  virtual void kronecker_moments(const Vector& x, const FactorRequest& request,
-                                 const std::vector<KroneckerBasis>& bases, std::vector<Matrix>& moments) = 0;
+  virtual double kronecker_moments(const Vector& x, const FactorRequest& request,
+                                   const std::vector<KroneckerBasis>& bases, std::vector<Matrix>& moments) = 0;
 
   /// In what the statistics are computed.
   virtual Precision kronecker_precision() const = 0;

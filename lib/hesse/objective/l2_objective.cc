@@ -43,6 +43,14 @@ double L2Objective::penalty(const Vector& x) const {
   return 0.5 * lambda_ * sum;
 }
 
+double L2Objective::penalty_form(ConstVectorView u, ConstVectorView v) const {
+  double sum = 0;
+  for (const ParameterBlock& block : penalised_) {
+    sum += u.segment(block.offset, block.size).dot(v.segment(block.offset, block.size));
+  }
+  return lambda_ * sum;
+}
+
 double L2Objective::value(const Vector& x) { return inner_->value(x) + penalty(x); }
 
 double L2Objective::value_and_gradient(const Vector& x, Vector& g) {

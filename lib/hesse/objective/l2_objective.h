@@ -35,8 +35,11 @@ class L2Objective final : public Objective {
   Objective* decorated() override { return inner_.get(); }
   bool changes_value() const override { return true; }
 
+  double lambda() const { return lambda_; }
   /// (lambda / 2) |x_P|^2.
   double penalty(const Vector& x) const;
+  /// lambda u_P'v_P, what the penalty adds to the form u'B v.
+  double penalty_form(ConstVectorView u, ConstVectorView v) const;
 
  private:
   std::unique_ptr<Objective> inner_;
