@@ -356,14 +356,14 @@ void backward_chain(const Model<T>& model, const Point<T>& point, const Pass<T>&
 
 /// dL/dz of each sample of a chunk, for the Fisher matrices that are sums of outer products of gradients.
 template <class T>
-void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvature kind, std::uint64_t draw,
-            Range columns, Buffer<T>& out) {
+void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvature kind, std::uint64_t seed,
+            std::uint64_t draw, Range columns, Buffer<T>& out) {
   const std::size_t top = model.depth();
   const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
   const Columns<T> cache = pass.at(model, pass.cache, top, columns);
   const ConstColumns<T> mean(cache.data(), cache.rows(), cache.cols());
   if (kind == Curvature::fisher_sampled) {
-    const RandomStream stream(model.options.seed, Purpose::sampled_label, draw);
+    const RandomStream stream(seed, Purpose::sampled_label, draw);
     model.loss.sampled_score(mean, stream, samples, pass.at(model, out, top, columns));
   } else {
     model.loss.adjoint(mean, model.targets, samples, T(1), pass.at(model, out, top, columns));
@@ -600,7 +600,8 @@ class CurvatureOperator final : public LinearOperator {
     Pass<T>& pass = point_->passes[slot];
     reserve(scores_[slot], model_->sizes.back() * pass.range.size());
     parallel_for(pass.chunks(), [&](Index task) {
-      scores(*model_, *point_, pass, kind_, draw_, block_range(pass.range.size(), pass.chunk(), task), scores_[slot]);
+      scores(*model_, *point_, pass, kind_, model_->options.seed, draw_,
+             block_range(pass.range.size(), pass.chunk(), task), scores_[slot]);
     });
   }
 
@@ -788,6 +789,16 @@ class NetworkObjectiveOf final : public NetworkObjective {
     }
     op->bind(std::move(own), draw_);
     return op;
+  }
+
+  std::vector<KroneckerFactors> kronecker_layers() const override {
+    std::vector<KroneckerFactors> all;
+    for (std::size_t l = 0; l < model_->depth(); ++l) {
+      const std::optional<LinearMap> map = model_->network->layers()[l]->linear_map();
+      if (map)
+        all.push_back({model_->network->offset(l), map->inputs, map->outputs, map->places, map->bias, {}, {}, {}, {}});
+    }
+    return all;
   }
 
   double kronecker_factors(const Vector& x, const FactorRequest& request,
@@ -1040,15 +1051,10 @@ class NetworkObjectiveOf final : public NetworkObjective {
   void shape_factors(const FactorRequest& request, std::vector<KroneckerFactors>& factors) {
     check(request);
     list_factors();
-    factors.resize(factor_places_.size());
+    if (factors.size() != factor_places_.size()) factors = kronecker_layers();
     for (std::size_t i = 0; i < factors.size(); ++i) {
       KroneckerFactors& f = factors[i];
       const LinearMap& map = factor_places_[i].sums.map();
-      f.begin = model_->network->offset(factor_places_[i].layer);
-      f.inputs = map.inputs;
-      f.outputs = map.outputs;
-      f.places = map.places;
-      f.bias = map.bias;
       const auto shape = [](Matrix& matrix, Index rows, Index columns) {
         if (matrix.rows() != rows || matrix.cols() != columns) matrix.setZero(rows, columns);
       };
@@ -1108,7 +1114,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
       through_segments(*model_, pass, true, [&](const auto& segment, Range chunk, Index) {
         if (!model_->couples_samples() && chunk.begin >= columns) return;
         if (segment.end == model_->depth() && !segment.couples) {
-          scores(*model_, point, pass, request.kind, request.draw, chunk, adjoints_.back());
+          scores(*model_, point, pass, request.kind, request.seed, request.draw, chunk, adjoints_.back());
         }
         backward_chain(*model_, point, pass, segment, chunk, adjoints_, joined_);
       });

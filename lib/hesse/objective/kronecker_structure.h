@@ -55,7 +55,8 @@ inline void complete(KroneckerFactors& factors) {
 struct FactorRequest {
   /// fisher_sampled (targets drawn from the model, as K-FAC asks) or fisher_empirical.
   Curvature kind = Curvature::fisher_sampled;
-  std::uint64_t draw = 0;  ///< of the sampled targets
+  std::uint64_t seed = 0;  ///< the sampled targets are a function of (seed, draw)
+  std::uint64_t draw = 0;
   double share = 1;        ///< of the selected samples, the first ones: tau_1 in (0, 1]
   double decay = 0;        ///< factors become decay factors + (1 - decay) statistics; in [0, 1)
   WeightSharing sharing = WeightSharing::expand;
@@ -72,6 +73,9 @@ struct KroneckerBasis {
 class KroneckerStructure {
  public:
   virtual ~KroneckerStructure() = default;
+
+  /// The layers that have factors, without the factors.
+  virtual std::vector<KroneckerFactors> kronecker_layers() const = 0;
 
   /// Statistics at x over the selected samples, one entry for each layer that is a linear map, in the order of the
   /// parameters. Throws Error for another kind, or a share or decay out of range. With the gradient at x known, the

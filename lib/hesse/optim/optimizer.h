@@ -43,7 +43,7 @@ struct StepReport {
   double step_size = kUnknown;            ///< learning rate, or the line search's multiple of the direction
   Index inner_iterations = 0;             ///< CG iterations or line-search evaluations
 
-  static constexpr std::size_t kMaxTelemetry = 8;
+  static constexpr std::size_t kMaxTelemetry = 12;
   std::array<Telemetry, kMaxTelemetry> telemetry{};
   std::size_t telemetry_count = 0;
   /// Appends a figure; the same names in the same order at every step. Beyond the room it is dropped.

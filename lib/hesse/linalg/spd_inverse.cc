@@ -1,0 +1,78 @@
+#include "hesse/linalg/spd_inverse.h"
+
+#include "hesse/core/blas.h"
+#include "hesse/core/error.h"
+
+#include <lapacke.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace hesse {
+namespace {
+
+/// Largest sum of absolute values in a column of a symmetric matrix.
+double one_norm(const Matrix& A) { return A.size() == 0 ? 0.0 : A.cwiseAbs().colwise().sum().maxCoeff(); }
+
+void mirror_upper(Matrix& A) {
+  // Blocks, so that neither side strides through memory.
+  constexpr Index kBlock = 64;
+  for (Index j = 0; j < A.cols(); j += kBlock) {
+    const Index columns = std::min(kBlock, A.cols() - j);
+    for (Index i = 0; i < j; i += kBlock) {
+      const Index rows = std::min(kBlock, A.rows() - i);
+      A.block(j, i, columns, rows) = A.block(i, j, rows, columns).transpose();
+    }
+    for (Index k = j; k < j + columns; ++k) {
+      for (Index i = j; i < k; ++i) A(k, i) = A(i, k);
+    }
+  }
+}
+
+}  // namespace
+
+InverseReport spd_inverse(const Matrix& A, double shift, Matrix& inverse, InverseWorkspace& workspace) {
+  const Index n = A.rows();
+  if (A.cols() != n) fail("inverse: a {} x {} matrix is not square", A.rows(), A.cols());
+  InverseReport report;
+  Matrix& M = workspace.damped;
+  M = A;
+  mirror_upper(M);
+  M.diagonal().array() += shift;
+  const double norm = one_norm(M);
+  if (!std::isfinite(norm)) {
+    report.status = InverseStatus::non_finite;
+    return report;
+  }
+  if (n == 0) {
+    inverse.resize(0, 0);
+    return report;
+  }
+  inverse = M;
+  keep_blas_on_calling_thread();
+  const auto size = static_cast<lapack_int>(n);
+  lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', size, inverse.data(), size);
+  if (info == 0) info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', size, inverse.data(), size);
+  if (info == 0) {
+    mirror_upper(inverse);
+    report.condition = norm * one_norm(inverse);
+    if (std::isfinite(report.condition)) return report;
+  }
+  report.status = InverseStatus::by_eigenvalues;
+  if (!symmetric_eigen(M, workspace.values, workspace.vectors, workspace.eigen)) {
+    report.status = InverseStatus::non_finite;
+    return report;
+  }
+  const double least =
+      std::max(static_cast<double>(n) * std::numeric_limits<double>::epsilon() * workspace.values.cwiseAbs().maxCoeff(),
+               std::numeric_limits<double>::min());
+  // U / sqrt(values), times its own transpose.
+  for (Index i = 0; i < n; ++i) workspace.vectors.col(i) /= std::sqrt(std::max(workspace.values[i], least));
+  gemm(Transpose::no, Transpose::yes, n, n, n, 1.0, workspace.vectors.data(), n, workspace.vectors.data(), n, 0.0,
+       inverse.data(), n);
+  report.condition = norm * one_norm(inverse);
+  return report;
+}
+
+}  // namespace hesse

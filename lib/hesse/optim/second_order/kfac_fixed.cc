@@ -1,0 +1,94 @@
+#include "hesse/optim/second_order/kfac_fixed.h"
+
+#include "hesse/core/vector_ops.h"
+#include "hesse/objective/l2_objective.h"
+#include "hesse/optim/first_order/elementwise.h"
+#include "hesse/optim/registry.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hesse {
+
+void visit_options(KfacFixedOptions& o, OptionVisitor& v) {
+  v.option("lr", o.lr, Interval::positive(), "learning rate");
+  v.option("momentum", o.momentum, Interval::half_open(0, 1), "mu, weight of the past steps");
+  v.option("damping", o.damping, Interval::positive(), "lambda");
+  v.option("kl_clip", o.kl_clip, Interval{0, INFINITY, true, false},
+           "kappa, bound on the step's KL divergence, or inf");
+  visit_kronecker(o, v);
+}
+
+StateView KfacFixed::state() {
+  StateView view = curvature_.state();
+  view.push_back({"velocity", &velocity_});
+  view.push_back({"condition", &condition_});
+  view.push_back({"by_eigenvalues", &by_eigenvalues_});
+  view.push_back({"refreshed", &refreshed_});
+  view.push_back({"t", &t_});
+  return view;
+}
+
+StepReport KfacFixed::step(Objective& f, Vector& x) {
+  StepReport report;
+  if (!evaluate_gradient(f, x, gradient_, report)) return report;
+  const Index n = x.size();
+  ++t_;
+  curvature_.observe(f, x, gradient_, t_);
+  if (curvature_.refresh_is_due(t_)) {
+    const auto* const l2 = find<L2Objective>(f);
+    const double damping = options_.damping + (l2 != nullptr ? l2->lambda() : 0.0);
+    const RefreshReport refreshed = curvature_.refresh(f, x, t_, std::sqrt(damping));
+    condition_ = refreshed.condition;
+    by_eigenvalues_ = static_cast<double>(refreshed.by_eigenvalues);
+    refreshed_ = t_;
+  }
+  curvature_.apply(gradient_, preconditioned_);
+  const double divergence = options_.lr * options_.lr * std::abs(preconditioned_.dot(gradient_));
+  const double clip = divergence > 0 ? std::min(1.0, std::sqrt(options_.kl_clip / divergence)) : 1.0;
+  if (velocity_.size() != n) velocity_.setZero(n);
+  const double length = update_blocks(n, [&](Index begin, Index size) {
+    const double* const d = preconditioned_.data() + begin;
+    double* const v = velocity_.data() + begin;
+    const double mu = options_.momentum;
+    const double lr = options_.lr;
+    return update_entries(size, x.data() + begin, [=](Index i) {
+      v[i] = mu * v[i] + clip * d[i];
+      return -lr * v[i];
+    });
+  });
+  report.step_size = options_.lr;
+  report.step_norm = length;
+  report.tell("kl_scale", clip);
+  report.tell("condition", condition_);
+  report.tell("staleness", static_cast<double>(t_ - refreshed_));
+  report.tell("by_eigenvalues", by_eigenvalues_);
+  return report;
+}
+
+namespace {
+
+OptimizerEntry fixed_entry(const char* name, const char* summary, const char* source, KroneckerForm form) {
+  KfacFixedOptions defaults;
+  defaults.form = form;
+  return registry_entry<KfacFixedOptions, std::unique_ptr<Optimizer>, const OptimizerContext&>(
+      name, summary, source,
+      [](const KfacFixedOptions& options, const OptimizerContext& context) -> std::unique_ptr<Optimizer> {
+        return std::make_unique<KfacFixed>(context.objective, options, context.seed);
+      },
+      defaults);
+}
+
+}  // namespace
+
+OptimizerEntry kfac_fixed_entry() {
+  return fixed_entry("kfac-fixed", "Kronecker-factored natural gradient with a given learning rate and a KL bound",
+                     "Ba, Grosse and Martens (2017); Pauloski et al. (2020)", KroneckerForm::factored);
+}
+
+OptimizerEntry ekfac_entry() {
+  return fixed_entry("ekfac", "The same in the factors' eigenbases, scaled by second moments",
+                     "George et al. (2018), Algorithm 1", KroneckerForm::ekfac);
+}
+
+}  // namespace hesse
