@@ -2,12 +2,14 @@
 #include "hesse/optim/globalization/backtracking.h"
 #include "hesse/optim/globalization/hager_zhang.h"
 
-#include "optim/line_functions.h"
+#include "hesse/core/error.h"
 
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numbers>
 #include <utility>
 
 using namespace hesse;
@@ -17,6 +19,27 @@ using detail::TrialPoint;
 namespace {
 
 constexpr double kEps = 2.220446049250313e-16;
+
+/// phi(alpha) as an objective in one variable.
+class Line final : public Objective {
+ public:
+  using Phi = std::function<std::pair<double, double>(double)>;
+  explicit Line(Phi phi) : phi_(std::move(phi)), layout_(1) {}
+  const ParameterLayout& layout() const override { return layout_; }
+  double value(const Vector& x) override { return phi_(x[0]).first; }
+  double value_and_gradient(const Vector& x, Vector& g) override {
+    ++evaluations;
+    const auto [value, slope] = phi_(x[0]);
+    g = Vector::Constant(1, slope);
+    return value;
+  }
+  std::shared_ptr<const LinearOperator> curvature(const Vector&, Curvature) override { fail("line: no curvature"); }
+  Index evaluations = 0;
+
+ private:
+  Phi phi_;
+  ParameterLayout layout_;
+};
 
 struct Found {
   LineSearchResult result;
@@ -38,6 +61,48 @@ Found search(Line& f, double first_step, const LineSearchOptions& options) {
   if (found.result.accepted()) CHECK(x_new[0] == found.result.step);
   CHECK(f.evaluations == found.result.evaluations);
   return found;
+}
+
+// The six functions of More and Thuente (1994, section 5).
+Line::Phi function1(double beta) {
+  return [=](double a) {
+    const double q = a * a + beta;
+    return std::pair{-a / q, (a * a - beta) / (q * q)};
+  };
+}
+Line::Phi function2(double beta) {
+  return [=](double a) {
+    const double t = a + beta;
+    return std::pair{std::pow(t, 5) - 2 * std::pow(t, 4), 5 * std::pow(t, 4) - 8 * std::pow(t, 3)};
+  };
+}
+Line::Phi function3(double beta, double l) {
+  return [=](double a) {
+    double value = 0;
+    double slope = 0;
+    if (a <= 1 - beta) {
+      value = 1 - a;
+      slope = -1;
+    } else if (a >= 1 + beta) {
+      value = a - 1;
+      slope = 1;
+    } else {
+      value = (a - 1) * (a - 1) / (2 * beta) + beta / 2;
+      slope = (a - 1) / beta;
+    }
+    const double w = l * std::numbers::pi / 2;
+    return std::pair{value + (1 - beta) / w * std::sin(w * a), slope + (1 - beta) * std::cos(w * a)};
+  };
+}
+Line::Phi yanai(double beta1, double beta2) {
+  const auto gamma = [](double b) { return std::sqrt(1 + b * b) - b; };
+  const double g1 = gamma(beta1);
+  const double g2 = gamma(beta2);
+  return [=](double a) {
+    const double r1 = std::hypot(1 - a, beta2);
+    const double r2 = std::hypot(a, beta1);
+    return std::pair{g1 * r1 + g2 * r2, -g1 * (1 - a) / r1 + g2 * a / r2};
+  };
 }
 
 }  // namespace
