@@ -43,11 +43,17 @@ inline bool has_growing_subspace(const std::string& method) {
   return method.find("gltr") != std::string::npos || method == "newton-cg+cubic";
 }
 
+/// Methods that need a network's layers.
+inline bool needs_layers(const std::string& method) {
+  return method.starts_with("kfac") || method.starts_with("ekfac");
+}
+
 /// Every optimizer, directions with several globalisations, and every modifier and schedule around one with a momentum.
-/// `sums`: with those that need a mean over samples. Not gauss-newton, which needs residuals.
+/// `sums`: with those that need a mean over samples, or a network. Not gauss-newton, which needs residuals.
 inline std::vector<std::string> every_method(bool sums) {
   std::vector<std::string> all = optimizers().names();
   std::erase(all, "gauss-newton");
+  if (!sums) std::erase_if(all, needs_layers);
   all.insert(all.end(), globalized_methods().begin(), globalized_methods().end());
   for (const auto& entry : modifiers().entries()) {
     if (entry.name == "accumulate" && !sums) continue;

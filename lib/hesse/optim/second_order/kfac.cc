@@ -55,8 +55,9 @@ StateView Kfac::state() {
 }
 
 Kfac::Combination Kfac::combine(Objective& f, const Vector& x, Index vectors) {
-  charge_work(f, find<CurvatureForms>(f)->curvature_forms(x, Curvature::gauss_newton, options_.model_share,
-                                                          vectors_.leftCols(vectors), forms_));
+  const double share = sample_share(options_.model_share, f.samples());
+  charge_work(f, find<CurvatureForms>(f)->curvature_forms(x, Curvature::gauss_newton, share, vectors_.leftCols(vectors),
+                                                          forms_));
   const auto* const l2 = find<L2Objective>(f);
   double slope[2];
   for (Index i = 0; i < vectors; ++i) {

@@ -81,12 +81,16 @@ double KroneckerCurvature::decay(std::int64_t k) const {
   return std::min(1 - 1 / count, options_.stats_decay);
 }
 
-FactorRequest KroneckerCurvature::request(std::int64_t k) const {
+double sample_share(double share, Index samples) {
+  return std::min(1.0, std::max(share, 64 / static_cast<double>(samples)));
+}
+
+FactorRequest KroneckerCurvature::request(const Objective& f, std::int64_t k) const {
   FactorRequest r;
   r.kind = options_.targets == FisherTargets::sampled ? Curvature::fisher_sampled : Curvature::fisher_empirical;
   r.seed = seed_;
   r.draw = static_cast<std::uint64_t>(k);
-  r.share = options_.stats_share;
+  r.share = sample_share(options_.stats_share, f.samples());
   r.decay = decay(k);
   r.sharing = options_.sharing;
   r.neighbours = options_.form == KroneckerForm::tridiagonal;
@@ -96,7 +100,7 @@ FactorRequest KroneckerCurvature::request(std::int64_t k) const {
 void KroneckerCurvature::observe(Objective& f, const Vector& x, const Vector& g, std::int64_t k) {
   if ((k - 1) % options_.stats_period != 0) return;
   KroneckerStructure& structure = structure_of(f);
-  const FactorRequest now = request(k);
+  const FactorRequest now = request(f, k);
   charge_work(f, structure.kronecker_factors(x, now, factors_));
   // Before the first refresh there are no bases in which moments would mean something.
   if (const auto* bases = inverse_.factors->bases(); bases != nullptr && k > 1 && !refresh_is_due(k)) {
@@ -125,7 +129,7 @@ RefreshReport KroneckerCurvature::refresh(Objective& f, const Vector& x, std::in
   inverse_.damping = gamma * gamma;
   const RefreshReport report = inverse_.factors->refresh(factors_, gammas_);
   if (const auto* bases = inverse_.factors->bases()) {
-    FactorRequest now = request(k);
+    FactorRequest now = request(f, k);
     now.decay = 0;
     charge_work(f, structure_of(f).kronecker_moments(x, now, *bases, *inverse_.factors->moments()));
   }

@@ -35,6 +35,9 @@ struct KroneckerOptions {
 /// Names all but `form`'s default, which is the method's.
 void visit_kronecker(KroneckerOptions& options, OptionVisitor& visitor);
 
+/// A share of a batch as the methods here mean it: of small batches it is no fewer than 64 samples, or all.
+double sample_share(double share, Index samples);
+
 class KroneckerCurvature {
  public:
   /// Throws Error when f has no layers with Kronecker factors.
@@ -58,7 +61,7 @@ class KroneckerCurvature {
   StateView state();
 
  private:
-  FactorRequest request(std::int64_t k) const;
+  FactorRequest request(const Objective& f, std::int64_t k) const;
   double decay(std::int64_t k) const;
 
   KroneckerOptions options_;

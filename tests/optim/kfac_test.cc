@@ -1,0 +1,211 @@
+#include "hesse/optim/second_order/kfac.h"
+
+#include "hesse/core/error.h"
+#include "hesse/objective/l2_objective.h"
+#include "hesse/objective/quadratic.h"
+#include "hesse/optim/registry.h"
+#include "hesse/optim/second_order/kfac_fixed.h"
+#include "nn/network_cases.h"
+
+#include <Eigen/LU>
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <string>
+
+using namespace hesse;
+
+namespace {
+
+double told(const StepReport& report, const std::string& name) {
+  for (std::size_t i = 0; i < report.telemetry_count; ++i) {
+    if (report.telemetry[i].name == name) return report.telemetry[i].value;
+  }
+  FAIL("no figure called " << name);
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("K-FAC's step is the minimiser of the exact damped model over its proposal and its last step") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const double eta = GENERATE(0.0, 0.1);
+  L2Objective f(make_objective(c, make_data(4, 3, 40, c.loss)), eta, false);
+  KfacOptions options;
+  options.damping = 0.5;
+  options.stats_share = 1;
+  options.model_share = 1;
+  Kfac kfac(f, options, 3);
+  Vector x = test_point(f.size());
+  Vector last = Vector::Zero(x.size());
+  double damping = options.damping;
+  for (int k = 1; k <= 8; ++k) {
+    Vector g;
+    f.value_and_gradient(x, g);
+    const Matrix B = dense(*f.curvature(x, Curvature::gauss_newton)) + damping * Matrix::Identity(x.size(), x.size());
+    const Vector before = x;
+    const StepReport report = kfac.step(f, x);
+    REQUIRE(report.status == StepStatus::ok);
+    const Vector step = x - before;
+    const double model = g.dot(step) + 0.5 * step.dot(B * step);
+    CHECK(-model == Approx(told(report, "predicted_decrease")).epsilon(1e-9));
+    // Optimal over the span of the step itself and the last one: the model's slope along both vanishes.
+    const Vector slope = g + B * step;
+    CHECK(std::abs(slope.dot(step)) <= 1e-10 * std::abs(g.dot(step)));
+    CHECK(std::abs(slope.dot(last)) <= 1e-10 * g.norm() * std::max(last.norm(), 1e-300));
+    if (k % 5 == 0) {
+      // The reduction ratio, and the damping that it leads to.
+      const double rho = (f.value(x) - report.value) / model;
+      CHECK(told(report, "reduction_ratio") == Approx(rho).epsilon(1e-9));
+      const double omega = std::pow(19.0 / 20, 5);
+      damping = rho > 0.75 ? damping * omega : (rho < 0.25 ? damping / omega : damping);
+    }
+    CHECK(told(report, "damping") == Approx(damping).epsilon(1e-14));
+    last = step;
+  }
+}
+
+TEST_CASE("On a linear layer with squared error and one sample the Kronecker model is the Fisher matrix itself") {
+  const Case c{{3, 2}, Activation::identity, Loss::squared_error};
+  const auto f = make_objective(c, make_data(3, 2, 1, c.loss));
+  KfacFixedOptions options;
+  options.lr = 1;
+  options.momentum = 0;
+  options.damping = 1e-3;
+  options.kl_clip = INFINITY;
+  options.form = KroneckerForm::eigenvalues;
+  options.targets = FisherTargets::empirical;
+  options.stats_share = 1;
+  KfacFixed kfac(*f, options, 0);
+  Vector x = test_point(f->size());
+  Vector g;
+  f->value_and_gradient(x, g);
+  const Matrix F = dense(*f->curvature(x, Curvature::fisher_empirical)) + 1e-3 * Matrix::Identity(x.size(), x.size());
+  const Vector expected = x - F.lu().solve(g);
+  kfac.step(*f, x);
+  // The condition of F is its largest eigenvalue over 1e-3.
+  CHECK((x - expected).norm() <= 100 * kEps * F.norm() / 1e-3 * expected.norm());
+}
+
+TEST_CASE("Undamped K-FAC takes the same path whatever affine map the inputs go through") {
+  // Martens and Grosse (2015), Theorem 1, for the inputs of the network and those of a linear hidden layer.
+  const Index samples = 60;
+  const Case c{{3, 4, 2}, Activation::tanh, Loss::squared_error};
+  const auto data = make_data(3, 2, samples, c.loss);
+  Matrix M(3, 3);
+  M << 2, 0.5, -0.3, 0, 1.5, 0.4, 0.2, 0, 0.7;
+  const Vector shift = Eigen::Vector3d(0.3, -1, 2);
+  auto mapped = std::make_shared<Dataset>();
+  mapped->name = "mapped";
+  mapped->inputs = (M * data->inputs).colwise() + shift;
+  mapped->targets = data->targets;
+  const auto f = make_objective(c, data);
+  const auto g = make_objective(c, mapped);
+  // W' = W M^-1 and b' = b - W' shift give the same function.
+  const Vector x0 = test_point(f->size());
+  const auto transform = [&](const Vector& x) {
+    Vector y = x;
+    using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    const Matrix W = Eigen::Map<const RowMajor>(x.data(), 4, 3) * M.inverse();
+    Eigen::Map<RowMajor>(y.data(), 4, 3) = W;
+    y.segment(12, 4) -= W * shift;
+    return y;
+  };
+  KfacOptions options;
+  options.adapt_damping = false;
+  options.damping = 1e-24;
+  options.stats_share = 1;
+  options.model_share = 1;
+  options.inverse_period = 1;
+  options.form = GENERATE(KroneckerForm::factored, KroneckerForm::tridiagonal);
+  Kfac first(*f, options, 5);
+  Kfac second(*g, options, 5);
+  Vector x = x0;
+  Vector y = transform(x0);
+  REQUIRE(f->value(x) == Approx(g->value(y)).epsilon(1e-13));
+  const double start = f->value(x);
+  for (int k = 0; k < 10; ++k) {
+    first.step(*f, x);
+    second.step(*g, y);
+    // Damping enters with gamma = 1e-12; rounding with the conditions of two factors, of order 1e2 each, in ten steps.
+    CHECK((transform(x) - y).norm() <= 1e-8 * y.norm());
+    CHECK(f->value(x) == Approx(g->value(y)).epsilon(1e-8));
+  }
+  CHECK(f->value(x) < start);
+}
+
+TEST_CASE("K-FAC with a large damping is gradient descent, and its KL bound holds") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(4, 3, 40, c.loss));
+  KfacFixedOptions options;
+  options.damping = 1e8;
+  options.lr = 1e7;
+  options.momentum = 0;
+  options.kl_clip = INFINITY;
+  options.form = GENERATE(KroneckerForm::factored, KroneckerForm::eigenvalues, KroneckerForm::ekfac);
+  Vector x = test_point(f->size());
+  Vector g;
+  f->value_and_gradient(x, g);
+  Vector y = x;
+  KfacFixed(*f, options, 0).step(*f, y);
+  // Factors of order one beside gamma = 1e4 on either side.
+  CHECK((y - (x - 0.1 * g)).norm() <= 1e-3 * 0.1 * g.norm());
+
+  options.damping = 1e-2;
+  options.lr = 1;
+  options.kl_clip = 1e-4;
+  Vector z = x;
+  const StepReport clipped = KfacFixed(*f, options, 0).step(*f, z);
+  // nu d'g = kappa / (lr^2 nu): the quadratic form of the step in the damped model is kappa.
+  CHECK(told(clipped, "kl_scale") < 1);
+  CHECK(std::abs(g.dot(z - x)) * told(clipped, "kl_scale") == Approx(1e-4).epsilon(1e-9));
+}
+
+TEST_CASE("A rejected step leaves the point and raises the damping") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(4, 3, 40, c.loss));
+  KfacOptions options;
+  options.damping = 1e-9;
+  options.min_damping = 1e-9;
+  options.reject = true;
+  options.stats_share = 0.1;
+  options.model_share = 0.05;  // two samples: a model that promises too much
+  Kfac kfac(*f, options, 0);
+  Vector x = 3 * test_point(f->size());
+  bool rejected = false;
+  for (int k = 0; k < 30; ++k) {
+    const Vector before = x;
+    const double value = f->value(x);
+    const StepReport report = kfac.step(*f, x);
+    CHECK(f->value(x) <= value);
+    if (told(report, "accepted") == 0) {
+      rejected = true;
+      CHECK(x == before);
+      CHECK(report.step_norm == 0);
+      CHECK(told(report, "damping") > 1e-9);
+    }
+  }
+  CHECK(rejected);
+}
+
+TEST_CASE("Every form of K-FAC lowers the loss of a network far faster than gradient descent") {
+  const Case c{{6, 8, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(6, 3, 200, c.loss));
+  const std::string form = GENERATE("factored", "eigenvalues", "ekfac", "tridiagonal");
+  const Vector start = f->network().initial_parameters(Initialisation::glorot_uniform, 1);
+  const auto run = [&](const std::string& method) {
+    const auto optimizer = make_optimizer(method, {*f, 1});
+    Vector x = start;
+    for (int k = 0; k < 60; ++k) REQUIRE(optimizer->step(*f, x).status == StepStatus::ok);
+    return f->value(x);
+  };
+  const double descent = run("gd:lr=1");
+  CHECK(run("kfac:damping=1,stats_share=1,model_share=1,form=" + form) < 0.9 * descent);
+}
+
+TEST_CASE("K-FAC on an objective without layers says so in a line") {
+  Quadratic f(Vector::Ones(3), Vector::Zero(3));
+  for (const char* name : {"kfac", "kfac-fixed", "ekfac"}) {
+    CHECK_THROWS_WITH(make_optimizer(name, {f, 0}), Catch::Contains("no layers with Kronecker factors"));
+  }
+}
