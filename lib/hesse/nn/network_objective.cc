@@ -243,19 +243,25 @@ struct Point {
 };
 
 /// Calls visit(segment, columns, chunk) for the segments in order, or in the opposite one: in parallel for the chunks
-/// of a pass where samples are independent, else once for all columns.
+/// of the first `samples` columns of a pass where samples are independent, else once for all its columns.
 template <class T, class Visit>
-void through_segments(const Model<T>& model, const Pass<T>& pass, bool backwards, const Visit& visit) {
+void through_segments(const Model<T>& model, const Pass<T>& pass, Index samples, bool backwards, const Visit& visit) {
   const std::size_t count = model.segments.size();
   for (std::size_t i = 0; i < count; ++i) {
     const typename Model<T>::Segment& segment = model.segments[backwards ? count - 1 - i : i];
     if (segment.couples) {
       visit(segment, Range{0, pass.range.size()}, Index{0});
     } else {
-      parallel_for(pass.chunks(),
-                   [&](Index chunk) { visit(segment, block_range(pass.range.size(), pass.chunk(), chunk), chunk); });
+      const Index size = chunk_size(samples);
+      parallel_for(block_count(samples, size),
+                   [&](Index chunk) { visit(segment, block_range(samples, size, chunk), chunk); });
     }
   }
+}
+
+template <class T, class Visit>
+void through_segments(const Model<T>& model, const Pass<T>& pass, bool backwards, const Visit& visit) {
+  through_segments(model, pass, pass.range.size(), backwards, visit);
 }
 
 /// Copies the selected samples of some columns together.
@@ -520,11 +526,11 @@ class CurvatureOperator final : public LinearOperator {
         score(slot);
       }
       const Index limit = std::min(pass.range.size(), wanted - pass.range.begin);
-      const Index chunks = block_count(limit, pass.chunk());
-      form_sums_.resize(std::max(form_sums_.size(), pairs * static_cast<std::size_t>(pass.chunks())));
-      through_segments(model, pass, false, [&](const auto& segment, Range columns, Index chunk) {
-        if (!segment.couples && !model.couples_samples()) columns.end = std::min(columns.end, limit);
-        if (columns.begin >= columns.end) return;
+      // Coupled samples go together; those past the limit do not enter the sums.
+      const Index samples = model.couples_samples() ? pass.range.size() : limit;
+      const Index chunks = block_count(samples, chunk_size(samples));
+      form_sums_.assign(std::max(form_sums_.size(), pairs * static_cast<std::size_t>(chunks)), 0.0);
+      through_segments(model, pass, samples, false, [&](const auto& segment, Range columns, Index chunk) {
         for (Index v = 0; v < k; ++v) tangents_forward(slot, segment, columns, static_cast<std::size_t>(v));
         if (segment.end != top || segment.couples) return;
         columns.end = std::min(columns.end, limit);
@@ -1111,8 +1117,8 @@ class NetworkObjectiveOf final : public NetworkObjective {
       const Index columns = std::min(n, wanted - pass.range.begin);
       for (std::size_t l = 1; l <= model_->depth(); ++l) reserve(adjoints_[l], model_->sizes[l - 1] * n);
       reserve(joined_, model_->joined_rows * n);
-      through_segments(*model_, pass, true, [&](const auto& segment, Range chunk, Index) {
-        if (!model_->couples_samples() && chunk.begin >= columns) return;
+      const Index samples = model_->couples_samples() ? n : columns;
+      through_segments(*model_, pass, samples, true, [&](const auto& segment, Range chunk, Index) {
         if (segment.end == model_->depth() && !segment.couples) {
           scores(*model_, point, pass, request.kind, request.seed, request.draw, chunk, adjoints_.back());
         }

@@ -61,9 +61,9 @@ Kfac::Combination Kfac::combine(Objective& f, const Vector& x, Index vectors) {
   const auto* const l2 = find<L2Objective>(f);
   double slope[2];
   for (Index i = 0; i < vectors; ++i) {
-    slope[i] = gradient_.dot(vectors_.col(i));
+    slope[i] = dot(gradient_, vectors_.col(i));
     for (Index j = 0; j <= i; ++j) {
-      const double more = damping_ * vectors_.col(i).dot(vectors_.col(j)) +
+      const double more = damping_ * dot(vectors_.col(i), vectors_.col(j)) +
                           (l2 != nullptr ? l2->penalty_form(vectors_.col(i), vectors_.col(j)) : 0.0);
       forms_(i, j) += more;
       if (i != j) forms_(j, i) += more;

@@ -44,7 +44,7 @@ StepReport KfacFixed::step(Objective& f, Vector& x) {
     refreshed_ = t_;
   }
   curvature_.apply(gradient_, preconditioned_);
-  const double divergence = options_.lr * options_.lr * std::abs(preconditioned_.dot(gradient_));
+  const double divergence = options_.lr * options_.lr * std::abs(dot(preconditioned_, gradient_));
   const double clip = divergence > 0 ? std::min(1.0, std::sqrt(options_.kl_clip / divergence)) : 1.0;
   if (velocity_.size() != n) velocity_.setZero(n);
   const double length = update_blocks(n, [&](Index begin, Index size) {

@@ -1,0 +1,128 @@
+// Steps of structured second-order methods on the deep autoencoder at batch 1000, in float, relative to a step of plain
+// SGD in the same run, beside what their matrix products and factorisations would cost at the product speed measured
+// beside them. Prints one line a method; see docs/structured.md for the counts.
+
+#include "hesse/core/blas.h"
+#include "hesse/core/parallel.h"
+#include "hesse/core/random.h"
+#include "hesse/nn/network_objective.h"
+#include "hesse/optim/registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+#include <numeric>
+#include <string>
+#include <vector>
+
+using namespace hesse;
+
+namespace {
+
+constexpr Index kBatch = 1000;
+const std::vector<Index> kSizes = {784, 1000, 500, 250, 30, 250, 500, 1000, 784};
+
+double seconds_of(const std::function<void()>& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Flops per second of 1024^3 products, one on each thread at once: the best of ten.
+template <class T>
+double product_speed(int n) {
+  constexpr Index size = 1024;
+  using M = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+  std::vector<M> a(static_cast<std::size_t>(n), M::Constant(size, size, T(0.5)));
+  std::vector<M> b = a;
+  std::vector<M> c = a;
+  double best = 1e300;
+  for (int i = 0; i < 10; ++i) {
+    best = std::min(best, seconds_of([&] {
+                      parallel_for(n, [&](Index task) {
+                        const auto k = static_cast<std::size_t>(task);
+                        gemm(Transpose::no, Transpose::no, size, size, size, T(1), a[k].data(), size, b[k].data(), size,
+                             T(0), c[k].data(), size);
+                      });
+                    }));
+  }
+  return n * 2.0 * static_cast<double>(size * size * size) / best;
+}
+
+/// Sum over the layers of a figure of (columns with the bias, outputs).
+double over_layers(const std::function<double(double, double)>& figure) {
+  double sum = 0;
+  for (std::size_t l = 1; l < kSizes.size(); ++l) {
+    sum += figure(static_cast<double>(kSizes[l - 1] + 1), static_cast<double>(kSizes[l]));
+  }
+  return sum;
+}
+
+struct Subject {
+  std::string method;
+  double single = 0;  ///< flops beyond the gradient, a step, in float
+  double full = 0;    ///< likewise in double
+};
+
+}  // namespace
+
+/// Usage: hesse_benchmark_preconditioners [threads [method...]]; on 2 threads when left out.
+int main(int argc, char** argv) {
+  const int n = argc > 1 ? std::atoi(argv[1]) : 2;
+  set_threads(n);
+  auto data = std::make_shared<Dataset>();
+  data->name = "random";
+  data->inputs.resize(kSizes.front(), kBatch);
+  RandomStream(1, Purpose::synthetic_data)
+      .fill_uniform(Eigen::Map<Vector>(data->inputs.data(), data->inputs.size()), 0, 1);
+  const auto network = std::make_shared<const Network>(multilayer_perceptron(kSizes, Activation::tanh, 30));
+  NetworkOptions options;
+  options.precision = Precision::float32;
+  options.targets_are_inputs = true;
+  const auto f = make_network_objective(network, Loss::binary_cross_entropy, data, options);
+
+  const double batch = static_cast<double>(kBatch);
+  const double weights = over_layers([](double a, double g) { return a * g; });
+  const double first = static_cast<double>((kSizes[0] + 1) * kSizes[1]);
+  const double apply = over_layers([](double a, double g) { return 2 * a * g * (a + g); });
+  // Upper triangles alone.
+  const double outer = over_layers([](double a, double g) { return a * a + g * g; });
+  const double back = 2 * (weights - first);
+  const double inverses = over_layers([](double a, double g) { return a * a * a + g * g * g; });
+  std::vector<Subject> subjects = {
+      {"sgd:lr=1e-5", 0, 0},
+      {"kfac-fixed:lr=1e-5,targets=empirical,stats_share=1", apply + batch * outer, inverses / 20},
+      {"kfac-fixed:lr=1e-5", apply + batch / 8 * (outer + back), inverses / 20},
+      {"kfac:adapt_damping=false", apply + batch / 8 * (outer + back) + batch / 4 * 2 * 4 * weights, inverses / 20},
+  };
+  for (int i = 2; i < argc; ++i) subjects.push_back({argv[i], 0, 0});
+
+  const double in_float = product_speed<float>(n);
+  const double in_double = product_speed<double>(n);
+  fmt::print("{}\n{} thread{}: products at {:.0f} GFLOP/s in float, {:.0f} in double\n", blas_description(), n,
+             n == 1 ? "" : "s", in_float * 1e-9, in_double * 1e-9);
+  double sgd = 0;
+  for (const Subject& subject : subjects) {
+    const auto optimizer = make_optimizer(subject.method, {*f, 1});
+    Vector x = network->initial_parameters(Initialisation::glorot_uniform, 1);
+    // Four steps in which everything is allocated and inverted, then two periods of twenty.
+    for (int k = 0; k < 4; ++k) optimizer->step(*f, x);
+    double best = 1e300;
+    for (int period = 0; period < 3; ++period) {
+      best = std::min(best, seconds_of([&] {
+                              for (int k = 0; k < 20; ++k) optimizer->step(*f, x);
+                            }) / 20);
+    }
+    if (sgd == 0) sgd = best;
+    const double least = subject.single / in_float + subject.full / in_double;
+    fmt::print("{:<55} {:7.1f} ms a step  {:5.2f} of SGD's  beyond it {:6.1f} ms", subject.method, best * 1e3,
+               best / sgd, (best - sgd) * 1e3);
+    if (least > 0) fmt::print(", {:.2f} times the {:.1f} ms of its products", (best - sgd) / least, least * 1e3);
+    fmt::print("\n");
+    std::fflush(stdout);
+  }
+}
