@@ -17,6 +17,7 @@ struct Command {
 };
 
 int compare_command(Arguments);
+int tune_command(Arguments);
 int train_command(Arguments);
 int resume_command(Arguments);
 int spectrum_command(Arguments);

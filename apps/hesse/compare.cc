@@ -3,6 +3,8 @@
 #include "comparison_run.h"
 #include "run_options.h"
 
+#include "hesse/core/error.h"
+
 namespace hesse::app {
 namespace {
 
@@ -10,6 +12,8 @@ struct CompareOptions : RunOptions {
   std::vector<std::string> optimizer;
   Index repetitions = 1;
   Index trials = 0;
+  Search search = Search::rate;
+  std::string tuned;
 };
 void visit_options(CompareOptions& o, OptionVisitor& v) {
   v.option(
@@ -17,7 +21,10 @@ void visit_options(CompareOptions& o, OptionVisitor& v) {
       "a method, as name:key=value,...; batch=N sets its samples a step; +name:key=value,... adds what goes around it");
   v.option("repetitions", o.repetitions, Interval::closed(1, 100000), "runs of each method, from seed, seed + 1, ...");
   v.option("trials", o.trials, Interval::closed(0, 1000),
-           "runs that tune the learning rate of each method, under the same budget; 0 leaves it as it is");
+           "runs that tune each method, under the same budget; 0 leaves them as they are");
+  v.choice("search", o.search, {{"rate", Search::rate}, {"space", Search::space}},
+           "what trials vary: the learning rate alone, or everything that 'hesse describe' calls tuned");
+  v.option("tuned", o.tuned, "folder of 'hesse tune' whose best methods are compared");
   visit_run_options(o, v);
 }
 
@@ -32,6 +39,11 @@ int compare_command(Arguments arguments) {
   settings.seed = static_cast<std::uint64_t>(options.seed);
   settings.repetitions = options.repetitions;
   settings.trials = options.trials;
+  settings.search = options.search;
+  if (!options.tuned.empty()) {
+    if (options.trials > 0) fail("compare: --tuned and --trials exclude each other; tuned methods need no trials");
+    for (const std::string& method : read_tuned(options.tuned, settings.run)) settings.methods.push_back(method);
+  }
   use_threads(options.threads);
   Problem problem = make_problem(options.problem, options.precision);
   check_comparison(settings, problem);

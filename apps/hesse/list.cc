@@ -62,6 +62,7 @@ Json json_of(const Listed& entry, bool options) {
                                  {"default", option.value},
                                  {"range", option.range},
                                  {"meaning", option.meaning}});
+      if (option.search) json["options"].back()["tuned"] = option.search->text();
     }
   }
   return json;
@@ -158,10 +159,15 @@ int describe_command(Arguments arguments) {
       continue;
     }
     Table table;
+    const bool any_tuned = std::any_of(entry.options.begin(), entry.options.end(),
+                                       [](const OptionInfo& o) { return o.search.has_value(); });
     table.columns = {{"option", false}, {"default", false}, {"values", false}, {"meaning", false}};
+    if (any_tuned) table.columns.push_back({"tuned over", false});
     for (const OptionInfo& option : entry.options) {
-      table.add({Cell(option.name), Cell(option.value), Cell(option.range.empty() ? option.type : option.range),
-                 Cell(option.meaning)});
+      std::vector<Cell> row = {Cell(option.name), Cell(option.value),
+                               Cell(option.range.empty() ? option.type : option.range), Cell(option.meaning)};
+      if (any_tuned) row.emplace_back(option.search ? option.search->text() : "");
+      table.add(std::move(row));
     }
     fmt::print("{}\n", terminal_text(table, terminal_style(stdout)));
   }

@@ -57,6 +57,7 @@ int run(Arguments arguments) {
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"compare", "Run several optimizers on one problem under one protocol", compare_command},
+      {"tune", "Tune several optimizers alike, and compare the best of each", tune_command},
       {"train", "Run one optimizer on one problem", train_command},
       {"resume", "Continue an interrupted run or comparison", resume_command},
       {"spectrum", "Extreme eigenvalues of a curvature matrix, with residuals", spectrum_command},

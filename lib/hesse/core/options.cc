@@ -79,8 +79,34 @@ std::string Interval::text() const {
   return {};
 }
 
+double SearchRange::at(double u) const {
+  const bool below_one = scale == Scale::below_one_logarithmic;
+  const double from = std::log(below_one ? 1 - low : low);
+  const double to = std::log(below_one ? 1 - high : high);
+  const double x = std::exp(from + u * (to - from));
+  return below_one ? 1 - x : x;
+}
+
+std::string SearchRange::text() const {
+  return fmt::format("{:.4g} to {:.4g}{}", low, high,
+                     scale == Scale::logarithmic ? ", logarithmic" : ", logarithmic in 1 - x");
+}
+
+Interval Interval::searched_around(double around) const {
+  Interval out = *this;
+  out.search = SearchRange{around / 100, around * 100, SearchRange::Scale::logarithmic};
+  return out;
+}
+
+Interval Interval::searched_below_one(double low_end, double high_end) const {
+  Interval out = *this;
+  out.search = SearchRange{low_end, high_end, SearchRange::Scale::below_one_logarithmic};
+  return out;
+}
+
 void OptionLister::option(std::string_view name, double& field, Interval range, std::string_view meaning) {
-  options.push_back({std::string(name), "number", fmt::format("{}", field), range.text(), std::string(meaning)});
+  options.push_back(
+      {std::string(name), "number", fmt::format("{}", field), range.text(), std::string(meaning), range.search});
 }
 void OptionLister::option(std::string_view name, Index& field, Interval range, std::string_view meaning) {
   options.push_back({std::string(name), "whole number", fmt::format("{}", field), range.text(), std::string(meaning)});

@@ -14,6 +14,7 @@
 
 #include <initializer_list>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,24 +34,47 @@ struct Spec {
 /// Throws Error on an empty name, an argument without '=', or a repeated key.
 Spec parse_spec(std::string_view text);
 
+/// Where tuning looks for a number, and on which scale it draws it.
+struct SearchRange {
+  enum class Scale {
+    logarithmic,            ///< rates, dampings
+    below_one_logarithmic,  ///< momenta and decays: 1 - x is drawn on a logarithmic scale
+  };
+  double low = 0;
+  double high = 0;
+  Scale scale = Scale::logarithmic;
+
+  /// The point at share u of the range, u in [0, 1].
+  double at(double u) const;
+  /// "1e-05 to 0.1, logarithmic".
+  std::string text() const;
+};
+
 /// Where a number may lie. An open end excludes its bound.
 struct Interval {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   bool low_open = true;
   bool high_open = true;
+  std::optional<SearchRange> search = {};  ///< set for what tuning varies
 
   bool contains(double x) const { return (low_open ? x > low : x >= low) && (high_open ? x < high : x <= high); }
   /// "(0, 1]", "> 0", ">= 1", or "any finite number".
   std::string text() const;
 
+  /// The same, tuned on a logarithmic scale: a hundred times below `around` to a hundred times above.
+  Interval searched_around(double around) const;
+  /// The same, tuned between low and high < 1, with 1 - x on a logarithmic scale.
+  Interval searched_below_one(double low_end, double high_end) const;
+
   static Interval any() { return {}; }
-  static Interval positive() { return {0.0, std::numeric_limits<double>::infinity(), true, true}; }
-  static Interval non_negative() { return {0.0, std::numeric_limits<double>::infinity(), false, true}; }
-  static Interval at_least(double low) { return {low, std::numeric_limits<double>::infinity(), false, true}; }
-  static Interval closed(double low, double high) { return {low, high, false, false}; }
-  static Interval open(double low, double high) { return {low, high, true, true}; }
-  static Interval half_open(double low, double high) { return {low, high, false, true}; }  ///< [low, high)
+  static Interval positive() { return {0.0, std::numeric_limits<double>::infinity(), true, true, {}}; }
+  static Interval non_negative() { return {0.0, std::numeric_limits<double>::infinity(), false, true, {}}; }
+  static Interval at_least(double low) { return {low, std::numeric_limits<double>::infinity(), false, true, {}}; }
+  static Interval closed(double low, double high) { return {low, high, false, false, {}}; }
+  static Interval open(double low, double high) { return {low, high, true, true, {}}; }
+  static Interval left_open(double low, double high) { return {low, high, true, false, {}}; }  ///< (low, high]
+  static Interval half_open(double low, double high) { return {low, high, false, true, {}}; }  ///< [low, high)
 };
 
 /// One setting as `hesse describe` prints it.
@@ -60,6 +84,7 @@ struct OptionInfo {
   std::string value;  ///< the default, or the value in use
   std::string range;  ///< empty where every value of the type will do
   std::string meaning;
+  std::optional<SearchRange> search = {};  ///< what tuning tries for it
 };
 
 /// Visits the fields of an options struct. `meaning` is one phrase with the paper's symbol.

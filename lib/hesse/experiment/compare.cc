@@ -48,12 +48,13 @@ double metric_of(const Verdict& verdict, const std::string& name) {
 
 Json comparison_json(const ComparisonSettings& settings) {
   Json json;
-  json["format"] = 2;
+  json["format"] = 3;
   json["problem"] = settings.run.problem;
   json["methods"] = settings.methods;
   json["seed"] = settings.seed;
   json["repetitions"] = settings.repetitions;
   json["trials"] = settings.trials;
+  json["search"] = to_string(settings.search);
   json["precision"] = to_string(settings.run.precision);
   json["batch_size"] = settings.run.batch_size;
   json["budget"] = settings.run.budget;
@@ -64,6 +65,42 @@ Json comparison_json(const ComparisonSettings& settings) {
   return json;
 }
 
+/// What a method would have come to with fewer trials: the best of k, over all ways to draw them.
+Plot tuning_plot(const Comparison& comparison) {
+  const double target = comparison.settings.run.target;
+  Plot plot;
+  plot.title = fmt::format("{}: best of k trials", comparison.settings.run.problem);
+  plot.x_label = "trials";
+  plot.y_label = std::isfinite(target) ? "gradient equivalents to the target" : "objective";
+  plot.legend = "median over draws, quartiles";
+  double least = std::numeric_limits<double>::infinity();
+  double most = 0;
+  for (const Tuning& tuning : comparison.tunings) {
+    if (tuning.trials.empty()) continue;
+    std::vector<double> scores;
+    for (const Trial& trial : tuning.trials) scores.push_back(trial.score(target));
+    const BestOf best = best_of(std::move(scores));
+    Series series{tuning.given, {}};
+    // Five runs whose median and quartiles are these.
+    for (const auto* each : {&best.lower, &best.lower, &best.median, &best.upper, &best.upper}) {
+      Curve curve;
+      for (std::size_t k = 0; k < each->size(); ++k) {
+        const double y = (*each)[k];
+        curve.x.push_back(static_cast<double>(k + 1));
+        curve.y.push_back(y);
+        if (std::isfinite(y)) {
+          least = std::min(least, y);
+          most = std::max(most, y);
+        }
+      }
+      series.runs.push_back(std::move(curve));
+    }
+    plot.series.push_back(std::move(series));
+  }
+  plot.log_y = least > 0 && most > 5 * least;
+  return plot;
+}
+
 /// Draws every figure of merit; a failure to draw leaves the other records as they are.
 void draw_figures(Comparison& comparison, const Problem& problem, std::span<const RecordedRun> runs,
                   const std::filesystem::path& folder) {
@@ -71,6 +108,8 @@ void draw_figures(Comparison& comparison, const Problem& problem, std::span<cons
   Palette palette;
   try {
     create_folders(figures);
+    const Plot tuning = tuning_plot(comparison);
+    if (!tuning.series.empty()) write_plot(figures / "tuning.svg", tuning, palette);
     write_comparison_plots(figures, runs, "train_value", palette);
     for (const Metric& metric : problem.metrics) {
       write_comparison_plots(figures, runs, metric.name, palette, metric.higher_is_better);
@@ -112,15 +151,36 @@ Table results_table(const Comparison& comparison, const Problem& problem) {
 
 /// A row a trial.
 Table tuning_table(const std::vector<Tuning>& tunings) {
+  constexpr double kNoTarget = -std::numeric_limits<double>::infinity();
   Table table;
-  table.columns = {{"optimizer", false}, {"trial", false}, {"value"}, {"termination", false}, {"chosen", false}};
+  table.columns = {{"optimizer", false}, {"trial", false},       {"value"},        {"gradient_equivalents"},
+                   {"seconds"},          {"termination", false}, {"chosen", false}};
   for (const Tuning& tuning : tunings) {
     for (const Trial& trial : tuning.trials) {
-      table.add({Cell(tuning.given), Cell(trial.method), Cell(fmt::format("{}", trial.score())),
+      const Progress& spent = trial.outcome.verdict.progress;
+      table.add({Cell(tuning.given), Cell(trial.method), Cell(fmt::format("{}", trial.score(kNoTarget))),
+                 Cell(fmt::format("{}", spent.cost.gradient_equivalents)), Cell(fmt::format("{}", spent.seconds)),
                  Cell(trial.outcome.verdict.termination), Cell(trial.method == tuning.best ? "yes" : "")});
     }
   }
   return table;
+}
+
+Json tuned_json(const Comparison& comparison) {
+  const ComparisonSettings& settings = comparison.settings;
+  Json json;
+  json["format"] = 1;
+  json["problem"] = settings.run.problem;
+  json["precision"] = to_string(settings.run.precision);
+  json["batch_size"] = settings.run.batch_size;
+  json["budget"] = settings.run.budget;
+  json["trials"] = settings.trials;
+  json["search"] = to_string(settings.search);
+  json["methods"] = Json::array();
+  for (const Tuning& tuning : comparison.tunings) {
+    json["methods"].push_back({{"given", tuning.given}, {"best", tuning.best}, {"trials", tuning.trials.size()}});
+  }
+  return json;
 }
 
 /// The methods to compare: as given, or each with the best of its trials.
@@ -135,7 +195,8 @@ std::vector<std::string> tuned_methods(Comparison& comparison, Problem& problem,
     // Behind all seeds that the repetitions may reach.
     one.seed = settings.seed + 1000000;
     const auto hooks = [&](const std::string& trial) { return hooks_of({trial, one.seed, folder, {}}); };
-    comparison.tunings.push_back(tune(one, problem, settings.trials, folder / "tuning" / folder_name(method), hooks));
+    comparison.tunings.push_back(
+        tune(one, problem, settings.search, settings.trials, folder / "tuning" / folder_name(method), hooks));
     const Tuning& tuning = comparison.tunings.back();
     if (tuning.interrupted) {
       comparison.interrupted = true;
@@ -153,6 +214,7 @@ std::vector<std::string> tuned_methods(Comparison& comparison, Problem& problem,
     }
   }
   write_file(folder / "tuning.csv", csv_text(tuning_table(comparison.tunings)));
+  write_file(folder / kTunedFile, json_text(tuned_json(comparison)));
   return methods;
 }
 
@@ -215,8 +277,8 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   const auto file = folder / kComparisonFile;
   const Json json = read_json(file);
   const JsonView view(json, file.string());
-  if (view.at("format").integer() != 2) {
-    view.at("format").refuse("this version of hesse reads format 2; use the version that wrote it");
+  if (view.at("format").integer() != 3) {
+    view.at("format").refuse("this version of hesse reads format 3; use the version that wrote it");
   }
   ComparisonSettings settings;
   settings.run.problem = view.at("problem").text();
@@ -224,6 +286,11 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   settings.seed = view.at("seed").unsigned_integer();
   settings.repetitions = view.at("repetitions").integer();
   settings.trials = view.at("trials").integer();
+  const std::string search = view.at("search").text();
+  if (search != to_string(Search::rate) && search != to_string(Search::space)) {
+    view.at("search").refuse(fmt::format("there is no search '{}'; choose rate or space", search));
+  }
+  settings.search = search == to_string(Search::rate) ? Search::rate : Search::space;
   const std::string precision = view.at("precision").text();
   if (precision != to_string(Precision::float32) && precision != to_string(Precision::float64)) {
     view.at("precision").refuse(fmt::format("there is no precision '{}'; choose float or double", precision));
@@ -236,6 +303,33 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   settings.run.escape = view.at("escape").boolean();
   settings.run.checkpoint_seconds = view.at("checkpoint_seconds").number();
   return settings;
+}
+
+std::vector<std::string> read_tuned(const std::filesystem::path& folder, const RunSettings& run) {
+  const auto file = folder / kTunedFile;
+  if (!std::filesystem::exists(file)) {
+    fail("compare: '{}' holds no {}; make one with 'hesse tune' or 'hesse compare --trials N'", folder.string(),
+         kTunedFile);
+  }
+  const Json json = read_json(file);
+  const JsonView view(json, file.string());
+  const auto agree = [&](const char* name, const std::string& here) {
+    if (view.at(name).text() != here) {
+      view.at(name).refuse(
+          fmt::format("methods were tuned with {} {}, not {}; compare them under what they were tuned for", name,
+                      view.at(name).text(), here));
+    }
+  };
+  agree("problem", run.problem);
+  agree("precision", to_string(run.precision));
+  if (view.at("batch_size").integer() != run.batch_size) {
+    view.at("batch_size")
+        .refuse(fmt::format("methods were tuned with batches of {}, not {}", view.at("batch_size").integer(),
+                            run.batch_size));
+  }
+  std::vector<std::string> methods;
+  for (const JsonView& method : view.at("methods").elements()) methods.push_back(method.at("best").text());
+  return methods;
 }
 
 std::string results_json(const Comparison& comparison) {

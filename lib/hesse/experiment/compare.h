@@ -4,7 +4,7 @@
 ///
 ///     comparison.json                    what is compared
 ///     tuning/METHOD/trial-N/             one run each, where methods are tuned (experiment/tune.h)
-///     tuning.csv                         what the trials gave
+///     tuning.csv, tuned.json             what the trials gave, and the best of each method
 ///     METHOD/seed-N/                     one run each (experiment/run.h)
 ///     results.csv, results.json          a row a run
 ///     table.txt, table.md, table.csv, table.tex   median and quartiles a method
@@ -29,9 +29,9 @@ struct ComparisonSettings {
   std::vector<std::string> methods;
   std::uint64_t seed = 1;  ///< the first; repetition r has seed + r
   Index repetitions = 1;
-  /// Trials that tune the learning rate of each method, on a seed of their own and under the same budget; 0 leaves the
-  /// methods as they are.
+  /// Trials that tune each method, on a seed of their own and under the same budget; 0 leaves the methods as they are.
   Index trials = 0;
+  Search search = Search::rate;  ///< what the trials vary
 };
 
 /// One run of a comparison.
@@ -62,6 +62,11 @@ Comparison compare(const ComparisonSettings& settings, Problem& problem, const s
 /// What comparison.json says.
 ComparisonSettings read_comparison(const std::filesystem::path& folder);
 inline constexpr const char* kComparisonFile = "comparison.json";
+
+/// The best of each method that was tuned in `folder`, in the order of tuned.json. Throws Error when it was tuned on
+/// another problem, precision or batch size than `run` has.
+std::vector<std::string> read_tuned(const std::filesystem::path& folder, const RunSettings& run);
+inline constexpr const char* kTunedFile = "tuned.json";
 
 /// The whole as JSON text, as results.json holds it.
 std::string results_json(const Comparison& comparison);

@@ -63,7 +63,8 @@ double root_mean_square(ConstVectorView x) {
 }  // namespace
 
 void visit_options(AdafactorOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "bound of the relative step rho_t = min(lr, 1 / sqrt(t))");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr),
+           "bound of the relative step rho_t = min(lr, 1 / sqrt(t))");
   v.option("decay", o.decay, Interval::positive(), "gamma in beta2_t = 1 - t^-gamma");
   v.option("eps1", o.eps1, Interval::positive(), "epsilon_1, added to squared gradients");
   v.option("eps2", o.eps2, Interval::positive(), "epsilon_2, least scale of a block");

@@ -17,7 +17,7 @@ HESSE_MULTIVERSION double adagrad_update(Index n, const double* g, double* v, do
 }  // namespace
 
 void visit_options(AdagradOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "eta, learning rate");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr), "eta, learning rate");
   v.option("initial", o.initial, Interval::non_negative(), "what the sum of squared gradients starts at");
   v.option("eps", o.eps, Interval::positive(), "delta, added to the root");
 }

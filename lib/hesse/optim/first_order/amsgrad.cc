@@ -21,7 +21,7 @@ HESSE_MULTIVERSION double amsgrad_update(Index n, const double* g, double* m, do
 }  // namespace
 
 void visit_options(AmsgradOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "alpha, learning rate");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr), "alpha, learning rate");
   v.option("beta1", o.beta1, Interval::half_open(0, 1), "decay of the mean of gradients");
   v.option("beta2", o.beta2, Interval::half_open(0, 1), "decay of the mean of squared gradients");
   v.option("eps", o.eps, Interval::positive(), "epsilon, added to the root");

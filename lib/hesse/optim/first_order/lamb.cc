@@ -31,7 +31,8 @@ HESSE_MULTIVERSION void lamb_direction(Index n, double* g, double* m, double* v,
 }  // namespace
 
 void visit_options(LambOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "eta, learning rate: the length of a step relative to the block");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr),
+           "eta, learning rate: the length of a step relative to the block");
   v.option("beta1", o.beta1, Interval::half_open(0, 1), "decay of the mean of gradients");
   v.option("beta2", o.beta2, Interval::half_open(0, 1), "decay of the mean of squared gradients");
   v.option("eps", o.eps, Interval::positive(), "epsilon, added to the root");

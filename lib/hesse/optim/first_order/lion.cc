@@ -20,7 +20,8 @@ HESSE_MULTIVERSION double lion_update(Index n, const double* g, double* m, doubl
 }  // namespace
 
 void visit_options(LionOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "eta, learning rate: the length of a step in each entry");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr),
+           "eta, learning rate: the length of a step in each entry");
   v.option("beta1", o.beta1, Interval::half_open(0, 1), "weight of the past in the step");
   v.option("beta2", o.beta2, Interval::half_open(0, 1), "decay of the mean of gradients");
   v.option("weight_decay", o.weight_decay, Interval::non_negative(), "lambda, decoupled");

@@ -29,7 +29,7 @@ HESSE_MULTIVERSION double nadam_update(Index n, const double* g, double* m, doub
 }  // namespace
 
 void visit_options(NadamOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "alpha, learning rate");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr), "alpha, learning rate");
   v.option("beta1", o.beta1, Interval::half_open(0, 1), "mu, decay of the mean of gradients");
   v.option("beta2", o.beta2, Interval::half_open(0, 1), "nu, decay of the mean of squared gradients");
   v.option("eps", o.eps, Interval::positive(), "epsilon, added to the root");

@@ -33,7 +33,7 @@ HESSE_MULTIVERSION double centered_rmsprop(Index n, const double* g, double* v, 
 }  // namespace
 
 void visit_options(RmspropOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "learning rate");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr), "learning rate");
   v.option("rho", o.rho, Interval::half_open(0, 1), "decay of the mean of squared gradients");
   v.option("momentum", o.momentum, Interval::half_open(0, 1), "mu, weight of the past steps");
   v.option("eps", o.eps, Interval::positive(), "epsilon, added to the root");

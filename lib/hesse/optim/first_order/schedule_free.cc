@@ -28,7 +28,7 @@ HESSE_MULTIVERSION double schedule_free_update(Index n, const double* g, const d
 }  // namespace
 
 void visit_options(ScheduleFreeOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "gamma, learning rate");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr), "gamma, learning rate");
   v.option("beta1", o.beta1, Interval::half_open(0, 1),
            "where between z (0) and the average x (1) gradients are taken");
   v.option("beta2", o.beta2, Interval::half_open(0, 1), "decay of the mean of squared gradients");

@@ -49,8 +49,10 @@ HESSE_MULTIVERSION double momentum_update(Index n, const double* __restrict g, d
 }  // namespace
 
 void visit_options(SgdOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "learning rate");
-  v.option("momentum", o.momentum, Interval::half_open(0, 1), "mu, weight of the past");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr), "learning rate");
+  const Interval range = Interval::half_open(0, 1);
+  v.option("momentum", o.momentum, o.momentum > 0 ? range.searched_below_one(0.5, 0.995) : range,
+           "mu, weight of the past");
   v.choice("form", o.form, {{"classical", Momentum::classical}, {"averaged", Momentum::averaged}},
            "v <- mu v - lr g, or m <- mu m + (1 - mu) g");
   v.option("nesterov", o.nesterov, "evaluate the gradient ahead of the velocity (classical form)");

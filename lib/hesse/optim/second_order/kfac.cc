@@ -24,14 +24,14 @@ double penalty_weight(Objective& f) {
 }  // namespace
 
 void visit_options(KfacOptions& o, OptionVisitor& v) {
-  v.option("damping", o.damping, Interval::positive(), "lambda at the start");
+  v.option("damping", o.damping, Interval::positive().searched_around(o.damping), "lambda at the start");
   v.option("min_damping", o.min_damping, Interval::positive(), "lambda is not lowered below");
   v.option("adapt_damping", o.adapt_damping, "lambda by the reduction ratio and gamma by trial, or both as they are");
   v.option("damping_decay", o.damping_decay, Interval::open(0, 1), "omega_1 = decay^T_1, omega_2 = sqrt(decay)^T_2");
   v.option("damping_period", o.damping_period, Interval::at_least(1), "T_1, steps between changes of lambda");
   v.option("gamma_period", o.gamma_period, Interval::at_least(1), "T_2, steps between trials of gamma");
   v.option("momentum", o.momentum, "combine with the previous step by the exact model");
-  v.option("model_share", o.model_share, Interval{0, 1, true, false}, "tau_2, share of the batch for exact products");
+  v.option("model_share", o.model_share, Interval::left_open(0, 1), "tau_2, share of the batch for exact products");
   v.option("reject", o.reject, "undo steps that raise f on their batch");
   visit_kronecker(o, v);
 }

@@ -11,11 +11,11 @@
 namespace hesse {
 
 void visit_options(KfacFixedOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "learning rate");
-  v.option("momentum", o.momentum, Interval::half_open(0, 1), "mu, weight of the past steps");
-  v.option("damping", o.damping, Interval::positive(), "lambda");
-  v.option("kl_clip", o.kl_clip, Interval{0, INFINITY, true, false},
-           "kappa, bound on the step's KL divergence, or inf");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr), "learning rate");
+  v.option("momentum", o.momentum, Interval::half_open(0, 1).searched_below_one(0.5, 0.99),
+           "mu, weight of the past steps");
+  v.option("damping", o.damping, Interval::positive().searched_around(o.damping), "lambda");
+  v.option("kl_clip", o.kl_clip, Interval::left_open(0, INFINITY), "kappa, bound on the step's KL divergence, or inf");
   visit_kronecker(o, v);
 }
 
