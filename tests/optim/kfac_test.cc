@@ -1,10 +1,10 @@
-#include "hesse/optim/second_order/kfac.h"
+#include "hesse/optim/structured/kfac.h"
 
 #include "hesse/core/error.h"
 #include "hesse/objective/l2_objective.h"
 #include "hesse/objective/quadratic.h"
 #include "hesse/optim/registry.h"
-#include "hesse/optim/second_order/kfac_fixed.h"
+#include "hesse/optim/structured/kfac_fixed.h"
 #include "nn/network_cases.h"
 
 #include <Eigen/LU>

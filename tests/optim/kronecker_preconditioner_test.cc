@@ -1,4 +1,4 @@
-#include "hesse/optim/second_order/kronecker_preconditioner.h"
+#include "hesse/optim/structured/kronecker_preconditioner.h"
 
 #include "hesse/core/parallel.h"
 #include "hesse/core/random.h"

@@ -1,4 +1,4 @@
-#include "hesse/optim/second_order/kronecker_curvature.h"
+#include "hesse/optim/structured/kronecker_curvature.h"
 
 #include "hesse/core/error.h"
 #include "hesse/objective/counting_objective.h"

@@ -1,4 +1,4 @@
-#include "hesse/optim/second_order/kfac_fixed.h"
+#include "hesse/optim/structured/kfac_fixed.h"
 
 #include "hesse/core/vector_ops.h"
 #include "hesse/objective/l2_objective.h"

@@ -1,4 +1,4 @@
-#include "hesse/optim/second_order/kfac.h"
+#include "hesse/optim/structured/kfac.h"
 
 #include "hesse/core/error.h"
 #include "hesse/core/vector_ops.h"

@@ -1,8 +1,8 @@
-#include "hesse/optim/second_order/kronecker_preconditioner.h"
+#include "hesse/optim/structured/kronecker_preconditioner.h"
 
 #include "hesse/core/error.h"
 #include "hesse/linalg/spd_inverse.h"
-#include "hesse/optim/second_order/layer_products.h"
+#include "hesse/optim/structured/layer_products.h"
 
 #include <algorithm>
 #include <cmath>

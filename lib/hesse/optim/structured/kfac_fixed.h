@@ -8,7 +8,7 @@
 
 #include "hesse/core/options.h"
 #include "hesse/optim/optimizer.h"
-#include "hesse/optim/second_order/kronecker_curvature.h"
+#include "hesse/optim/structured/kronecker_curvature.h"
 
 #include <cstdint>
 

@@ -6,7 +6,7 @@
 #include "hesse/core/options.h"
 #include "hesse/objective/kronecker_structure.h"
 #include "hesse/optim/optimizer.h"
-#include "hesse/optim/second_order/kronecker_preconditioner.h"
+#include "hesse/optim/structured/kronecker_preconditioner.h"
 
 #include <cstdint>
 #include <memory>
