@@ -43,9 +43,10 @@ inline bool has_growing_subspace(const std::string& method) {
   return method.find("gltr") != std::string::npos || method == "newton-cg+cubic";
 }
 
-/// Methods that need a network's layers.
-inline bool needs_layers(const std::string& method) {
-  return method.starts_with("kfac") || method.starts_with("ekfac");
+/// Methods that need a network: its layers, its predictive distribution, or the Gauss-Newton matrix of its loss.
+inline bool needs_network(const std::string& method) {
+  return method.starts_with("kfac") || method.starts_with("ekfac") || method.starts_with("sophia-g") ||
+         method.starts_with("natural-gradient") || method.starts_with("hessian-free");
 }
 
 /// Every optimizer, directions with several globalisations, and every modifier and schedule around one with a momentum.
@@ -53,7 +54,7 @@ inline bool needs_layers(const std::string& method) {
 inline std::vector<std::string> every_method(bool sums) {
   std::vector<std::string> all = optimizers().names();
   std::erase(all, "gauss-newton");
-  if (!sums) std::erase_if(all, needs_layers);
+  if (!sums) std::erase_if(all, needs_network);
   all.insert(all.end(), globalized_methods().begin(), globalized_methods().end());
   for (const auto& entry : modifiers().entries()) {
     if (entry.name == "accumulate" && !sums) continue;

@@ -165,13 +165,29 @@ void KroneckerSums<T>::add_neighbours(ConstColumns<T> x, ConstColumns<T> dy, Con
   });
 }
 
+/// U_A' (a, 1) and U_G' g.
+template <class T>
+void KroneckerSums<T>::rotate(const T* U_A, const T* U_G, const T* a, const T* g, Index places, T* ra, T* rg) const {
+  const Index columns = map_.inputs + (map_.bias ? 1 : 0);
+  // The last row of U_A meets the 1.
+  if (map_.bias)
+    Columns<T>(ra, columns, places).colwise() = ConstColumns<T>(U_A, columns, columns).row(columns - 1).transpose();
+  gemm(Transpose::yes, Transpose::no, columns, places, map_.inputs, T(1), U_A, columns, a, map_.inputs,
+       map_.bias ? T(1) : T(0), ra, columns);
+  gemm(Transpose::yes, Transpose::no, map_.outputs, places, map_.outputs, T(1), U_G, map_.outputs, g, map_.outputs,
+       T(0), rg, map_.outputs);
+}
+
 template <class T>
 void KroneckerSums<T>::add_moments(ConstColumns<T> x, ConstColumns<T> dy, const KroneckerBasis& basis,
                                    const Weights& weights, Matrix& moments) {
   const Index columns = map_.inputs + (map_.bias ? 1 : 0);
   const Index outputs = map_.outputs;
-  convert(basis.A, basis_A_);
-  convert(basis.G, basis_G_);
+  const bool plain = basis.A.size() == 0;
+  if (!plain) {
+    convert(basis.A, basis_A_);
+    convert(basis.G, basis_G_);
+  }
   const double weight = weights.weight * weights.adjoint_scale * weights.adjoint_scale;
   const Index together = std::min(samples_together(), x.cols());
   for (Index block = 0; block < block_count(x.cols(), together); ++block) {
@@ -185,15 +201,14 @@ void KroneckerSums<T>::add_moments(ConstColumns<T> x, ConstColumns<T> dy, const 
       const Range p = block_range(a.cols(), kPlaces, task);
       T* const ra = rotated_inputs_.data() + p.begin * columns;
       T* const rg = rotated_adjoints_.data() + p.begin * outputs;
-      // U_A' (a, 1): the last row of U_A meets the 1.
-      if (map_.bias) {
-        const ConstColumns<T> U(basis_A_.data(), columns, columns);
-        Columns<T>(ra, columns, p.size()).colwise() = U.row(columns - 1).transpose();
+      if (plain) {
+        Columns<T>(ra, columns, p.size()).topRows(map_.inputs) = a.middleCols(p.begin, p.size());
+        if (map_.bias) Columns<T>(ra, columns, p.size()).row(columns - 1).setOnes();
+        Columns<T>(rg, outputs, p.size()) = g.middleCols(p.begin, p.size());
+      } else {
+        rotate(basis_A_.data(), basis_G_.data(), a.data() + p.begin * map_.inputs, g.data() + p.begin * outputs,
+               p.size(), ra, rg);
       }
-      gemm(Transpose::yes, Transpose::no, columns, p.size(), map_.inputs, T(1), basis_A_.data(), columns,
-           a.data() + p.begin * map_.inputs, map_.inputs, map_.bias ? T(1) : T(0), ra, columns);
-      gemm(Transpose::yes, Transpose::no, outputs, p.size(), outputs, T(1), basis_G_.data(), outputs,
-           g.data() + p.begin * outputs, outputs, T(0), rg, outputs);
       if (map_.places == 1) {
         Columns<T>(ra, columns, p.size()) = Columns<T>(ra, columns, p.size()).cwiseAbs2();
         Columns<T>(rg, outputs, p.size()) = Columns<T>(rg, outputs, p.size()).cwiseAbs2();

@@ -46,6 +46,7 @@ class KroneckerSums {
   Index samples_together() const;
   ConstColumns<T> inputs_of(ConstColumns<T> x, Plain& buffer) const;
   ConstColumns<T> adjoints_of(ConstColumns<T> dy, Plain& buffer) const;
+  void rotate(const T* U_A, const T* U_G, const T* a, const T* g, Index places, T* ra, T* rg) const;
   void reduce(ConstColumns<T> at_places, Index samples, T scale, Plain& buffer) const;
 
   const LayerMaps<T>* maps_;

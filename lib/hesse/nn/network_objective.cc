@@ -844,8 +844,10 @@ class NetworkObjectiveOf final : public NetworkObjective {
     for (std::size_t i = 0; i < moments.size(); ++i) {
       const LinearMap& map = factor_places_[i].sums.map();
       const Index columns = map.inputs + (map.bias ? 1 : 0);
-      if (bases[i].A.rows() != columns || bases[i].A.cols() != columns || bases[i].G.rows() != map.outputs ||
-          bases[i].G.cols() != map.outputs) {
+      const bool plain = bases[i].A.size() == 0 && bases[i].G.size() == 0;
+      const bool fits = bases[i].A.rows() == columns && bases[i].A.cols() == columns &&
+                        bases[i].G.rows() == map.outputs && bases[i].G.cols() == map.outputs;
+      if (!plain && !fits) {
         fail("Kronecker moments: the bases of layer {} are {} x {} and {} x {}; they must be {} and {} square", i + 1,
              bases[i].A.rows(), bases[i].A.cols(), bases[i].G.rows(), bases[i].G.cols(), columns, map.outputs);
       }
@@ -880,6 +882,32 @@ class NetworkObjectiveOf final : public NetworkObjective {
     const std::shared_ptr<const LinearOperator> op = curvature(x, kind);
     static_cast<const CurvatureOperator<T>&>(*op).forms(samples_of(share), V, forms);
     return linearisation + share * static_cast<double>(V.cols()) * 4 * multiplications() / gradient_flops();
+  }
+
+  double sampled_gradient(const Vector& x, std::uint64_t seed, std::uint64_t draw, double share, Vector& g) override {
+    const FactorRequest request{.kind = Curvature::fisher_sampled, .seed = seed, .draw = draw, .share = share};
+    check(request);
+    if (g.size() != size()) g.resize(size());
+    if constexpr (!std::is_same_v<T, double>) reserve(scratch_, size());
+    double scale = 0;
+    const double sweeps = with_single_adjoints(
+        x, request,
+        [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints, Range columns,
+            const typename KroneckerSums<T>::Weights& weights) {
+          scale = weights.weight;
+          parallel_for(static_cast<Index>(model_->tiles.size()), [&](Index task) {
+            gradient_tile<T>(*model_, model_->tiles[static_cast<std::size_t>(task)], scratch_.data(), weights.keep != 0,
+                             g.data(), [&](const LayerMaps<T>& maps, Index tile, std::size_t l, T beta, T* out) {
+                               const Index rows = model_->sizes[l];
+                               maps.gradient(
+                                   tile, pass.output(*model_, model_->edges[l].input, columns),
+                                   ConstColumns<T>(adjoints[l + 1].data() + columns.begin * rows, rows, columns.size()),
+                                   beta, out);
+                             });
+          });
+        });
+    g *= scale;
+    return sweeps + share * 2 * multiplications() / gradient_flops();
   }
 
   Precision kronecker_precision() const override { return model_->options.precision; }

@@ -22,6 +22,7 @@
 #include "hesse/objective/finite_sum.h"
 #include "hesse/objective/kronecker_structure.h"
 #include "hesse/objective/objective.h"
+#include "hesse/objective/sampled_gradient.h"
 
 #include <cstdint>
 #include <memory>
@@ -46,7 +47,11 @@ struct Evaluation {
   double accuracy = 0;  ///< share of samples whose largest output is their class; NaN without classes
 };
 
-class NetworkObjective : public Objective, public FiniteSum, public KroneckerStructure, public CurvatureForms {
+class NetworkObjective : public Objective,
+                         public FiniteSum,
+                         public KroneckerStructure,
+                         public CurvatureForms,
+                         public SampledGradient {
  public:
   virtual const Network& network() const = 0;
   virtual const Dataset& data() const = 0;

@@ -63,7 +63,7 @@ struct FactorRequest {
   bool neighbours = false;  ///< A_next and G_next too
 };
 
-/// An orthonormal basis on either side of a layer's gradient.
+/// An orthonormal basis on either side of a layer's gradient; both empty for the entries as they are.
 struct KroneckerBasis {
   Matrix A;  ///< columns x columns
   Matrix G;  ///< outputs x outputs

@@ -29,6 +29,11 @@ OptimizerEntry ekfac_entry();
 OptimizerEntry shampoo_entry();
 OptimizerEntry soap_entry();
 OptimizerEntry muon_entry();
+OptimizerEntry sophia_h_entry();
+OptimizerEntry sophia_g_entry();
+OptimizerEntry adahessian_entry();
+OptimizerEntry natural_gradient_entry();
+OptimizerEntry hessian_free_entry();
 
 DirectionEntry steepest_descent_entry();
 DirectionEntry newton_entry();
@@ -220,10 +225,13 @@ const GlobalizationRegistry& globalizations() {
 const OptimizerRegistry& optimizers() {
   static const OptimizerRegistry registry = [] {
     std::vector<OptimizerEntry> entries = {
-        gd_entry(),         sgd_entry(),     momentum_entry(), nesterov_entry(),      adam_entry(),
-        adamw_entry(),      adagrad_entry(), rmsprop_entry(),  amsgrad_entry(),       nadam_entry(),
-        adafactor_entry(),  lion_entry(),    lamb_entry(),     schedule_free_entry(), kfac_entry(),
-        kfac_fixed_entry(), ekfac_entry(),   shampoo_entry(),  soap_entry(),          muon_entry(),
+        gd_entry(),           sgd_entry(),           momentum_entry(),   nesterov_entry(),
+        adam_entry(),         adamw_entry(),         adagrad_entry(),    rmsprop_entry(),
+        amsgrad_entry(),      nadam_entry(),         adafactor_entry(),  lion_entry(),
+        lamb_entry(),         schedule_free_entry(), kfac_entry(),       kfac_fixed_entry(),
+        ekfac_entry(),        shampoo_entry(),       soap_entry(),       muon_entry(),
+        sophia_h_entry(),     sophia_g_entry(),      adahessian_entry(), natural_gradient_entry(),
+        hessian_free_entry(),
     };
     // A direction alone is an optimizer with its own globalisation.
     for (const DirectionEntry& d : direction_entries()) {

@@ -1,0 +1,89 @@
+#include "hesse/optim/second_order/hessian_free.h"
+
+#include "hesse/optim/registry.h"
+#include "nn/network_cases.h"
+
+#include <Eigen/Cholesky>
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <string>
+
+using namespace hesse;
+
+namespace {
+
+double told(const StepReport& report, const std::string& name) {
+  for (std::size_t i = 0; i < report.telemetry_count; ++i) {
+    if (report.telemetry[i].name == name) return report.telemetry[i].value;
+  }
+  FAIL("no figure called " << name);
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("With CG run to its end, a Hessian-free step is the damped Gauss-Newton step") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(4, 3, 60, c.loss));
+  const Vector start = 0.3 * test_point(f->size());
+  Vector g;
+  f->value_and_gradient(start, g);
+  Matrix B = dense(*f->curvature(start, Curvature::gauss_newton));
+  B.diagonal().array() += 1;
+  const Vector expected = start - B.llt().solve(g);
+  const std::string preconditioner = GENERATE("none", "gradient-squares");
+  // A tolerance below rounding keeps CG going; 400 iterations for 43 unknowns.
+  const auto optimizer =
+      make_optimizer("hessian-free:tolerance=1e-18,max_iterations=400,preconditioner=" + preconditioner, {*f, 0});
+  Vector x = start;
+  const StepReport report = optimizer->step(*f, x);
+  CHECK(report.step_size == 1);
+  // The condition of B is at most |B| / 1; backtracking may take an iterate that is as good to rounding.
+  CHECK((x - expected).norm() <= 1e-7 * (expected - start).norm());
+  const Vector d = x - start;
+  CHECK(told(report, "predicted_decrease") == Approx(-(g.dot(d) + 0.5 * d.dot(B * d))).epsilon(1e-8));
+}
+
+TEST_CASE("The damping of Hessian-free optimization follows the reduction ratio, and no step raises f") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(4, 3, 60, c.loss));
+  const auto optimizer = make_optimizer("hessian-free:damping=0.01", {*f, 0});
+  Vector x = test_point(f->size());
+  double damping = 0.01;
+  for (int k = 0; k < 25; ++k) {
+    const double before = f->value(x);
+    const StepReport report = optimizer->step(*f, x);
+    const double rho = told(report, "reduction_ratio");
+    if (rho < 0.25) damping *= 1.5;
+    if (rho > 0.75) damping = std::max(damping * 2 / 3, 1e-8);
+    CHECK(told(report, "damping") == Approx(damping).epsilon(1e-14));
+    CHECK(f->value(x) <= before);
+  }
+  CHECK(f->value(x) < 0.5 * f->value(test_point(f->size())));
+}
+
+TEST_CASE("The mean squares of single samples' gradients are those of the samples one by one") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(4, 3, 11, c.loss));
+  const Vector x = test_point(f->size());
+  std::vector<Matrix> squares;
+  const std::vector<KroneckerFactors> layers = f->kronecker_layers();
+  f->kronecker_moments(x, {.kind = Curvature::fisher_empirical}, std::vector<KroneckerBasis>(layers.size()), squares);
+  Vector expected = Vector::Zero(x.size());
+  for (Index i = 0; i < 11; ++i) {
+    f->select(std::vector<Index>{i});
+    Vector g;
+    f->value_and_gradient(x, g);
+    expected += g.cwiseAbs2() / 11;
+  }
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    for (Index o = 0; o < layers[l].outputs; ++o) {
+      for (Index i = 0; i < layers[l].columns(); ++i) {
+        const Index at = layers[l].begin +
+                         (i < layers[l].inputs ? o * layers[l].inputs + i : layers[l].inputs * layers[l].outputs + o);
+        CHECK(squares[l](o, i) == Approx(expected[at]).epsilon(1e-12));
+      }
+    }
+  }
+}

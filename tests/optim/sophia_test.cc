@@ -1,0 +1,187 @@
+#include "hesse/optim/structured/sophia.h"
+
+#include "hesse/core/error.h"
+#include "hesse/core/random.h"
+#include "hesse/objective/dense_quadratic.h"
+#include "hesse/objective/quadratic.h"
+#include "hesse/optim/registry.h"
+#include "nn/network_cases.h"
+
+#include <Eigen/Cholesky>
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+using namespace hesse;
+
+namespace {
+
+double told(const StepReport& report, const std::string& name) {
+  for (std::size_t i = 0; i < report.telemetry_count; ++i) {
+    if (report.telemetry[i].name == name) return report.telemetry[i].value;
+  }
+  FAIL("no figure called " << name);
+  return 0;
+}
+
+/// Mean over draws of what `draw` gives, and the standard error of each entry.
+template <class Draw>
+void mean_of(Index draws, const Draw& draw, Vector& mean, Vector& error) {
+  Vector sum, squares;
+  for (Index i = 0; i < draws; ++i) {
+    const Vector h = draw(static_cast<std::uint64_t>(i));
+    if (i == 0) {
+      sum = Vector::Zero(h.size());
+      squares = Vector::Zero(h.size());
+    }
+    sum += h;
+    squares += h.cwiseAbs2();
+  }
+  const auto n = static_cast<double>(draws);
+  mean = sum / n;
+  error = ((squares / n - mean.cwiseAbs2()) / n).cwiseSqrt();
+}
+
+}  // namespace
+
+TEST_CASE("Hutchinson's diagonal and Gauss-Newton-Bartlett's are unbiased, within four standard errors an entry") {
+  const Case c{{3, 4, 3}, Activation::tanh, GENERATE(Loss::softmax_cross_entropy, Loss::squared_error)};
+  const auto f = make_objective(c, make_data(3, 3, 12, c.loss));
+  const Vector x = test_point(f->size());
+  const Index n = x.size();
+  const Matrix H = dense(*f->curvature(x, Curvature::hessian));
+  const Matrix G = dense(*f->curvature(x, Curvature::gauss_newton));
+  const auto op = f->curvature(x, Curvature::hessian);
+  Vector mean, error;
+  mean_of(
+      4000,
+      [&](std::uint64_t i) {
+        Vector u(n), Hu(n);
+        RandomStream(3, Purpose::probe, i).fill_normal(u);
+        op->apply(u, Hu);
+        return Vector(u.cwiseProduct(Hu));
+      },
+      mean, error);
+  // Four standard errors are exceeded by one of 30 entries with a probability of 2e-3; the draws are fixed.
+  for (Index i = 0; i < n; ++i) CHECK(std::abs(mean[i] - H(i, i)) <= 4 * error[i]);
+  mean_of(
+      4000,
+      [&](std::uint64_t i) {
+        Vector g;
+        f->sampled_gradient(x, 5, i, 1, g);
+        return Vector(12 * g.cwiseAbs2());
+      },
+      mean, error);
+  for (Index i = 0; i < n; ++i) CHECK(std::abs(mean[i] - G(i, i)) <= 4 * error[i]);
+  // The gradient for drawn targets has mean 0 itself.
+  mean_of(
+      4000,
+      [&](std::uint64_t i) {
+        Vector g;
+        f->sampled_gradient(x, 5, i, 1, g);
+        return g;
+      },
+      mean, error);
+  for (Index i = 0; i < n; ++i) CHECK(std::abs(mean[i]) <= 4 * error[i]);
+}
+
+TEST_CASE("The sampled gradient of a share is that of the first samples, whatever the passes") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto data = make_data(4, 3, 20, c.loss);
+  NetworkOptions options;
+  options.pass_size = GENERATE(3, 2048);
+  const auto f = make_objective(c, data, options);
+  const auto head = make_objective(c, data);
+  std::vector<Index> first(7);
+  for (Index i = 0; i < 7; ++i) first[static_cast<std::size_t>(i)] = i;
+  head->select(first);
+  const Vector x = test_point(f->size());
+  Vector share, own;
+  f->sampled_gradient(x, 1, 2, 7.0 / 20, share);
+  head->sampled_gradient(x, 1, 2, 1, own);
+  CHECK((share - own).norm() <= 50 * kEps * own.norm());
+}
+
+TEST_CASE("No entry of a Sophia step is longer than lr rho, and the share of those that are shorter is told") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(4, 3, 40, c.loss));
+  const std::string method = GENERATE("sophia-h:lr=0.01,gamma=1,rho=0.5,period=2", "sophia-g:lr=0.01,gamma=1,rho=0.5");
+  const auto optimizer = make_optimizer(method, {*f, 1});
+  Vector x = test_point(f->size());
+  for (int k = 0; k < 12; ++k) {
+    const Vector before = x;
+    const StepReport report = optimizer->step(*f, x);
+    const Vector step = x - before;
+    // Rounding of x itself.
+    CHECK(step.cwiseAbs().maxCoeff() <= 0.01 * 0.5 + 4 * kEps);
+    const double shorter = static_cast<double>((step.array().abs() < 0.005 * (1 - 1e-9)).count());
+    if (k == 0) CHECK(told(report, "unclipped") == Approx(shorter / static_cast<double>(x.size())).margin(1e-12));
+  }
+}
+
+TEST_CASE("Two steps of Sophia by hand on a diagonal quadratic") {
+  // f = 1/2 (a x^2 + b y^2): u o Hu = (a u1^2, b u2^2).
+  Quadratic f(Eigen::Vector2d(2, 10), Vector::Zero(2));
+  const auto optimizer =
+      make_optimizer("sophia-h:lr=0.1,beta1=0.5,beta2=0.75,gamma=0.5,rho=0.3,weight_decay=0.1", {f, 7});
+  Vector x = Eigen::Vector2d(1, -0.2);
+  Vector expected = x;
+  Vector u(2);
+  RandomStream(7, Purpose::probe, 0).fill_normal(u);
+  const Vector h = 0.25 * Eigen::Vector2d(2, 10).cwiseProduct(u.cwiseAbs2());
+  Vector m = Vector::Zero(2);
+  for (int k = 0; k < 2; ++k) {
+    m = 0.5 * m + 0.5 * Eigen::Vector2d(2, 10).cwiseProduct(expected);
+    for (int i = 0; i < 2; ++i) {
+      const double ratio = std::clamp(m[i] / std::max(0.5 * h[i], 1e-12), -0.3, 0.3);
+      expected[i] -= 0.1 * (ratio + 0.1 * expected[i]);
+    }
+    optimizer->step(f, x);
+    CHECK((x - expected).norm() <= 4 * kEps);
+  }
+}
+
+TEST_CASE("Two steps of AdaHessian by hand on a diagonal quadratic, where Hutchinson's estimate is exact") {
+  const Vector a = Eigen::Vector3d(0.5, 2, 8);
+  Quadratic f(a, Vector::Zero(3));
+  const double power = GENERATE(1.0, 0.5);
+  const auto optimizer =
+      make_optimizer("adahessian:lr=0.1,beta1=0.8,beta2=0.9,eps=0.01,power=" + std::to_string(power), {f, 7});
+  Vector x = Eigen::Vector3d(1, -2, 0.5);
+  Vector y = x;
+  Vector m = Vector::Zero(3);
+  for (int k = 1; k <= 2; ++k) {
+    m = 0.8 * m + 0.2 * a.cwiseProduct(y);
+    // v^ is the square of the diagonal at every step.
+    const Vector of_m = m / (1 - std::pow(0.8, k));
+    y -= 0.1 * (of_m.array() / (a.array().pow(power) + 0.01)).matrix();
+    optimizer->step(f, x);
+    CHECK((x - y).norm() <= 20 * kEps);
+  }
+}
+
+TEST_CASE(
+    "On a linear model the natural gradient is the damped Newton step, and its diagonal form that of the diagonal") {
+  const Case c{{4, 3}, Activation::identity, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(4, 3, 40, c.loss));
+  const Vector start = test_point(f->size());
+  Vector g;
+  f->value_and_gradient(start, g);
+  Matrix H = dense(*f->curvature(start, Curvature::hessian));
+  H.diagonal().array() += 0.01;
+  Vector x = start;
+  make_optimizer("natural-gradient:damping=0.01,lr=0.5", {*f, 0})->step(*f, x);
+  const Vector newton = start - 0.5 * H.llt().solve(g);
+  // The condition is at most |H| / 0.01.
+  CHECK((x - newton).norm() <= 100 * kEps * H.norm() / 0.01 * newton.norm());
+  x = start;
+  make_optimizer("natural-gradient:damping=0.01,lr=0.5,form=diagonal", {*f, 0})->step(*f, x);
+  CHECK((x - (start - 0.5 * g.cwiseQuotient(H.diagonal()))).norm() <= 1e-12 * start.norm());
+}
+
+TEST_CASE("Sophia-G without a predictive distribution says so in a line") {
+  Quadratic f(Vector::Ones(3), Vector::Zero(3));
+  CHECK_THROWS_WITH(make_optimizer("sophia-g", {f, 0}), Catch::Contains("no predictive distribution"));
+}
