@@ -17,8 +17,10 @@ namespace hesse {
 /// Immutable once shared.
 struct Dataset {
   std::string name;
-  Matrix inputs;                           ///< features x samples
-  std::vector<std::int32_t> labels;        ///< class of each sample in [0, class_count); empty if none
+  Matrix inputs;  ///< features x samples
+  /// Class of each sample in [0, class_count); empty if none. `places` of them a sample where there are several.
+  std::vector<std::int32_t> labels;
+  Index places = 1;                        ///< targets of a sample: the positions of a text
   Index class_count = 0;                   ///< 0 if there are no labels
   Matrix targets;                          ///< outputs x samples; empty if none
   std::vector<std::string> feature_names;  ///< empty, or one for each feature

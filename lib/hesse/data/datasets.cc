@@ -2,6 +2,7 @@
 
 #include "hesse/data/stored_sets.h"
 #include "hesse/data/synthetic.h"
+#include "hesse/data/text.h"
 
 #include <sys/stat.h>
 
@@ -74,6 +75,8 @@ const DataRegistry& data_sets() {
           entry("linear-regression", "Linear targets, inputs of exactly the chosen condition number", "synthetic",
                 linear_regression),
           entry("logistic", "Two classes, separable or overlapping along a random direction", "synthetic", logistic),
+          entry("curves", "Images of random curves, 28 x 28, in [0, 1]", "Hinton and Salakhutdinov (2006)", curves),
+          entry("text", "A text file, character by character, to be continued", "the user's", text),
           entry("file", "Any CSV, LIBSVM, IDX or NPY file; a bare path is short for it", "the user's", data_file),
       });
   return registry;

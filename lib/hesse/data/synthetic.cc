@@ -1,10 +1,12 @@
 #include "hesse/data/synthetic.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
 
 #include <Eigen/QR>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -185,6 +187,50 @@ DataSplit logistic(const LogisticOptions& options) {
       }
       dataset->labels[static_cast<std::size_t>(i)] = one ? 1 : 0;
     }
+    return dataset;
+  });
+}
+
+void visit_options(CurvesOptions& options, OptionVisitor& visitor) {
+  visit_sizes(options.samples, options.test, options.seed, visitor);
+}
+
+DataSplit curves(const CurvesOptions& options) {
+  constexpr Index kSide = 28;
+  constexpr Index kSteps = 40;
+  constexpr double kWidth = 0.6;
+  return split_of("curves", options.samples, options.test, [&](Index n, std::uint64_t which) {
+    auto dataset = std::make_shared<Dataset>();
+    dataset->inputs.resize(kSide * kSide, n);
+    const RandomStream random = stream(options.seed, kInputs + which);
+    parallel_for(n, [&](Index sample) {
+      double x[3];
+      double y[3];
+      for (std::uint64_t i = 0; i < 3; ++i) {
+        const auto at = static_cast<std::uint64_t>(sample) * 6 + 2 * i;
+        x[i] = 5 + 18 * random.uniform(at);
+        y[i] = 5 + 18 * random.uniform(at + 1);
+      }
+      std::sort(x, x + 3);
+      auto image = dataset->inputs.col(sample);
+      image.setOnes();
+      for (Index step = 0; step <= kSteps; ++step) {
+        const double t = static_cast<double>(step) / kSteps;
+        const double l[3] = {2 * (t - 0.5) * (t - 1), -4 * t * (t - 1), 2 * t * (t - 0.5)};
+        const double cx = l[0] * x[0] + l[1] * x[1] + l[2] * x[2];
+        const double cy = l[0] * y[0] + l[1] * y[1] + l[2] * y[2];
+        const Index left = std::clamp<Index>(static_cast<Index>(cx) - 3, 0, kSide - 1);
+        const Index top = std::clamp<Index>(static_cast<Index>(cy) - 3, 0, kSide - 1);
+        for (Index r = top; r < std::min<Index>(top + 7, kSide); ++r) {
+          for (Index c = left; c < std::min<Index>(left + 7, kSide); ++c) {
+            const double square = (static_cast<double>(c) - cx) * (static_cast<double>(c) - cx) +
+                                  (static_cast<double>(r) - cy) * (static_cast<double>(r) - cy);
+            image[r * kSide + c] *= 1 - std::exp(-square / (2 * kWidth * kWidth));
+          }
+        }
+      }
+      image = (1 - image.array()).matrix().eval();
+    });
     return dataset;
   });
 }

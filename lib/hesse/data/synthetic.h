@@ -74,4 +74,16 @@ struct LogisticOptions {
 void visit_options(LogisticOptions& options, OptionVisitor& visitor);
 DataSplit logistic(const LogisticOptions& options);
 
+/// Curves for autoencoders, after the set that Hinton and Salakhutdinov (2006, supplement) made: 28 x 28 images of a
+/// smooth curve through three points, whose six coordinates are all there is to tell. Points are uniform on [5, 23]^2
+/// (x from left to right), the curve is the parabola through them at t = 0, 1/2, 1, and a pixel is 1 - prod over points
+/// of the curve of 1 - exp(-d^2 / (2 w^2)), d its distance and w = 0.6: in [0, 1], dark strokes of about 2 pixels.
+struct CurvesOptions {
+  Index samples = 20000;
+  Index test = 10000;
+  Index seed = 0;
+};
+void visit_options(CurvesOptions& options, OptionVisitor& visitor);
+DataSplit curves(const CurvesOptions& options);
+
 }  // namespace hesse

@@ -27,16 +27,22 @@ std::uint64_t draw_position(Index sample, Index output, Index outputs) {
   return static_cast<std::uint64_t>(sample * outputs + output);
 }
 
+/// Every place of a sample is a column of logits by itself.
 template <class T>
 class SoftmaxCrossEntropy final : public LossMaps<T> {
  public:
-  double value(ConstColumns<T> z, const Targets<T>& targets, const Index* samples, Columns<T> cache) const override {
+  explicit SoftmaxCrossEntropy(Index places) : places_(places) {}
+
+  double value(ConstColumns<T> outputs, const Targets<T>& targets, const Index* samples,
+               Columns<T> means) const override {
+    const ConstColumns<T> z = by_place(outputs);
+    Columns<T> cache = by_place(means);
     double sum = 0;
     for (Index j = 0; j < z.cols(); ++j) {
       // Shifted by its largest entry, no exponential overflows and the sum is at least 1.
       const T largest = z.col(j).template maxCoeff<Eigen::PropagateNaN>();
       cache.col(j) = z.col(j).array() - largest;
-      sum -= static_cast<double>(cache(targets.labels[samples[j]], j));
+      sum -= static_cast<double>(cache(label(targets, samples, j), j));
     }
     vector_exp(cache.size(), cache.data(), cache.data());
     for (Index j = 0; j < z.cols(); ++j) {
@@ -44,40 +50,61 @@ class SoftmaxCrossEntropy final : public LossMaps<T> {
       sum += std::log(static_cast<double>(total));
       cache.col(j) /= total;
     }
-    return sum;
+    return sum / static_cast<double>(places_);
   }
 
-  void adjoint(ConstColumns<T> cache, const Targets<T>& targets, const Index* samples, T scale,
-               Columns<T> dz) const override {
-    dz = scale * cache;
-    for (Index j = 0; j < cache.cols(); ++j) dz(targets.labels[samples[j]], j) -= scale;
+  void adjoint(ConstColumns<T> means, const Targets<T>& targets, const Index* samples, T scale,
+               Columns<T> adjoints) const override {
+    const ConstColumns<T> cache = by_place(means);
+    Columns<T> dz = by_place(adjoints);
+    const T each = scale / static_cast<T>(places_);
+    dz = each * cache;
+    for (Index j = 0; j < cache.cols(); ++j) dz(label(targets, samples, j), j) -= each;
   }
 
   /// H = diag(p) - p p'.
-  void hessian_product(ConstColumns<T> cache, ConstColumns<T> u, T scale, Columns<T> out) const override {
+  void hessian_product(ConstColumns<T> means, ConstColumns<T> vectors, T scale, Columns<T> products) const override {
+    const ConstColumns<T> cache = by_place(means);
+    const ConstColumns<T> u = by_place(vectors);
+    Columns<T> out = by_place(products);
+    const T each = scale / static_cast<T>(places_);
     for (Index j = 0; j < u.cols(); ++j) {
       const T mean = cache.col(j).dot(u.col(j));
-      out.col(j) = scale * cache.col(j).array() * (u.col(j).array() - mean);
+      out.col(j) = each * cache.col(j).array() * (u.col(j).array() - mean);
     }
   }
 
-  void sampled_score(ConstColumns<T> cache, const RandomStream& stream, const Index* samples,
-                     Columns<T> s) const override {
-    s = cache;
+  void sampled_score(ConstColumns<T> means, const RandomStream& stream, const Index* samples,
+                     Columns<T> scores) const override {
+    const ConstColumns<T> cache = by_place(means);
+    Columns<T> s = by_place(scores);
+    const T each = T(1) / std::sqrt(static_cast<T>(places_));
+    s = each * cache;
     for (Index j = 0; j < cache.cols(); ++j) {
-      const double u = stream.uniform(draw_position(samples[j], 0, 1));
+      const double u = stream.uniform(draw_position(samples[j / places_], j % places_, places_));
       double cumulated = 0;
-      Index label = cache.rows() - 1;
+      Index drawn = cache.rows() - 1;
       for (Index i = 0; i + 1 < cache.rows(); ++i) {
         cumulated += static_cast<double>(cache(i, j));
         if (u < cumulated) {
-          label = i;
+          drawn = i;
           break;
         }
       }
-      s(label, j) -= T(1);
+      s(drawn, j) -= each;
     }
   }
+
+ private:
+  template <class C>
+  C by_place(C columns) const {
+    return C(columns.data(), columns.rows() / places_, columns.cols() * places_);
+  }
+  Index label(const Targets<T>& targets, const Index* samples, Index j) const {
+    return targets.labels[samples[j / places_] * places_ + j % places_];
+  }
+
+  Index places_;
 };
 
 template <class T>
@@ -165,19 +192,19 @@ const char* to_string(Loss loss) {
 }
 
 template <class T>
-const LossMaps<T>& loss_maps(Loss loss) {
-  static const SoftmaxCrossEntropy<T> softmax;
-  static const BinaryCrossEntropy<T> binary;
-  static const SquaredError<T> squared;
+std::shared_ptr<const LossMaps<T>> make_loss_maps(Loss loss, Index places) {
+  if (places != 1 && loss != Loss::softmax_cross_entropy) {
+    fail("the {} loss: {} targets a sample; only softmax cross-entropy has several places", to_string(loss), places);
+  }
   switch (loss) {
-    case Loss::softmax_cross_entropy: return softmax;
-    case Loss::binary_cross_entropy: return binary;
-    case Loss::squared_error: return squared;
+    case Loss::softmax_cross_entropy: return std::make_shared<SoftmaxCrossEntropy<T>>(places);
+    case Loss::binary_cross_entropy: return std::make_shared<BinaryCrossEntropy<T>>();
+    case Loss::squared_error: return std::make_shared<SquaredError<T>>();
   }
   fail("there is no loss of number {}", static_cast<int>(loss));
 }
 
-template const LossMaps<float>& loss_maps<float>(Loss);
-template const LossMaps<double>& loss_maps<double>(Loss);
+template std::shared_ptr<const LossMaps<float>> make_loss_maps<float>(Loss, Index);
+template std::shared_ptr<const LossMaps<double>> make_loss_maps<double>(Loss, Index);
 
 }  // namespace hesse

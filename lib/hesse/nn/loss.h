@@ -5,6 +5,9 @@
 ///     binary cross-entropy    sum_i log(1 + exp z_i) - t_i z_i  t in [0, 1]
 ///     squared error           1/2 sum_i (z_i - t_i)^2
 ///
+/// Where a sample has several places (the positions of a text), z holds the logits of one place after the other, there
+/// is a class for each, and the loss of the sample is the mean over its places.
+///
 /// Each is the negative log-likelihood of an exponential family in its natural parameters z, so its
 /// Hessian in z does not depend on the target and equals the Fisher information of the model's own
 /// predictive distribution.
@@ -14,14 +17,15 @@
 #include "hesse/nn/layer.h"
 
 #include <cstdint>
+#include <memory>
 
 namespace hesse {
 
 enum class Loss { softmax_cross_entropy, binary_cross_entropy, squared_error };
 const char* to_string(Loss loss);
 
-/// Where the targets of a chunk's columns are: a class or a column of values for each sample of the
-/// data set. A class stands for the value t = class when the loss wants values.
+/// Where the targets of a chunk's columns are: a class (one for each place, next to each other) or a column of values
+/// for each sample of the data set. A class stands for the value t = class when the loss wants values.
 template <class T>
 struct Targets {
   const std::int32_t* labels = nullptr;
@@ -43,12 +47,14 @@ class LossMaps {
                        Columns<T> dz) const = 0;
   /// out = scale H u, column by column, with H the Hessian of the sample's loss in z.
   virtual void hessian_product(ConstColumns<T> cache, ConstColumns<T> u, T scale, Columns<T> out) const = 0;
-  /// s = mean - t with t drawn from the model; the draw of sample i is a function of (stream, i).
+  /// s = mean - t with t drawn from the model; the draw of sample i is a function of (stream, i). Over R places, which
+  /// draw independently, it is divided by sqrt(R), so that the mean of s s' is the Hessian of the sample's loss.
   virtual void sampled_score(ConstColumns<T> cache, const RandomStream& stream, const Index* samples,
                              Columns<T> s) const = 0;
 };
 
+/// Throws Error on several places of another loss than softmax cross-entropy.
 template <class T>
-const LossMaps<T>& loss_maps(Loss loss);
+std::shared_ptr<const LossMaps<T>> make_loss_maps(Loss loss, Index places = 1);
 
 }  // namespace hesse

@@ -50,7 +50,10 @@ template <class T>
 struct Model {
   Model(std::shared_ptr<const Network> network_in, Loss loss_in, std::shared_ptr<const Dataset> data_in,
         const NetworkOptions& options_in)
-      : network(std::move(network_in)), data(std::move(data_in)), options(options_in), loss(loss_maps<T>(loss_in)) {
+      : network(std::move(network_in)),
+        data(std::move(data_in)),
+        options(options_in),
+        loss(make_loss_maps<T>(loss_in, options_in.targets_are_inputs ? 1 : data->places)) {
     const auto& inputs = inputs_in<T>(*data);
     input = inputs.data();
     features = inputs.rows();
@@ -106,7 +109,7 @@ struct Model {
   std::shared_ptr<const Network> network;
   std::shared_ptr<const Dataset> data;
   NetworkOptions options;
-  const LossMaps<T>& loss;
+  std::shared_ptr<const LossMaps<T>> loss;
   const T* input = nullptr;
   Index features = 0;
   Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> typed_targets;
@@ -288,18 +291,21 @@ void losses(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Range c
   const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
   const ConstColumns<T> z = pass.output(model, model.depth(), columns);
   const auto chunk = static_cast<std::size_t>(chunk_index);
-  pass.sums[chunk] = model.loss.value(z, model.targets, samples, pass.at(model, pass.cache, model.depth(), columns));
+  pass.sums[chunk] = model.loss->value(z, model.targets, samples, pass.at(model, pass.cache, model.depth(), columns));
   if (!count_correct) return;
   pass.correct[chunk] = 0;
-  for (Index j = 0; j < z.cols(); ++j) {
+  const Index places = model.data->places;
+  const Index classes = z.rows() / places;
+  for (Index j = 0; j < z.cols() * places; ++j) {
+    const ConstColumns<T> logits(z.data() + j * classes, classes, 1);
     Index label = 0;
     // A single output is the logit of class 1.
-    if (z.rows() == 1) {
-      label = z(0, j) > T(0) ? 1 : 0;
+    if (classes == 1) {
+      label = logits(0, 0) > T(0) ? 1 : 0;
     } else {
-      z.col(j).maxCoeff(&label);
+      logits.col(0).maxCoeff(&label);
     }
-    if (label == model.targets.labels[samples[j]]) ++pass.correct[chunk];
+    if (label == model.targets.labels[samples[j / places] * places + j % places]) ++pass.correct[chunk];
   }
 }
 
@@ -370,9 +376,9 @@ void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvatu
   const ConstColumns<T> mean(cache.data(), cache.rows(), cache.cols());
   if (kind == Curvature::fisher_sampled) {
     const RandomStream stream(seed, Purpose::sampled_label, draw);
-    model.loss.sampled_score(mean, stream, samples, pass.at(model, out, top, columns));
+    model.loss->sampled_score(mean, stream, samples, pass.at(model, out, top, columns));
   } else {
-    model.loss.adjoint(mean, model.targets, samples, T(1), pass.at(model, out, top, columns));
+    model.loss->adjoint(mean, model.targets, samples, T(1), pass.at(model, out, top, columns));
   }
 }
 
@@ -385,8 +391,8 @@ void backward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, const
     const Index* samples = point.selection.samples.data() + pass.range.begin + columns.begin;
     const T scale = T(1) / static_cast<T>(point.selection.count());
     const Columns<T> cache = pass.at(model, pass.cache, top, columns);
-    model.loss.adjoint(ConstColumns<T>(cache.data(), cache.rows(), cache.cols()), model.targets, samples, scale,
-                       pass.at(model, pass.d[top], top, columns));
+    model.loss->adjoint(ConstColumns<T>(cache.data(), cache.rows(), cache.cols()), model.targets, samples, scale,
+                        pass.at(model, pass.d[top], top, columns));
   }
   backward_chain(model, point, pass, segment, columns, pass.d, pass.joined);
 }
@@ -668,7 +674,7 @@ class CurvatureOperator final : public LinearOperator {
       for (Index j = 0; j < u.cols(); ++j) out.col(j) = (scale * s.col(j).dot(u.col(j))) * s.col(j);
     } else {
       const Columns<T> cache = pass.at(model, pass.cache, top, columns);
-      model.loss.hessian_product(ConstColumns<T>(cache.data(), cache.rows(), cache.cols()), u, scale, out);
+      model.loss->hessian_product(ConstColumns<T>(cache.data(), cache.rows(), cache.cols()), u, scale, out);
     }
   }
 
@@ -950,7 +956,8 @@ class NetworkObjectiveOf final : public NetworkObjective {
       }
     }
     const auto n = static_cast<double>(selection_.count());
-    return {sum / n, classes ? static_cast<double>(correct) / n : std::numeric_limits<double>::quiet_NaN()};
+    const double labels = n * static_cast<double>(model_->data->places);
+    return {sum / n, classes ? static_cast<double>(correct) / labels : std::numeric_limits<double>::quiet_NaN()};
   }
 
   Matrix outputs(const Vector& x, std::size_t layers) override {
@@ -1056,6 +1063,8 @@ class NetworkObjectiveOf final : public NetworkObjective {
 
   /// How many of the selected samples a share of them is.
   Index samples_of(double share) const {
+    // Layers that couple samples take their statistics from all of a pass.
+    if (model_->couples_samples()) return selection_.count();
     return std::max<Index>(1, static_cast<Index>(std::ceil(share * static_cast<double>(selection_.count()))));
   }
 
@@ -1213,7 +1222,11 @@ void check_fit(const Network& network, Loss loss, const Dataset& data, const Net
     }
     if (loss == Loss::softmax_cross_entropy) fail("softmax cross-entropy needs classes, not reconstructed inputs");
   } else if (!data.labels.empty()) {
-    const Index needed = loss == Loss::softmax_cross_entropy ? data.class_count : 1;
+    if (data.places < 1 || std::ssize(data.labels) != data.places * data.sample_count()) {
+      fail("data set '{}': {} labels for {} samples of {} places", data.name, data.labels.size(), data.sample_count(),
+           data.places);
+    }
+    const Index needed = loss == Loss::softmax_cross_entropy ? data.class_count * data.places : 1;
     if (outputs != needed) {
       fail("data set '{}' has {} classes, for which the {} loss needs {} outputs, but the network has {}", data.name,
            data.class_count, to_string(loss), needed, outputs);

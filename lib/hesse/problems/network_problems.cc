@@ -1,10 +1,13 @@
 #include "hesse/core/error.h"
 #include "hesse/data/datasets.h"
+#include "hesse/nn/models.h"
 #include "hesse/nn/network_objective.h"
 #include "hesse/objective/l2_objective.h"
 #include "hesse/problems/problem.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 namespace hesse {
@@ -69,14 +72,64 @@ void visit_options(AutoencoderOptions& o, OptionVisitor& v) {
   visit_initialisation(o.init, v);
 }
 
+struct ConvnetOptions : DataOptions {
+  std::vector<Index> channels = {16, 32};
+  Index kernel = 5;
+  std::vector<Index> hidden = {64};
+  Activation activation = Activation::relu;
+  std::vector<Index> image;
+};
+void visit_image(std::vector<Index>& image, OptionVisitor& v) {
+  v.option("image", image, "channels-height-width of the inputs; left out, one square channel");
+}
+void visit_options(ConvnetOptions& o, OptionVisitor& v) {
+  visit_data(o, v);
+  v.option("channels", o.channels, "of the convolutions, each followed by 2 x 2 max pooling");
+  v.option("kernel", o.kernel, Interval::closed(1, 99), "extent of the convolutions, odd");
+  v.option("hidden", o.hidden, "units of the dense layers behind them");
+  visit_activation(o.activation, v);
+  visit_initialisation(o.init, v);
+  visit_image(o.image, v);
+}
+
+struct ResnetOptions : DataOptions {
+  Index width = 16;
+  Index stages = 3;
+  Index blocks = 1;
+  std::vector<Index> image;
+};
+void visit_options(ResnetOptions& o, OptionVisitor& v) {
+  visit_data(o, v);
+  v.option("width", o.width, Interval::closed(1, 4096), "channels of the first stage, doubled from stage to stage");
+  v.option("stages", o.stages, Interval::closed(1, 6), "each at half the extent of the one before");
+  v.option("blocks", o.blocks, Interval::closed(1, 200), "residual blocks of a stage");
+  visit_initialisation(o.init, v);
+  visit_image(o.image, v);
+}
+
+struct TransformerOptions : DataOptions {
+  Index features = 64;
+  Index heads = 4;
+  Index blocks = 2;
+};
+void visit_options(TransformerOptions& o, OptionVisitor& v) {
+  visit_data(o, v);
+  v.option("features", o.features, Interval::closed(1, 65536), "width of the residual stream");
+  v.option("heads", o.heads, Interval::closed(1, 1024), "of the attention; they must divide the features");
+  v.option("blocks", o.blocks, Interval::closed(1, 1000), "of attention and perceptron");
+  visit_initialisation(o.init, v);
+}
+
 /// An objective that judges points on one data set; asked for several figures of one point it sweeps
 /// the data once.
 class Judge {
  public:
-  explicit Judge(std::unique_ptr<NetworkObjective> objective) : objective_(std::move(objective)) {}
+  explicit Judge(std::unique_ptr<NetworkObjective> objective, std::function<void(const Vector&)> calibrate = {})
+      : objective_(std::move(objective)), calibrate_(std::move(calibrate)) {}
 
   const Evaluation& at(const Vector& x) {
     if (x_.size() != x.size() || x_ != x) {
+      if (calibrate_) calibrate_(x);
       evaluation_ = objective_->evaluate(x);
       x_ = x;
     }
@@ -86,6 +139,7 @@ class Judge {
 
  private:
   std::unique_ptr<NetworkObjective> objective_;
+  std::function<void(const Vector&)> calibrate_;
   Vector x_;
   Evaluation evaluation_;
 };
@@ -99,8 +153,13 @@ double reconstruction_error(const Matrix& logits, const Matrix& inputs) {
   return sum / static_cast<double>(logits.cols());
 }
 
+/// Fills the statistics with which a network is judged from those of the training data at a point.
+using Calibrate = std::function<void(const Vector&)>;
+
+/// `judging` is the network that test metrics are of, where it is another, with the same parameters.
 Problem problem_of(const DataOptions& o, const DataSplit& split, Network architecture, Loss loss, bool reconstruct,
-                   Initialisation init, Precision precision) {
+                   Initialisation init, Precision precision, std::shared_ptr<const Network> judging = nullptr,
+                   const std::function<Calibrate(std::shared_ptr<const Network>)>& calibration = {}) {
   const auto network = std::make_shared<const Network>(std::move(architecture));
   NetworkOptions options;
   options.precision = precision;
@@ -121,7 +180,9 @@ Problem problem_of(const DataOptions& o, const DataSplit& split, Network archite
     problem.metrics.push_back({"train_accuracy", true, [train](const Vector& x) { return train->at(x).accuracy; }});
   }
   if (split.test != nullptr) {
-    const auto test = std::make_shared<Judge>(objective_on(split.test));
+    const auto test = std::make_shared<Judge>(
+        judging ? make_network_objective(judging, loss, split.test, options) : objective_on(split.test),
+        calibration ? calibration(network) : Calibrate());
     problem.metrics.push_back({"test_loss", false, [test](const Vector& x) { return test->at(x).value; }});
     if (classes) {
       problem.metrics.push_back({"test_accuracy", true, [test](const Vector& x) { return test->at(x).accuracy; }});
@@ -198,6 +259,73 @@ Problem make_autoencoder(const AutoencoderOptions& o, const ProblemContext& cont
                     true, o.init, context.precision);
 }
 
+/// The images of a data set: as told, or one square channel.
+ImageShape image_of(const Dataset& data, const std::vector<Index>& told) {
+  if (!told.empty()) {
+    if (told.size() != 3)
+      fail("option image: {} extents; give channels-height-width, as in image=3-32-32", told.size());
+    const ImageShape shape{told[0], told[1], told[2]};
+    if (shape.size() != data.feature_count()) {
+      fail("option image: {} x {} x {} are {} inputs, but data set '{}' has {}", told[0], told[1], told[2],
+           shape.size(), data.name, data.feature_count());
+    }
+    return shape;
+  }
+  const auto side = static_cast<Index>(std::lround(std::sqrt(static_cast<double>(data.feature_count()))));
+  if (side * side != data.feature_count()) {
+    fail("data set '{}' has {} inputs, which make no square image; give image=channels-height-width", data.name,
+         data.feature_count());
+  }
+  return {1, side, side};
+}
+
+Problem make_convnet(const ConvnetOptions& o, const ProblemContext& context) {
+  const DataSplit split = load_data(o.data);
+  require_classes(split, "convnet");
+  return problem_of(o, split,
+                    convolutional_network(image_of(*split.train, o.image), o.channels, o.kernel, o.hidden,
+                                          split.train->class_count, o.activation),
+                    Loss::softmax_cross_entropy, false, o.init, context.precision);
+}
+
+Problem make_resnet(const ResnetOptions& o, const ProblemContext& context) {
+  const DataSplit split = load_data(o.data);
+  require_classes(split, "resnet-mini");
+  ResidualNetwork net =
+      residual_network(image_of(*split.train, o.image), o.width, o.stages, o.blocks, split.train->class_count);
+  NetworkOptions options;
+  options.precision = context.precision;
+  // Statistics of some hundred training samples, as one batch: those of all hardly differ.
+  const auto calibration = [&, data = split.train,
+                            statistics = net.statistics](std::shared_ptr<const Network> training) {
+    std::shared_ptr<NetworkObjective> f =
+        make_network_objective(std::move(training), Loss::softmax_cross_entropy, data, options);
+    std::vector<Index> first(static_cast<std::size_t>(std::min<Index>(512, data->sample_count())));
+    for (std::size_t i = 0; i < first.size(); ++i) first[i] = static_cast<Index>(i);
+    f->select(first);
+    return Calibrate([f, statistics](const Vector& x) {
+      std::size_t at = 0;
+      for (std::size_t l = 0; l < f->network().layers().size(); ++l) {
+        const Layer& layer = *f->network().layers()[l];
+        if (!layer.couples_samples()) continue;
+        const auto input = static_cast<std::size_t>(f->network().wiring(l).input);
+        *statistics[at++] = channel_statistics(f->outputs(x, input), layer.parameters().front().shape.front());
+      }
+    });
+  };
+  return problem_of(o, split, std::move(net.training), Loss::softmax_cross_entropy, false, o.init, context.precision,
+                    std::make_shared<const Network>(std::move(net.judging)), calibration);
+}
+
+Problem make_transformer(const TransformerOptions& o, const ProblemContext& context) {
+  const DataSplit split = load_data(o.data);
+  if (split.train->places != split.train->feature_count()) {
+    fail("char-transformer: data set '{}' is no text; give data=text:path=/folder/book.txt", split.train->name);
+  }
+  return problem_of(o, split, transformer(split.train->class_count, split.train->places, o.features, o.heads, o.blocks),
+                    Loss::softmax_cross_entropy, false, o.init, context.precision);
+}
+
 /// A problem whose data is `data` unless told otherwise.
 template <class Options>
 ProblemEntry entry(std::string name, std::string summary, std::string source, std::string data,
@@ -220,6 +348,12 @@ std::vector<ProblemEntry> network_entries() {
             "Rumelhart, Hinton and Williams (1986)", "digits", make_mlp),
       entry("autoencoder", "Deep autoencoder with a linear code and binary cross-entropy",
             "Hinton and Salakhutdinov (2006); Martens (2010)", "mnist", make_autoencoder),
+      entry("convnet", "Convolutions with max pooling and dense layers behind them", "LeCun et al. (1998)",
+            "fashion-mnist", make_convnet),
+      entry("resnet-mini", "Residual network with batch normalisation, for small images",
+            "He et al. (2016), section 4.2", "fashion-mnist", make_resnet),
+      entry("char-transformer", "Decoder-only transformer that continues a text character by character",
+            "Radford et al. (2019)", "austen", make_transformer),
   };
 }
 

@@ -1,0 +1,41 @@
+/// \file
+/// Architectures by name, beyond the multilayer perceptron of network.h.
+#pragma once
+
+#include "hesse/nn/image_layers.h"
+#include "hesse/nn/network.h"
+#include "hesse/nn/normalisation.h"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace hesse {
+
+/// Blocks of convolution (padded to keep the extent), activation and 2 x 2 max pooling, one for each of `channels`,
+/// then dense layers of `hidden` units with the activation, and the outputs (LeCun et al. 1998).
+Network convolutional_network(const ImageShape& image, std::span<const Index> channels, Index kernel,
+                              std::span<const Index> hidden, Index outputs, Activation activation);
+
+/// A residual network and its twin for judging: the twin has the same parameters, and statistics in the place of its
+/// batch normalisations' own, in their order.
+struct ResidualNetwork {
+  Network training;
+  Network judging;
+  std::vector<std::shared_ptr<ChannelStatistics>> statistics;
+};
+
+/// The residual network of He et al. (2016), section 4.2, for small images: a 3 x 3 convolution of `width` channels,
+/// then stages of `blocks` residual blocks whose channels double and whose extents halve from one to the next, global
+/// average pooling, and a dense layer. A block is two 3 x 3 convolutions with batch normalisation and relu; where its
+/// shape changes, the shortcut is a 1 x 1 convolution with normalisation (option B).
+ResidualNetwork residual_network(const ImageShape& image, Index width, Index stages, Index blocks, Index outputs);
+
+/// A decoder-only transformer (Radford et al. 2019): embeddings, `blocks` blocks of
+///
+///     x + W_o attention(W_qkv norm(x)),   x + W_2 gelu(W_1 norm(x)),   W_1 to 4 times the features
+///
+/// a last normalisation, and the logits of the next token at every position.
+Network transformer(Index vocabulary, Index positions, Index features, Index heads, Index blocks);
+
+}  // namespace hesse
