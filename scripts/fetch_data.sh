@@ -4,7 +4,7 @@
 #
 #   scripts/fetch_data.sh                 fashion-mnist, which the main job uses
 #   scripts/fetch_data.sh NAME...         the sets named: fashion-mnist mnist digits breast-cancer nist nist-linear
-#                                         bundle-adjustment
+#                                         bundle-adjustment austen
 #   scripts/fetch_data.sh all             all of them
 #
 # The cache is $HESSE_DATA_DIR, else $XDG_CACHE_HOME/hesse/data, else $HOME/.cache/hesse/data, else
@@ -64,14 +64,15 @@ c5b025f6ebf0365de92d80e478ad826b01a6dfdafb71964ea8bae7eec993ce53 nist-linear/Wam
 dcff32075a52ecf31af70dad340776237544b1a29b5034a40f8b3e6b607cf9c1 nist-linear/Wampler4.dat
 c4e260a6638db61287bfea75a2dd3b324c86c5d40931ddc6d8fab0c0305ffa39 nist-linear/Wampler5.dat
 e128b6b076399db26007a92323d98fe7b48db2a31089240273f40f582e612a91 bundle-adjustment/problem-16-22106-pre.txt
+65b434d16a8755142bfa95ba19c5f9abd0d30cf3dffe3b6793e834f9f56dcc96 austen/austen.txt
 '
-every_set=(fashion-mnist mnist digits breast-cancer nist nist-linear bundle-adjustment)
+every_set=(fashion-mnist mnist digits breast-cancer nist nist-linear bundle-adjustment austen)
 
 sets=()
 for argument in "$@"; do
   case "$argument" in
     all) sets=("${every_set[@]}") ;;
-    fashion-mnist | mnist | digits | breast-cancer | nist | nist-linear | bundle-adjustment) sets+=("$argument") ;;
+    fashion-mnist | mnist | digits | breast-cancer | nist | nist-linear | bundle-adjustment | austen) sets+=("$argument") ;;
     *) stop "data" "there is no data set '$argument'; there are: ${every_set[*]} all" ;;
   esac
 done
@@ -192,6 +193,16 @@ source_folder() {
       folder="$work/ceres-solver-source/data"
       [[ -d "$folder" ]] || debian_source ceres-solver
       [[ "$1" != nist ]] || folder="$folder/nist"
+      ;;
+    austen)
+      command -v python3 > /dev/null || stop "austen" "python3 is needed to decode it; as root run: apt-get install python3"
+      folder=/usr/lib/R/site-library/janeaustenr
+      if [[ ! -d "$folder" ]]; then
+        debian_package r-cran-janeaustenr
+        folder="$work/r-cran-janeaustenr$folder"
+      fi
+      step "data-austen-decode" python3 "$root/scripts/decode_austen.py" "$folder/data/Rdata" "$work/austen.txt"
+      folder="$work"
       ;;
     nist-linear)
       folder=/usr/share/gretl/data/nist

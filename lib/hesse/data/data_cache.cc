@@ -153,6 +153,7 @@ const std::vector<FetchedSet>& fetched_sets() {
       {"bundle-adjustment",
        {{"problem-16-22106-pre.txt", "e128b6b076399db26007a92323d98fe7b48db2a31089240273f40f582e612a91"}},
        ""},
+      {"austen", {{"austen.txt", "65b434d16a8755142bfa95ba19c5f9abd0d30cf3dffe3b6793e834f9f56dcc96"}}, ""},
   };
   return sets;
 }

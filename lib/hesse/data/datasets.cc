@@ -76,6 +76,7 @@ const DataRegistry& data_sets() {
                 linear_regression),
           entry("logistic", "Two classes, separable or overlapping along a random direction", "synthetic", logistic),
           entry("curves", "Images of random curves, 28 x 28, in [0, 1]", "Hinton and Salakhutdinov (2006)", curves),
+          entry("austen", "Six novels, 4.0 million characters, to be continued", "Austen (1811-1818)", austen),
           entry("text", "A text file, character by character, to be continued", "the user's", text),
           entry("file", "Any CSV, LIBSVM, IDX or NPY file; a bare path is short for it", "the user's", data_file),
       });

@@ -28,19 +28,15 @@ std::shared_ptr<Dataset> sequences(std::string_view text, const std::array<int, 
   return dataset;
 }
 
-}  // namespace
-
-void visit_options(TextOptions& options, OptionVisitor& visitor) {
-  visitor.option("path", options.path, "the text file");
+void visit_sequences(SequenceOptions& options, OptionVisitor& visitor) {
   visitor.option("context", options.context, Interval::closed(1, 65536), "characters of a sample");
   visitor.option("test_fraction", options.test_fraction, Interval::half_open(0, 1),
                  "share at the end for the test set");
   visitor.option("samples", options.samples, Interval::at_least(0), "the first training samples alone, 0 for all");
 }
 
-DataSplit text(const TextOptions& options, const DataContext&) {
-  if (options.path.empty()) fail("text: the option path is missing; write text:path=/folder/book.txt");
-  const FileBytes file(options.path);
+DataSplit read_text(const std::string& path, const SequenceOptions& options) {
+  const FileBytes file(path);
   const std::string_view all = file.view();
   std::array<int, 256> number{};
   number.fill(-1);
@@ -49,18 +45,36 @@ DataSplit text(const TextOptions& options, const DataContext&) {
   for (int& n : number) {
     if (n == 0) n = static_cast<int>(vocabulary++);
   }
-  if (vocabulary < 2) fail("{}: holds one character alone, so there is nothing to tell; give a text", options.path);
+  if (vocabulary < 2) fail("{}: holds one character alone, so there is nothing to tell; give a text", path);
   const auto train_size = static_cast<std::size_t>((1 - options.test_fraction) * static_cast<double>(all.size()));
   DataSplit split;
   const auto train = sequences(all.substr(0, train_size), number, vocabulary, options.context, options.samples);
   if (train->sample_count() == 0) {
-    fail("{}: {} characters to train on make no sample of {}; give a longer text or a smaller context", options.path,
+    fail("{}: {} characters to train on make no sample of {}; give a longer text or a smaller context", path,
          train_size, options.context);
   }
   split.train = train;
   const auto test = sequences(all.substr(train_size), number, vocabulary, options.context, 0);
   if (test->sample_count() > 0) split.test = test;
   return split;
+}
+
+}  // namespace
+
+void visit_options(TextOptions& options, OptionVisitor& visitor) {
+  visitor.option("path", options.path, "the text file");
+  visit_sequences(options, visitor);
+}
+
+DataSplit text(const TextOptions& options, const DataContext&) {
+  if (options.path.empty()) fail("text: the option path is missing; write text:path=/folder/book.txt");
+  return read_text(options.path, options);
+}
+
+void visit_options(AustenOptions& options, OptionVisitor& visitor) { visit_sequences(options, visitor); }
+
+DataSplit austen(const AustenOptions& options, const DataContext& context) {
+  return read_text(fetched_file("austen", "austen.txt", context.cache), options);
 }
 
 }  // namespace hesse
