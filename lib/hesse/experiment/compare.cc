@@ -153,14 +153,14 @@ Table results_table(const Comparison& comparison, const Problem& problem) {
 Table tuning_table(const std::vector<Tuning>& tunings) {
   constexpr double kNoTarget = -std::numeric_limits<double>::infinity();
   Table table;
-  table.columns = {{"optimizer", false}, {"trial", false},       {"value"},        {"gradient_equivalents"},
-                   {"seconds"},          {"termination", false}, {"chosen", false}};
+  table.columns = {{"optimizer", false},     {"trial", false},       {"value"},
+                   {"gradient_equivalents"}, {"termination", false}, {"chosen", false}};
   for (const Tuning& tuning : tunings) {
     for (const Trial& trial : tuning.trials) {
-      const Progress& spent = trial.outcome.verdict.progress;
+      const Verdict& v = trial.outcome.verdict;
       table.add({Cell(tuning.given), Cell(trial.method), Cell(fmt::format("{}", trial.score(kNoTarget))),
-                 Cell(fmt::format("{}", spent.cost.gradient_equivalents)), Cell(fmt::format("{}", spent.seconds)),
-                 Cell(trial.outcome.verdict.termination), Cell(trial.method == tuning.best ? "yes" : "")});
+                 Cell(fmt::format("{}", v.progress.cost.gradient_equivalents)), Cell(v.termination),
+                 Cell(trial.method == tuning.best ? "yes" : "")});
     }
   }
   return table;

@@ -59,8 +59,9 @@ double scale_of(MuonScale scale, Index rows, Index columns) {
 }  // namespace
 
 void visit_options(MuonOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "learning rate");
-  v.option("momentum", o.momentum, Interval::half_open(0, 1), "mu, decay of the mean of gradients");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr), "learning rate");
+  v.option("momentum", o.momentum, Interval::half_open(0, 1).searched_below_one(0.5, 0.995),
+           "mu, decay of the mean of gradients");
   v.option("nesterov", o.nesterov, "the mean as it will be after the same gradient once more");
   v.choice("schedule", o.newton_schulz.schedule,
            {{"muon", PolarSchedule::muon},

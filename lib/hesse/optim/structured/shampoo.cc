@@ -55,7 +55,7 @@ Index cut(Index extent, Index pieces, Index i) { return extent * i / pieces; }
 }  // namespace
 
 void visit_options(ShampooOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "learning rate");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr), "learning rate");
   v.option("beta1", o.beta1, Interval::half_open(0, 1), "decay of the mean of gradients that is preconditioned");
   v.option("beta2", o.beta2, Interval::half_open(0, 1), "decay of the statistics, where they are means");
   v.choice("accumulation", o.accumulation, {{"sum", Accumulation::sum}, {"mean", Accumulation::mean}},

@@ -44,7 +44,7 @@ HESSE_MULTIVERSION double descend(Index n, const double* __restrict d, double* _
 }  // namespace
 
 void visit_options(SoapOptions& o, OptionVisitor& v) {
-  v.option("lr", o.lr, Interval::positive(), "learning rate");
+  v.option("lr", o.lr, Interval::positive().searched_around(o.lr), "learning rate");
   v.option("beta1", o.beta1, Interval::half_open(0, 1), "decay of the mean of gradients");
   v.option("beta2", o.beta2, Interval::half_open(0, 1), "decay of the mean of squares in the basis");
   v.option("beta3", o.beta3, Interval::half_open(0, 1), "decay of the matrices whose eigenvectors are the basis");
