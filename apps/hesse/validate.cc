@@ -8,6 +8,7 @@
 #include "hesse/report/table.h"
 #include "hesse/validation/validate.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -87,6 +88,9 @@ Json json_of(const ValidationSide& side) {
   json["classification"] = side.point.message;
   json["value_digits"] = json_number(side.value_digits);
   json["parameter_digits"] = json_number(side.parameter_digits);
+  json["standard_errors"] = Json::array();
+  for (const double error : side.standard_errors) json["standard_errors"].push_back(json_number(error));
+  json["standard_error_digits"] = json_number(side.standard_error_digits);
   json["values"] = side.cost.values;
   json["gradients"] = side.cost.gradients;
   json["products"] = side.cost.products;
@@ -118,18 +122,35 @@ std::string evaluations(const Cost& cost) {
 std::string status_of(const Validation& v) { return v.claim_is_false ? v.ceres.status + " (false)" : v.ceres.status; }
 
 Table table_of(const std::vector<Validation>& all) {
+  const bool certified = std::any_of(all.begin(), all.end(),
+                                     [](const Validation& v) { return !std::isnan(v.hesse.standard_error_digits); });
   Table table;
   table.title = fmt::format("Hesse against Ceres {}; evaluations are values+gradients+products", ceres_version());
   table.columns = {{"problem", false}, {"Hesse"},        {"Ceres"},         {"digits"},        {"distance"},
                    {"evaluations"},    {"of Ceres"},     {"seconds"},       {"of Ceres"},      {"ended", false},
                    {"Ceres", false},   {"point", false}, {"Ceres'", false}, {"verdict", false}};
+  // Digits of our parameters and of their standard errors, where both are certified.
+  if (certified) table.columns.insert(table.columns.end(), {{"parameters"}, {"errors"}});
   for (const Validation& v : all) {
-    table.add({Cell(v.problem), Cell(significant(v.hesse.value, 8)), Cell(significant(v.ceres.value, 8)),
-               Cell(digits(v.verdict.digits)), Cell(significant(v.distance, 2)), Cell(evaluations(v.hesse.cost)),
-               Cell(evaluations(v.ceres.cost)), Cell(significant(v.hesse.seconds, 2)),
-               Cell(significant(v.ceres.seconds, 2)), Cell(v.hesse.status), Cell(status_of(v)),
-               Cell(to_string(v.hesse.point.kind)), Cell(to_string(v.ceres.point.kind)),
-               Cell(to_string(v.verdict.agreement))});
+    std::vector<Cell> row = {Cell(v.problem),
+                             Cell(significant(v.hesse.value, 8)),
+                             Cell(significant(v.ceres.value, 8)),
+                             Cell(digits(v.verdict.digits)),
+                             Cell(significant(v.distance, 2)),
+                             Cell(evaluations(v.hesse.cost)),
+                             Cell(evaluations(v.ceres.cost)),
+                             Cell(significant(v.hesse.seconds, 2)),
+                             Cell(significant(v.ceres.seconds, 2)),
+                             Cell(v.hesse.status),
+                             Cell(status_of(v)),
+                             Cell(to_string(v.hesse.point.kind)),
+                             Cell(to_string(v.ceres.point.kind)),
+                             Cell(to_string(v.verdict.agreement))};
+    if (certified) {
+      row.emplace_back(digits(v.hesse.parameter_digits));
+      row.emplace_back(digits(v.hesse.standard_error_digits));
+    }
+    table.add(std::move(row));
   }
   return table;
 }
@@ -139,8 +160,9 @@ Table csv_table(const std::vector<Validation>& all) {
   Table table;
   table.columns = {{"problem"}, {"parameters"}, {"verdict"}, {"digits"}, {"distance"}, {"parameter_digits"}};
   for (const char* side : {"hesse", "ceres"}) {
-    for (const char* column : {"method", "status", "value", "gradient_norm", "arrived", "kind", "least_eigenvalue",
-                               "value_digits", "parameter_digits", "values", "gradients", "products", "seconds"}) {
+    for (const char* column :
+         {"method", "status", "value", "gradient_norm", "arrived", "kind", "least_eigenvalue", "value_digits",
+          "parameter_digits", "standard_error_digits", "values", "gradients", "products", "seconds"}) {
       table.columns.push_back({fmt::format("{}_{}", side, column)});
     }
   }
@@ -164,6 +186,7 @@ Table csv_table(const std::vector<Validation>& all) {
       row.emplace_back(fmt::format("{}", side->point.least_eigenvalue));
       row.emplace_back(fmt::format("{}", side->value_digits));
       row.emplace_back(fmt::format("{}", side->parameter_digits));
+      row.emplace_back(fmt::format("{}", side->standard_error_digits));
       row.emplace_back(fmt::format("{}", side->cost.values));
       row.emplace_back(fmt::format("{}", side->cost.gradients));
       row.emplace_back(fmt::format("{}", side->cost.products));

@@ -5,6 +5,7 @@
 #include "hesse/objective/least_squares.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
+#include "hesse/validation/standard_errors.h"
 
 #include <algorithm>
 #include <cmath>
@@ -95,6 +96,11 @@ void judge_side(ValidationSide& side, Problem& problem, const ValidationOptions&
   for (const Vector& minimiser : problem.minimisers) {
     side.parameter_digits = std::fmax(side.parameter_digits, log_relative_error(side.x, minimiser));
   }
+  side.standard_errors = standard_errors(*problem.objective, side.x);
+  side.standard_error_digits =
+      side.standard_errors.size() == problem.standard_errors.size() && problem.standard_errors.size() > 0
+          ? log_relative_error(side.standard_errors, problem.standard_errors)
+          : kNaN;
   // A documented value counts where the gradient is not small enough, since f may be known no better, and where the
   // Hessian is singular; never at a point from which f falls. A singular point of another value may be a plateau.
   const CriticalKind kind = side.point.kind;

@@ -17,8 +17,8 @@
 namespace hesse {
 
 struct ValidationOptions {
-  /// A chain, as optim/registry.h reads it; "auto" is gauss-newton (by Levenberg and Marquardt) where there are residuals,
-  /// newton up to 1000 variables, and newton-cg beyond.
+  /// A chain, as optim/registry.h reads it; "auto" is gauss-newton (by Levenberg and Marquardt) where there are
+  /// residuals, newton up to 1000 variables, and newton-cg beyond.
   std::string optimizer = "auto";
   /// Nothing: Levenberg-Marquardt where f is half a sum of squared residuals, L-BFGS elsewhere.
   std::optional<CeresMethod> ceres;
@@ -46,6 +46,10 @@ struct ValidationSide {
   /// over its entries); NaN where none is documented.
   double value_digits = 0;
   double parameter_digits = 0;
+  /// Of the parameters, from the curvature at x (standard_errors.h); empty where there are none.
+  Vector standard_errors;
+  /// LRE of them against the certified ones, the least over the entries; NaN where none are certified.
+  double standard_error_digits = 0;
 };
 
 struct Validation {
