@@ -15,6 +15,7 @@ inline const std::vector<std::string>& globalized_methods() {
       "newton+backtracking",
       "newton+more-thuente",
       "newton+cubic",
+      "newton:indefinite=modified-cholesky+backtracking",
       "newton+trust-region:scaled=true,memory=5",
       "newton+trust-region:subproblem=dogleg",
       "newton+trust-region:subproblem=gltr",
@@ -34,8 +35,8 @@ inline const std::vector<std::string>& globalized_methods() {
 
 /// Methods that hold matrices of n x n.
 inline bool needs_entries(const std::string& method) {
-  return method.starts_with("newton+") || method == "newton" || method.starts_with("saddle-free") ||
-         method.starts_with("bfgs") || method.starts_with("sr1");
+  return method.starts_with("newton+") || method.starts_with("newton:") || method == "newton" ||
+         method.starts_with("saddle-free") || method.starts_with("bfgs") || method.starts_with("sr1");
 }
 
 /// Methods that work in a Krylov space whose size changes from step to step, and with it that of their small matrices.
