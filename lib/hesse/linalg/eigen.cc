@@ -275,26 +275,36 @@ bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors) {
 }
 
 bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors, SymmetricEigenWorkspace& workspace) {
+  vectors = A;
+  values.resize(A.rows());
+  return symmetric_eigen_in_place(vectors, values, workspace);
+}
+
+bool symmetric_eigen_in_place(MatrixView A, VectorView values, SymmetricEigenWorkspace& workspace) {
   const Index n = A.rows();
   if (A.cols() != n) fail("symmetric eigenproblem: the matrix is {} x {}, not square", n, A.cols());
-  vectors = A;
-  values.resize(n);
+  if (values.size() != n) fail("symmetric eigenproblem: room for {} eigenvalues of {}", values.size(), n);
   if (n == 0) return true;
   if (!A.allFinite()) return false;
   // Scaled to one, so that squares inside LAPACK stay in range whatever the units.
   const double scale = A.cwiseAbs().maxCoeff();
-  if (scale > 0) vectors /= scale;
+  if (scale > 0) A /= scale;
   keep_blas_on_calling_thread();
-  // The sizes that dsyevd asks for with eigenvectors.
-  const auto size = static_cast<std::size_t>(n);
-  workspace.work.resize(1 + 6 * size + 2 * size * size);
-  workspace.integers.resize(3 + 5 * size);
-  const lapack_int info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', static_cast<lapack_int>(n), vectors.data(),
-                                              static_cast<lapack_int>(n), values.data(), workspace.work.data(),
-                                              static_cast<lapack_int>(workspace.work.size()), workspace.integers.data(),
-                                              static_cast<lapack_int>(workspace.integers.size()));
+  workspace.reserve(n);
+  // The sizes that dsyevd asks for with eigenvectors. Its blocks, and with them its bits, go by what it is told here,
+  // not by the room that there is.
+  const lapack_int size = static_cast<lapack_int>(n);
+  const lapack_int info = LAPACKE_dsyevd_work(
+      LAPACK_COL_MAJOR, 'V', 'L', size, A.data(), static_cast<lapack_int>(A.outerStride()), values.data(),
+      workspace.work.data(), 1 + 6 * size + 2 * size * size, workspace.integers.data(), 3 + 5 * size);
   if (scale > 0) values *= scale;
   return info == 0;
+}
+
+void SymmetricEigenWorkspace::reserve(Index n) {
+  const auto size = static_cast<std::size_t>(n);
+  if (work.size() < 1 + 6 * size + 2 * size * size) work.resize(1 + 6 * size + 2 * size * size);
+  if (integers.size() < 3 + 5 * size) integers.resize(3 + 5 * size);
 }
 
 Matrix to_dense(const LinearOperator& A) {

@@ -60,6 +60,8 @@ double asymmetry(const LinearOperator& A, std::uint64_t seed);
 struct SymmetricEigenWorkspace {
   std::vector<double> work;
   std::vector<int> integers;
+  /// Makes room for matrices of up to n x n.
+  void reserve(Index n);
 };
 
 /// All eigenvalues, ascending, and orthonormal eigenvectors of a dense symmetric matrix (its lower
@@ -67,6 +69,8 @@ struct SymmetricEigenWorkspace {
 bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors);
 /// The same, allocating nothing once it has been called with this size.
 bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors, SymmetricEigenWorkspace& workspace);
+/// The same with the eigenvectors written over A.
+bool symmetric_eigen_in_place(MatrixView A, VectorView values, SymmetricEigenWorkspace& workspace);
 
 /// A as a dense matrix by products with the identity. Throws Error above 4 GiB.
 Matrix to_dense(const LinearOperator& A);

@@ -23,6 +23,9 @@ OptimizerEntry adafactor_entry();
 OptimizerEntry lion_entry();
 OptimizerEntry lamb_entry();
 OptimizerEntry schedule_free_entry();
+OptimizerEntry shampoo_entry();
+OptimizerEntry soap_entry();
+OptimizerEntry muon_entry();
 
 DirectionEntry steepest_descent_entry();
 DirectionEntry newton_entry();
@@ -214,9 +217,9 @@ const GlobalizationRegistry& globalizations() {
 const OptimizerRegistry& optimizers() {
   static const OptimizerRegistry registry = [] {
     std::vector<OptimizerEntry> entries = {
-        gd_entry(),        sgd_entry(),     momentum_entry(), nesterov_entry(),      adam_entry(),
-        adamw_entry(),     adagrad_entry(), rmsprop_entry(),  amsgrad_entry(),       nadam_entry(),
-        adafactor_entry(), lion_entry(),    lamb_entry(),     schedule_free_entry(),
+        gd_entry(),      sgd_entry(),           momentum_entry(), nesterov_entry(), adam_entry(),      adamw_entry(),
+        adagrad_entry(), rmsprop_entry(),       amsgrad_entry(),  nadam_entry(),    adafactor_entry(), lion_entry(),
+        lamb_entry(),    schedule_free_entry(), shampoo_entry(),  soap_entry(),     muon_entry(),
     };
     // A direction alone is an optimizer with its own globalisation.
     for (const DirectionEntry& d : direction_entries()) {

@@ -1,0 +1,61 @@
+/// \file
+/// Workspaces for the tasks of a parallel loop: as many as threads, lent to one task at a time. What a task finds in
+/// its workspace is arbitrary, so results may not depend on it.
+#pragma once
+
+#include "hesse/core/parallel.h"
+
+#include <atomic>
+#include <deque>
+
+namespace hesse {
+
+template <class Workspace>
+class Workspaces {
+ public:
+  class Lease {
+   public:
+    explicit Lease(Workspaces& owner) : slot_(owner.take()) {}
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease() { slot_.taken.clear(std::memory_order_release); }
+    Workspace& operator*() { return slot_.workspace; }
+    Workspace* operator->() { return &slot_.workspace; }
+
+   private:
+    typename Workspaces::Slot& slot_;
+  };
+
+  /// Makes one for each thread that there is now and calls prepare(workspace) on those that are new. Outside of
+  /// parallel loops.
+  template <class Prepare>
+  void reserve(Prepare&& prepare) {
+    while (static_cast<int>(slots_.size()) < threads()) {
+      slots_.emplace_back();
+      prepare(slots_.back().workspace);
+    }
+  }
+  void clear() { slots_.clear(); }
+
+  /// One that no other task holds, until the lease ends. Allocates nothing.
+  Lease lease() { return Lease(*this); }
+
+ private:
+  struct Slot {
+    std::atomic_flag taken = ATOMIC_FLAG_INIT;
+    Workspace workspace;
+  };
+
+  Slot& take() {
+    // There are at least as many as threads: some slot is free, though another task may take the one just seen.
+    for (;;) {
+      for (Slot& slot : slots_) {
+        if (!slot.taken.test_and_set(std::memory_order_acquire)) return slot;
+      }
+    }
+  }
+
+  std::deque<Slot> slots_;
+};
+
+}  // namespace hesse

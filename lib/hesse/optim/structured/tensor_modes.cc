@@ -1,0 +1,94 @@
+#include "hesse/optim/structured/tensor_modes.h"
+
+#include "hesse/linalg/products.h"
+
+#include <algorithm>
+
+namespace hesse {
+namespace {
+
+struct Extents {
+  Index before = 1;
+  Index here = 1;
+  Index after = 1;
+};
+
+Extents extents(const TensorShape& shape, std::size_t mode) {
+  Extents e;
+  for (std::size_t i = 0; i < mode; ++i) e.before *= shape[i];
+  e.here = shape[mode];
+  for (std::size_t i = mode + 1; i < shape.size(); ++i) e.after *= shape[i];
+  return e;
+}
+
+}  // namespace
+
+TensorShape merged_shape(const std::vector<Index>& shape, Index merge) {
+  TensorShape long_extents;
+  for (const Index extent : shape) {
+    if (extent != 1) long_extents.push_back(extent);
+  }
+  if (long_extents.empty()) return {1};
+  TensorShape reversed;
+  for (std::size_t i = long_extents.size(); i-- > 0;) {
+    const bool last_pair = i == 0 && reversed.size() == 1;
+    if (!reversed.empty() && !last_pair && reversed.back() * long_extents[i] <= merge) {
+      reversed.back() *= long_extents[i];
+    } else {
+      reversed.push_back(long_extents[i]);
+    }
+  }
+  return {reversed.rbegin(), reversed.rend()};
+}
+
+void mode_gram(const TensorShape& shape, std::size_t mode, const double* T, double alpha, double beta, double* A) {
+  const auto [before, d, after] = extents(shape, mode);
+  if (after == 1) {
+    // Row-major, T is d x before in columns.
+    symmetric_product(Transpose::no, Transpose::yes, d, before, alpha, T, d, T, d, beta, A, d);
+    return;
+  }
+  // Each slice is after x d in columns.
+  for (Index o = 0; o < before; ++o) {
+    const double* slice = T + o * d * after;
+    symmetric_product(Transpose::yes, Transpose::no, d, after, alpha, slice, after, slice, after, o == 0 ? beta : 1.0,
+                      A, d);
+  }
+}
+
+void mode_product(const TensorShape& shape, std::size_t mode, const double* T, Transpose op, const double* P,
+                  double* out) {
+  const auto [before, d, after] = extents(shape, mode);
+  if (after == 1) {
+    multiply(op, Transpose::no, d, before, d, 1, P, d, T, d, 0, out, d);
+    return;
+  }
+  const Transpose other = op == Transpose::no ? Transpose::yes : Transpose::no;
+  if (before == 1) {
+    multiply(Transpose::no, other, after, d, d, 1, T, after, P, d, 0, out, after);
+    return;
+  }
+  const Index rows = after;
+  const Index n = d;
+  parallel_for(before, [&](Index o) {
+    gemm(Transpose::no, other, rows, n, n, 1.0, T + o * n * rows, rows, P, n, 0.0, out + o * n * rows, rows);
+  });
+}
+
+void mode_permute(const TensorShape& shape, std::size_t mode, const double* T, const Index* order, double* out) {
+  const auto [before, d, after] = extents(shape, mode);
+  for (Index o = 0; o < before; ++o) {
+    for (Index i = 0; i < d; ++i) {
+      const double* row = T + (o * d + order[i]) * after;
+      std::copy(row, row + after, out + (o * d + i) * after);
+    }
+  }
+}
+
+bool same_blocks(const std::vector<ParameterBlock>& blocks, const ParameterLayout& layout) {
+  return std::equal(
+      blocks.begin(), blocks.end(), layout.blocks().begin(), layout.blocks().end(),
+      [](const ParameterBlock& a, const ParameterBlock& b) { return a.size == b.size && a.shape == b.shape; });
+}
+
+}  // namespace hesse

@@ -1,0 +1,50 @@
+/// \file
+/// Parameter blocks as tensors, for methods that keep one matrix for each index ("mode") of a block.
+///
+/// A block of shape d_1 x ... x d_k, row-major, is seen from mode i as `before` matrices of d_i x `after`, before and
+/// after being the products of the extents on either side. T_(i) is the d_i x (n / d_i) matrix of all of them.
+#pragma once
+
+#include "hesse/core/blas.h"
+#include "hesse/core/parallel.h"
+#include "hesse/core/parameter_layout.h"
+
+#include <vector>
+
+namespace hesse {
+
+using TensorShape = std::vector<Index>;
+
+/// The shape without extents of 1, its neighbours merged from the last index on while their product is at most `merge`
+/// (Anil et al. 2020, section 4.3) and at least two modes stay: a kernel of out x in x 3 x 3 becomes out x 9 in. A
+/// block of less than two entries has one mode.
+TensorShape merged_shape(const std::vector<Index>& shape, Index merge);
+
+/// A = alpha T_(i) T_(i)' + beta A, d_i x d_i and symmetric to the bit. 2 n d_i flops or half of it.
+void mode_gram(const TensorShape& shape, std::size_t mode, const double* T, double alpha, double beta, double* A);
+
+/// out_(i) = op(P) T_(i) with P d_i x d_i, column-major. `out` must not overlap T. 2 n d_i flops.
+void mode_product(const TensorShape& shape, std::size_t mode, const double* T, Transpose op, const double* P,
+                  double* out);
+
+/// out_(i) = rows order[0], order[1], ... of T_(i). `out` must not overlap T.
+void mode_permute(const TensorShape& shape, std::size_t mode, const double* T, const Index* order, double* out);
+
+/// Calls body(i) for i in [0, work.size()): the items whose work, in flops, is worth several threads one after the
+/// other, so that their products are split, the rest in one parallel loop. Bits do not depend on the order.
+template <class Body>
+void for_each_item(const std::vector<double>& work, Body&& body) {
+  constexpr double kAlone = 2e7;  // a millisecond or so
+  const auto n = static_cast<Index>(work.size());
+  for (Index i = 0; i < n; ++i) {
+    if (work[static_cast<std::size_t>(i)] > kAlone) body(i);
+  }
+  parallel_for(n, [&](Index i) {
+    if (!(work[static_cast<std::size_t>(i)] > kAlone)) body(i);
+  });
+}
+
+/// True when these are the blocks of the layout.
+bool same_blocks(const std::vector<ParameterBlock>& blocks, const ParameterLayout& layout);
+
+}  // namespace hesse
