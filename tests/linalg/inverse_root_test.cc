@@ -50,24 +50,35 @@ double true_residual(const Matrix& X, const Matrix& A, int p) {
 
 }  // namespace
 
-TEST_CASE("Inverse roots of every order from 1 to 8 have residual at most 1e-8 at condition 1e8, by both methods") {
+TEST_CASE("Inverse roots of every order from 1 to 8 have residual at most 1e-8 at condition 1e8") {
   const int p = GENERATE(range(1, 9));
   const Index n = GENERATE(1, 2, 7, 60);
-  const RootMethod method = GENERATE(RootMethod::eigen, RootMethod::newton);
   const Matrix A = with_condition(n, 1e8, 30, 1);
   Matrix X;
-  const InverseRootReport report = inverse_root(A, p, {.method = method}, X);
+  const InverseRootReport report = inverse_root(A, p, {}, X);
   CAPTURE(p, n, describe(report));
   CHECK(report.status == RootStatus::ok);
-  CHECK(true_residual(X, A, p) <= 1e-8 * (p == 1 ? 4 : 1));  // eps cond n^(1/2) for the inverse itself
-  // The library's figure is of the same size as the truth, up to the rounding of its products.
-  CHECK(report.residual <= 16 * kEps * 1e8);
-  // Independent of both: Eigen's decomposition, which the root's own conditioning allows eps cond^(1/p) of |X|.
+  // eps cond is 2e-8; its n^2 entries have each some part of it.
+  CHECK(true_residual(X, A, p) <= 1e-8);
+  // The library's figure is formed in double, which adds as much again.
+  CHECK(report.residual <= 2e-8);
+  CHECK((X - X.transpose()).cwiseAbs().maxCoeff() == 0);
+  // Newton's root may have left the matrices that commute with A by rounding, which the residual amplifies by
+  // cond^((p-1)/p); it keeps to the bound that it reports, and agrees with the other as a matrix.
+  Matrix Y;
+  const InverseRootReport newton = inverse_root(A, p, {.method = RootMethod::newton}, Y);
+  CAPTURE(describe(newton), newton.fallback);
+  CHECK(newton.status == RootStatus::ok);
+  CHECK(newton.residual <= newton.bound);
+  CHECK(newton.bound <= 1e-5);
+  CHECK(true_residual(Y, A, p) <= newton.bound);
+  CHECK((X - Y).norm() <= 1e-8 * X.norm());
+  // Independent of both: Eigen's decomposition.
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(A);
   const Matrix reference = eigen.eigenvectors() * eigen.eigenvalues().array().pow(-1.0 / p).matrix().asDiagonal() *
                            eigen.eigenvectors().transpose();
+  // lambda_min is known to eps |A|, a relative eps cond.
   CHECK((X - reference).norm() <= 1e-7 * reference.norm());
-  CHECK((X - X.transpose()).cwiseAbs().maxCoeff() == 0);
 }
 
 TEST_CASE("Newton's own root, with no help from the decomposition, is right for every order at condition 1e4") {
@@ -79,7 +90,8 @@ TEST_CASE("Newton's own root, with no help from the decomposition, is right for 
   CHECK(report.method == RootMethod::newton);
   CHECK(!report.fallback);
   CHECK(report.condition >= 1e4);
-  CHECK(report.condition <= 1e6);
+  CHECK(report.condition <=
+        1e4 * 40);  // column sums and Frobenius norms are up to sqrt(n) above the largest eigenvalue
   CHECK(true_residual(X, A, p) <= 1e-9);
 }
 
@@ -102,10 +114,10 @@ TEST_CASE("The residual of a root of the wrong order is of order one, though its
   inverse_root(A, 4, {}, fourth);
   for (const Index p : {1, 2, 3, 5, 6, 7, 8}) {
     CAPTURE(p);
-    CHECK(inverse_root_residual(fourth, A, 0, p, workspace) > 0.1);
+    CHECK(inverse_root_residual(fourth, A, 0, p, workspace) > 0.1);  // 1 - lambda^(1 - p/4) for lambda in [0.01, 1]
   }
   CHECK(inverse_root_residual(fourth, A, 0, 4, workspace) <= 1e-12);
-  // One entry that is off by a millionth of the root is seen.
+  // One entry that is off by a hundred-thousandth is seen.
   fourth(3, 5) *= 1 + 1e-5;
   CHECK(inverse_root_residual(fourth, A, 0, 4, workspace) > 1e-8);
 }

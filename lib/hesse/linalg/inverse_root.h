@@ -82,7 +82,7 @@ double regularise(VectorView eigenvalues, double ridge, bool relative);
 /// X = Q Lambda^(-1/p) Q', symmetric and semidefinite to the bit; `scratch` has room for n x n.
 void compose_inverse_root(ConstMatrixView Q, ConstVectorView eigenvalues, double p, MatrixView X, double* scratch);
 
-/// max |X^p (A + ridge I) - I| for p = 1, 2, ..., with half of the factors X on either side of A.
+/// max |X^p (A + ridge I) - I| for p = 1, 2, ...
 double inverse_root_residual(ConstMatrixView X, ConstMatrixView A, double ridge, Index p,
                              InverseRootWorkspace& workspace);
 
