@@ -69,7 +69,8 @@ std::vector<Vector> path(const std::string& method, const ParameterLayout& layou
     const Vector before = x;
     const StepReport report = optimizer->step(f, x);
     REQUIRE(report.status == StepStatus::ok);
-    CHECK(report.step_norm == Approx((x - before).norm()).epsilon(1e-10).margin(1e-300));
+    // The difference of the points has the rounding of the points.
+    CHECK(report.step_norm == Approx((x - before).norm()).epsilon(1e-10).margin(1e-14));
     points.push_back(x);
   }
   return points;
@@ -272,7 +273,8 @@ TEST_CASE("Shampoo preconditions each index of a tensor of order 3 by the power 
   CHECK((after(method, one_block({3, 4, 2}), g, x0) - x).cwiseAbs().maxCoeff() <= 1e-12);
   // g g' has the one eigenvalue |g|^2 along g.
   const Vector full = after(kPlainShampoo + ",vectors=full,eps=1e-12", one_block({24}), {g[0]}, x0);
-  CHECK((full + g[0] / g[0].norm()).cwiseAbs().maxCoeff() <= 1e-10);
+  // The ridge multiplies what rounding leaves across g by 1e6.
+  CHECK((full + g[0] / g[0].norm()).cwiseAbs().maxCoeff() <= 1e-8);
   // By default a vector's preconditioner is AdaGrad's.
   const Vector diagonal = after(kPlainShampoo + ",eps=1e-14", one_block({24}), {g[0]}, x0);
   CHECK((diagonal + g[0].cwiseSign()).cwiseAbs().maxCoeff() <= 1e-8);
@@ -609,10 +611,11 @@ TEST_CASE("SOAP on diagonal gradients is Adam, since their basis is that of the 
   const std::vector<Vector> rest(g.begin() + 1, g.end());
   const Vector x0 = random_vector(16, 14);
   const std::string settings = "lr=0.01,beta1=0.9,beta2=0.95,eps=1e-8,weight_decay=0.1";
+  // Rounding of 1e-16 off the diagonal is divided by eps = 1e-8 where the squares are as small, and times the rate.
   CHECK((after("soap:period=2," + settings, one_block({4, 4}), g, x0) -
          after("adamw:" + settings, one_block({4, 4}), rest, x0))
             .cwiseAbs()
-            .maxCoeff() <= 1e-13);
+            .maxCoeff() <= 1e-9);
 }
 
 TEST_CASE("SOAP is one-sided where one side is too long, and does not see a rotation of the other") {
@@ -710,7 +713,7 @@ TEST_CASE("Muon takes vectors and embeddings, and on request the ends, by AdamW 
   CHECK(by_adam(muon + ",hidden_only=true") == "token_embedding.weight first.weight first.bias last.weight ");
   // The rate that a schedule sets holds for both parts.
   Given f(layout, g);
-  auto optimizer = make_optimizer(muon + ",weight_decay=0", {f, 0});
+  auto optimizer = make_optimizer("muon:lr=0.02,aux_ratio=0.1", {f, 0});
   Vector x = x0;
   const StepReport full = optimizer->step(f, x);
   auto half = make_optimizer("muon:lr=0.01,aux_ratio=0.1", {f, 0});
