@@ -379,6 +379,12 @@ TEST_CASE("A basis stays while its off-diagonal share is within the bound, and e
   // Multiples of one gradient share their eigenvectors.
   const std::vector<Vector> along = {one, 2 * one, -0.5 * one};
   const std::string method = "shampoo:lr=0.1,period=1,graft=none,beta1=0,accumulation=sum,eps=1e-3,staleness=";
+  for (const char* mean : {"shampoo:accumulation=mean,eps=1e-3,staleness=",
+                           "shampoo:accumulation=mean,eps=1e-3,eps_relative=false,staleness="}) {
+    const std::string settings = std::string(mean) + "1e-8,lr=0.1,period=1,graft=none,beta1=0,beta2=0.9";
+    const std::string always = std::string(mean) + "0,lr=0.1,period=1,graft=none,beta1=0,beta2=0.9";
+    CHECK((after(settings, layout, along, x0) - after(always, layout, along, x0)).cwiseAbs().maxCoeff() <= 1e-11);
+  }
   CHECK((after(method + "1e-8", layout, along, x0) - after(method + "0", layout, along, x0)).cwiseAbs().maxCoeff() <=
         1e-11);
   Given f(layout, along);

@@ -16,7 +16,8 @@ using Map = Eigen::Map<Matrix>;
 
 constexpr double kEps = std::numeric_limits<double>::epsilon();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-/// What rounding leaves of the residual, in units of eps cond: some 1 to 3 for matrices of 5 to 500 rows.
+/// What rounding leaves of the residual, in units of eps cond: 0.05 to 0.4 by decomposition and 0.1 to 10 by Newton for
+/// matrices of 5 to 500 rows, conditions of 1e4 to 1e12 and p of 2 to 6.
 constexpr double kRounding = 16;
 /// No root is called good whose residual is above this, however ill-conditioned the matrix.
 constexpr double kLoosest = 0.1;
