@@ -87,7 +87,7 @@ class Blocks final : public Objective {
 TEST_CASE("No matrix method allocates after its first steps, renewals included") {
   const std::string name = GENERATE("shampoo:period=2,block=64", "shampoo:period=2,staleness=0.01,merge=1",
                                     "shampoo:period=3,root=newton,block=32,graft=none,momentum=0.9", "soap:period=2",
-                                    "soap:period=1,staleness=0.01,merge=20", "muon", "adafactor");
+                                    "soap:period=1,staleness=0.01,merge=20", "muon", "psgd", "adafactor");
   Blocks f;
   auto optimizer = make_optimizer(name, {f, 0});
   Vector x = Vector::LinSpaced(f.layout().size(), -1, 2).array().sin();

@@ -6,6 +6,7 @@
 #include "hesse/optim/structured/tensor_modes.h"
 
 #include <Eigen/Eigenvalues>
+#include <Eigen/LU>
 #include <Eigen/QR>
 #include <Eigen/SVD>
 #include <catch2/catch.hpp>
@@ -178,6 +179,20 @@ TEST_CASE("Products along a mode and Gram matrices of a mode are those of the en
   }
   CHECK((gram - expected_gram).cwiseAbs().maxCoeff() <= 1e-12);
   CHECK(gram == gram.transpose());
+  // U^-T undoes U', diagonals are matrices, and squares are the diagonal of the Gram matrix.
+  Matrix U = Matrix::Identity(d, d) * 2;
+  U.triangularView<Eigen::StrictlyUpper>() = Eigen::Map<const Matrix>(P.data(), d, d);
+  mode_product(shape, mode, T.data(), Transpose::yes, U.data(), product.data());
+  mode_solve_transposed(shape, mode, U.data(), product.data());
+  CHECK((product - T).cwiseAbs().maxCoeff() <= 1e-12);
+  const Matrix diagonal = P.head(d).asDiagonal();
+  mode_product(shape, mode, T.data(), Transpose::no, diagonal.data(), product.data());
+  Vector scaled = T;
+  mode_scale(shape, mode, P.data(), scaled.data());
+  CHECK((product - scaled).cwiseAbs().maxCoeff() <= 1e-14);
+  Vector squares = Vector::Constant(d, 3);
+  mode_squares(shape, mode, T.data(), 0.5, 2, squares.data());
+  CHECK((squares - expected_gram.diagonal()).cwiseAbs().maxCoeff() <= 1e-12);
   std::vector<Index> order(static_cast<std::size_t>(d));
   std::iota(order.rbegin(), order.rend(), Index{0});
   Vector permuted(n);
@@ -429,7 +444,7 @@ TEST_CASE("Shampoo says what it cannot do when it is built") {
 TEST_CASE("Gradients that are zero in a block, tiny or huge leave every matrix method finite") {
   const std::string method =
       GENERATE("shampoo", "shampoo:root=newton", "shampoo:graft=none", "shampoo:graft=sgd,staleness=0.1",
-               "soap:period=1,weight_decay=0", "soap:staleness=0.1,period=1,weight_decay=0", "muon");
+               "soap:period=1,weight_decay=0", "soap:staleness=0.1,period=1,weight_decay=0", "muon", "psgd");
   ParameterLayout layout;
   layout.add("a.weight", {4, 3});
   layout.add("b.weight", {3, 3});
@@ -730,10 +745,87 @@ TEST_CASE("Muon takes vectors and embeddings, and on request the ends, by AdamW 
   CHECK(figure(full, "matrices") == 3);
 }
 
+TEST_CASE(
+    "An update of PSGD's factors is the triangular part of A A' - B B' times Q, relative to the norm of the sum") {
+  const Index r = 4;
+  const Index c = 3;
+  const auto g = random_gradients(r * c, 2);
+  Given f(one_block({r, c}), g);
+  auto psgd = make_optimizer("psgd:preconditioner_lr=0.2,damping=1e-3,momentum=0,lr=0.1,clip=1e9", {f, 0});
+  Vector x = Vector::Zero(r * c);
+  psgd->step(f, x);
+  Vector& q = entry<Vector>(*psgd, "q");
+  Matrix Q1 = Eigen::Map<const Matrix>(q.data(), r, r);
+  Matrix Q2 = Eigen::Map<const Matrix>(q.data() + r * r, c, c);
+  CHECK(Q1.isUpperTriangular(0));
+  // P g = (Q1'Q1) G (Q2'Q2).
+  const Matrix P = Q1.transpose() * Q1 * as_matrix(g[0], r, c) * Q2.transpose() * Q2;
+  CHECK((as_matrix(x, r, c) + 0.1 * P).cwiseAbs().maxCoeff() <= 1e-14);
+
+  psgd->step(f, x);
+  const RandomStream stream(0, Purpose::probe, 2);
+  Matrix V(r, c);
+  for (Index i = 0; i < r * c; ++i) V(i / c, i % c) = stream.rademacher(static_cast<std::uint64_t>(i));
+  const Matrix G = as_matrix(g[1], r, c) + 1e-3 * g[1].norm() / std::sqrt(12.0) * V;
+  const Matrix A = Q1 * G * Q2.transpose();
+  const Matrix B = Q1.transpose().inverse() * V * Q2.inverse();
+  for (const bool left : {true, false}) {
+    const Matrix first = left ? Matrix(A * A.transpose()) : Matrix(A.transpose() * A);
+    const Matrix second = left ? Matrix(B * B.transpose()) : Matrix(B.transpose() * B);
+    const Matrix& Q = left ? Q1 : Q2;
+    const Matrix change = Matrix((first - second).triangularView<Eigen::Upper>()) * Q;
+    const Matrix found = Eigen::Map<const Matrix>(q.data() + (left ? 0 : r * r), Q.rows(), Q.cols()) - Q;
+    const double mu = -found.cwiseProduct(change).sum() / change.squaredNorm();
+    CHECK((found + mu * change).cwiseAbs().maxCoeff() <= 1e-13 * change.norm());
+    // The norm is estimated from below.
+    const double exact = 0.2 / Eigen::SelfAdjointEigenSolver<Matrix>(first + second).eigenvalues().maxCoeff();
+    CHECK(mu >= exact * (1 - 1e-12));
+    CHECK(mu <= 1.2 * exact);
+  }
+}
+
+TEST_CASE(
+    "PSGD's preconditioner converges to the inverse root of the second moment where that is a Kronecker product") {
+  const Index r = 4;
+  const Index c = 3;
+  const Matrix left = as_matrix(random_vector(r * r, 30), r, r) + 2 * Matrix::Identity(r, r);
+  const Matrix right = as_matrix(random_vector(c * c, 31), c, c) + 2 * Matrix::Identity(c, c);
+  // E g g' = (left left') x (right right') for G = left Z right', Z of independent normal numbers.
+  std::vector<Vector> g;
+  for (int t = 0; t < 6000; ++t) {
+    g.push_back(
+        flat(left * as_matrix(random_vector(r * c, 1000 + static_cast<std::uint64_t>(t)), r, c) * right.transpose()));
+  }
+  Given f(one_block({r, c}), g);
+  auto optimizer = make_optimizer("psgd:preconditioner_lr=0.1", {f, 0});
+  Vector x = Vector::Zero(r * c);
+  for (int t = 0; t < 2000; ++t) optimizer->step(f, x);
+  // The fluctuations of Q have a relative size of about sqrt(mu): at 1e-3 some percent.
+  auto slow = make_optimizer("psgd:preconditioner_lr=1e-3", {f, 0});
+  copy_state(*optimizer, *slow);
+  for (int t = 0; t < 4000; ++t) slow->step(f, x);
+  const Vector& q = entry<Vector>(*slow, "q");
+  const Matrix Q1 = Eigen::Map<const Matrix>(q.data(), r, r);
+  const Matrix Q2 = Eigen::Map<const Matrix>(q.data() + r * r, c, c);
+  const auto kronecker = [&](const Matrix& M, const Matrix& N) {
+    Matrix K(r * c, r * c);
+    for (Index i = 0; i < r; ++i) {
+      for (Index j = 0; j < r; ++j) K.block(i * c, j * c, c, c) = M(i, j) * N;
+    }
+    return K;
+  };
+  const Matrix found = kronecker(Q1.transpose() * Q1, Q2.transpose() * Q2);
+  const Matrix expected =
+      kronecker(power_of(left * left.transpose(), -0.5, 0), power_of(right * right.transpose(), -0.5, 0));
+  CAPTURE((found - expected).norm() / expected.norm());
+  CHECK((found - expected).norm() <= 0.1 * expected.norm());
+}
+
 TEST_CASE("The matrix methods take the same steps to the bit on 1, 2, 3 and 4 threads, and across a restart") {
-  const std::string method = GENERATE(
-      "shampoo:period=2,block=100", "shampoo:period=2,root=newton,block=40,graft=sgd,momentum=0.9",
-      "shampoo:period=1,staleness=0.3,graft=adagrad", "soap:period=2", "soap:period=1,staleness=0.2,merge=100", "muon");
+  const std::string method =
+      GENERATE("shampoo:period=2,block=100", "shampoo:period=2,root=newton,block=40,graft=sgd,momentum=0.9",
+               "shampoo:period=1,staleness=0.3,graft=adagrad", "soap:period=2", "soap:period=1,staleness=0.2,merge=100",
+               "muon", "psgd", "psgd:period=2,merge=1");
   ParameterLayout layout;
   layout.add("a.weight", {230, 150});
   layout.add("a.bias", {230});

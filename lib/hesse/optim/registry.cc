@@ -26,6 +26,7 @@ OptimizerEntry schedule_free_entry();
 OptimizerEntry shampoo_entry();
 OptimizerEntry soap_entry();
 OptimizerEntry muon_entry();
+OptimizerEntry psgd_entry();
 
 DirectionEntry steepest_descent_entry();
 DirectionEntry newton_entry();
@@ -219,7 +220,7 @@ const OptimizerRegistry& optimizers() {
     std::vector<OptimizerEntry> entries = {
         gd_entry(),      sgd_entry(),           momentum_entry(), nesterov_entry(), adam_entry(),      adamw_entry(),
         adagrad_entry(), rmsprop_entry(),       amsgrad_entry(),  nadam_entry(),    adafactor_entry(), lion_entry(),
-        lamb_entry(),    schedule_free_entry(), shampoo_entry(),  soap_entry(),     muon_entry(),
+        lamb_entry(),    schedule_free_entry(), shampoo_entry(),  soap_entry(),     muon_entry(),      psgd_entry(),
     };
     // A direction alone is an optimizer with its own globalisation.
     for (const DirectionEntry& d : direction_entries()) {
