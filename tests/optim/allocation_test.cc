@@ -59,6 +59,47 @@ TEST_CASE("No optimizer allocates after its first steps") {
   CHECK(after - before == 0);
 }
 
+namespace {
+
+/// A quadratic whose parameters are matrices and a kernel.
+class Blocks final : public Objective {
+ public:
+  Blocks() {
+    layout_.add("a.weight", {70, 40});
+    layout_.add("a.bias", {70});
+    layout_.add("b.kernel", {6, 4, 3, 3});
+    layout_.add("c.weight", {150, 130});
+  }
+  const ParameterLayout& layout() const override { return layout_; }
+  double value(const Vector& x) override { return 0.5 * x.squaredNorm(); }
+  double value_and_gradient(const Vector& x, Vector& g) override {
+    g = x;
+    return value(x);
+  }
+  std::shared_ptr<const LinearOperator> curvature(const Vector&, Curvature) override { return nullptr; }
+
+ private:
+  ParameterLayout layout_;
+};
+
+}  // namespace
+
+TEST_CASE("No matrix method allocates after its first steps, renewals included") {
+  const std::string name = GENERATE("shampoo:period=2,block=64", "shampoo:period=2,staleness=0.01,merge=1",
+                                    "shampoo:period=3,root=newton,block=32,graft=none,momentum=0.9", "soap:period=2",
+                                    "soap:period=1,staleness=0.01,merge=20", "muon", "psgd", "adafactor");
+  Blocks f;
+  auto optimizer = make_optimizer(name, {f, 0});
+  Vector x = Vector::LinSpaced(f.layout().size(), -1, 2).array().sin();
+  // Each thread brings the workspace of its products along when it first takes part.
+  for (int i = 0; i < 6; ++i) optimizer->step(f, x);
+  const long before = allocations;
+  for (int i = 0; i < 12; ++i) optimizer->step(f, x);
+  const long after = allocations;
+  CAPTURE(name);
+  CHECK(after - before == 0);
+}
+
 TEST_CASE("The loop allocates the same for 20 steps as for 60") {
   const std::string name = GENERATE(from_range(every_method(false)));
   if (has_growing_subspace(name)) return;

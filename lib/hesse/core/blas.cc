@@ -58,6 +58,12 @@ void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, double alph
               narrow(ldb), beta, C, narrow(ldc));
 }
 
+void solve_upper(Side side, Transpose op, Index m, Index n, const double* U, Index ldu, double* B, Index ldb) {
+  keep_blas_on_calling_thread();
+  cblas_dtrsm(CblasColMajor, side == Side::left ? CblasLeft : CblasRight, CblasUpper, code(op), CblasNonUnit, narrow(m),
+              narrow(n), 1.0, U, narrow(ldu), B, narrow(ldb));
+}
+
 void keep_blas_on_calling_thread() {
   // One call for the process would do with the build that has threads of its own; the one on OpenMP asks each calling
   // thread how many to use.

@@ -17,6 +17,11 @@ void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, float alpha
 void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, double alpha, const double* A, Index lda,
           const double* B, Index ldb, double beta, double* C, Index ldc);
 
+enum class Side { left, right };
+
+/// B <- op(U)^-1 B (left) or B op(U)^-1 (right) with U upper triangular, B m x n, all column-major.
+void solve_upper(Side side, Transpose op, Index m, Index n, const double* U, Index ldu, double* B, Index ldb);
+
 /// Holds the BLAS and LAPACK calls that follow on the calling thread to that thread. The products above do it
 /// themselves; it is for direct calls of LAPACK.
 void keep_blas_on_calling_thread();

@@ -29,6 +29,7 @@ OptimizerEntry ekfac_entry();
 OptimizerEntry shampoo_entry();
 OptimizerEntry soap_entry();
 OptimizerEntry muon_entry();
+OptimizerEntry psgd_entry();
 OptimizerEntry sophia_h_entry();
 OptimizerEntry sophia_g_entry();
 OptimizerEntry adahessian_entry();
@@ -231,7 +232,7 @@ const OptimizerRegistry& optimizers() {
         lamb_entry(),         schedule_free_entry(), kfac_entry(),       kfac_fixed_entry(),
         ekfac_entry(),        shampoo_entry(),       soap_entry(),       muon_entry(),
         sophia_h_entry(),     sophia_g_entry(),      adahessian_entry(), natural_gradient_entry(),
-        hessian_free_entry(),
+        hessian_free_entry(), psgd_entry(),
     };
     // A direction alone is an optimizer with its own globalisation.
     for (const DirectionEntry& d : direction_entries()) {

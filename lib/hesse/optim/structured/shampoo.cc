@@ -216,18 +216,7 @@ void Shampoo::accumulate(Factor& factor) {
     mode_gram(piece.shape, factor.mode, G, weight, beta, A);
     return;
   }
-  Index after = 1;
-  for (std::size_t i = factor.mode + 1; i < piece.shape.size(); ++i) after *= piece.shape[i];
-  const Index before = piece.size / (after * factor.extent);
-  for (Index i = 0; i < factor.extent; ++i) A[i] *= beta;
-  for (Index o = 0; o < before; ++o) {
-    for (Index i = 0; i < factor.extent; ++i) {
-      const double* row = G + (o * factor.extent + i) * after;
-      double squares = 0;
-      for (Index j = 0; j < after; ++j) squares += row[j] * row[j];
-      A[i] += weight * squares;
-    }
-  }
+  mode_squares(piece.shape, factor.mode, G, weight, beta, A);
 }
 
 void Shampoo::renew_diagonal(Factor& factor) {
@@ -307,16 +296,11 @@ void Shampoo::precondition(const Piece& piece, const double* from) {
   for (std::size_t mode = 0; mode < piece.shape.size(); ++mode) {
     const Factor& factor = factors_[piece.first_factor + mode];
     const double* X = roots_.data() + factor.offset;
-    if (!factor.diagonal) {
-      mode_product(piece.shape, mode, current, Transpose::no, X, next);
-    } else {
-      Index after = 1;
-      for (std::size_t i = mode + 1; i < piece.shape.size(); ++i) after *= piece.shape[i];
-      for (Index row = 0; row < piece.size / after; ++row) {
-        const double scale = X[row % factor.extent];
-        for (Index j = 0; j < after; ++j) next[row * after + j] = scale * current[row * after + j];
-      }
+    if (factor.diagonal) {
+      mode_scale(piece.shape, mode, X, current);
+      continue;
     }
+    mode_product(piece.shape, mode, current, Transpose::no, X, next);
     std::swap(current, next);
   }
   scatter(piece, current, direction_.data());

@@ -75,6 +75,34 @@ void mode_product(const TensorShape& shape, std::size_t mode, const double* T, T
   });
 }
 
+void mode_solve_transposed(const TensorShape& shape, std::size_t mode, const double* U, double* T) {
+  const auto [before, d, after] = extents(shape, mode);
+  if (after == 1) {
+    solve_upper(Side::left, Transpose::yes, d, before, U, d, T, d);
+    return;
+  }
+  // The transpose of U^-T S', with S a slice of `after` rows.
+  for (Index o = 0; o < before; ++o) solve_upper(Side::right, Transpose::no, after, d, U, d, T + o * d * after, after);
+}
+
+void mode_scale(const TensorShape& shape, std::size_t mode, const double* scale, double* T) {
+  const auto [before, d, after] = extents(shape, mode);
+  for (Index row = 0; row < before * d; ++row) {
+    const double factor = scale[row % d];
+    for (Index j = 0; j < after; ++j) T[row * after + j] *= factor;
+  }
+}
+
+void mode_squares(const TensorShape& shape, std::size_t mode, const double* T, double alpha, double beta, double* a) {
+  const auto [before, d, after] = extents(shape, mode);
+  for (Index i = 0; i < d; ++i) a[i] *= beta;
+  for (Index row = 0; row < before * d; ++row) {
+    double squares = 0;
+    for (Index j = 0; j < after; ++j) squares += T[row * after + j] * T[row * after + j];
+    a[row % d] += alpha * squares;
+  }
+}
+
 void mode_permute(const TensorShape& shape, std::size_t mode, const double* T, const Index* order, double* out) {
   const auto [before, d, after] = extents(shape, mode);
   for (Index o = 0; o < before; ++o) {

@@ -27,6 +27,15 @@ void mode_gram(const TensorShape& shape, std::size_t mode, const double* T, doub
 void mode_product(const TensorShape& shape, std::size_t mode, const double* T, Transpose op, const double* P,
                   double* out);
 
+/// T_(i) <- U^-T T_(i) with U d_i x d_i upper triangular, column-major. n d_i flops.
+void mode_solve_transposed(const TensorShape& shape, std::size_t mode, const double* U, double* T);
+
+/// T_(i) <- diag(scale) T_(i).
+void mode_scale(const TensorShape& shape, std::size_t mode, const double* scale, double* T);
+
+/// a <- alpha diag(T_(i) T_(i)') + beta a.
+void mode_squares(const TensorShape& shape, std::size_t mode, const double* T, double alpha, double beta, double* a);
+
 /// out_(i) = rows order[0], order[1], ... of T_(i). `out` must not overlap T.
 void mode_permute(const TensorShape& shape, std::size_t mode, const double* T, const Index* order, double* out);
 
