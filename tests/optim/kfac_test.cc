@@ -35,6 +35,7 @@ TEST_CASE("K-FAC's step is the minimiser of the exact damped model over its prop
   options.damping = 0.5;
   options.stats_share = 1;
   options.model_share = 1;
+  options.reject = false;
   Kfac kfac(f, options, 3);
   Vector x = test_point(f.size());
   Vector last = Vector::Zero(x.size());

@@ -80,8 +80,15 @@ Kfac::Combination Kfac::combine(Objective& f, const Vector& x, Index vectors) {
       return best;
     }
   }
-  best.alpha = -slope[0] / forms_(0, 0);
-  best.model = 0.5 * best.alpha * slope[0];
+  // One direction alone. Where the gradient of a batch is 0, as that of saturated outputs, the proposal is 0 too.
+  const Index only = forms_(0, 0) > 0 ? 0 : vectors - 1;
+  if (forms_(only, only) > 0) {
+    const double along = -slope[only] / forms_(only, only);
+    (only == 0 ? best.alpha : best.mu) = along;
+    best.model = 0.5 * along * slope[only];
+  } else if (!forms_.allFinite()) {
+    best.model = std::numeric_limits<double>::quiet_NaN();
+  }
   return best;
 }
 

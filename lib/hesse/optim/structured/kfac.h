@@ -30,7 +30,9 @@ struct KfacOptions : KroneckerOptions {
   Index gamma_period = 20;           ///< T_2
   bool momentum = true;              ///< mu delta_0
   double model_share = 0.25;         ///< tau_2: of the batch for the model's exact products, (0, 1]
-  bool reject = false;               ///< undo a step that raises f on its batch, at the price of a value a step
+  /// Undo a step that raises f on its batch, at the price of a value a step. The paper does not; without it the model
+  /// of a small batch is trusted too far.
+  bool reject = true;
 };
 void visit_options(KfacOptions& options, OptionVisitor& visitor);
 
