@@ -26,6 +26,7 @@ enum class Purpose : std::uint32_t {
   dropout = 10,
   bootstrap = 11,
   search = 12,
+  curvature_samples = 13,
 };
 
 /// The stream of one (seed, purpose, step). Draws at a position are const and thread-safe; `fill_*`

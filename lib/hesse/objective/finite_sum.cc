@@ -1,9 +1,10 @@
 #include "hesse/objective/finite_sum.h"
 
 #include "hesse/core/error.h"
-#include "hesse/core/random.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 namespace hesse {
 
@@ -24,6 +25,39 @@ std::span<const Index> BatchSequence::batch(std::int64_t step) {
   const Index begin = (step % batches_per_epoch_) * batch_size_;
   const Index size = std::min(batch_size_, sample_count_ - begin);
   return std::span<const Index>(permutation_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size));
+}
+
+FiniteSum& finite_sum_of(Objective& f, std::string_view method) {
+  auto* sum = find<FiniteSum>(f);
+  if (sum == nullptr) fail("{}: this problem is no mean over samples, so that there is nothing to sample from", method);
+  return *sum;
+}
+
+SelectionGuard::SelectionGuard(FiniteSum& sum, std::vector<Index>& storage) : sum_(sum), found_(storage) {
+  const auto selected = sum.selection();
+  storage.assign(selected.begin(), selected.end());
+}
+
+SelectionGuard::~SelectionGuard() {
+  if (static_cast<Index>(found_.size()) == sum_.sample_count()) {
+    sum_.select_all();
+  } else {
+    sum_.select(found_);
+  }
+}
+
+std::span<const Index> SubsetSampler::draw(Index population, Index count, const RandomStream& stream) {
+  if (count < 0 || count > population) fail("sampling: {} of {} samples cannot be drawn", count, population);
+  order_.resize(static_cast<std::size_t>(population));
+  std::iota(order_.begin(), order_.end(), Index{0});
+  // The first `count` steps of the shuffle of Fisher and Yates.
+  for (Index i = 0; i < count; ++i) {
+    const auto position = static_cast<std::uint64_t>(i);
+    const auto other = static_cast<Index>(stream.below(static_cast<std::uint64_t>(population - i), position));
+    std::swap(order_[static_cast<std::size_t>(i)], order_[static_cast<std::size_t>(i + other)]);
+  }
+  std::sort(order_.begin(), order_.begin() + count);
+  return std::span<const Index>(order_).first(static_cast<std::size_t>(count));
 }
 
 }  // namespace hesse

@@ -2,10 +2,13 @@
 /// Finite sums f(x) = (1/N) sum_i f_i(x) and the batches drawn from them.
 #pragma once
 
+#include "hesse/core/random.h"
 #include "hesse/core/types.h"
+#include "hesse/objective/objective.h"
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace hesse {
@@ -51,6 +54,34 @@ class BatchSequence {
   std::uint64_t seed_;
   std::int64_t epoch_ = -1;
   std::vector<Index> permutation_;
+};
+
+/// The finite sum behind f. Throws Error, in which `method` is named, when there is none.
+FiniteSum& finite_sum_of(Objective& f, std::string_view method);
+
+/// For as long as it lives a method may select as it likes; then the selection that it found is back. `storage` keeps
+/// that selection, so that nothing is allocated again and again.
+class SelectionGuard {
+ public:
+  SelectionGuard(FiniteSum& sum, std::vector<Index>& storage);
+  ~SelectionGuard();
+  SelectionGuard(const SelectionGuard&) = delete;
+  SelectionGuard& operator=(const SelectionGuard&) = delete;
+
+ private:
+  FiniteSum& sum_;
+  const std::vector<Index>& found_;
+};
+
+/// Samples without replacement: `count` of the numbers 0, ..., population - 1, each subset as likely as any other,
+/// ascending. A pure function of the stream.
+class SubsetSampler {
+ public:
+  /// Throws Error unless 0 <= count <= population. Valid until the next call.
+  std::span<const Index> draw(Index population, Index count, const RandomStream& stream);
+
+ private:
+  std::vector<Index> order_;
 };
 
 }  // namespace hesse

@@ -35,11 +35,15 @@ OptimizerEntry sophia_g_entry();
 OptimizerEntry adahessian_entry();
 OptimizerEntry natural_gradient_entry();
 OptimizerEntry hessian_free_entry();
+OptimizerEntry online_lbfgs_entry();
+OptimizerEntry multi_batch_lbfgs_entry();
+OptimizerEntry stochastic_lbfgs_entry();
 
 DirectionEntry steepest_descent_entry();
 DirectionEntry newton_entry();
 DirectionEntry newton_cg_entry();
 DirectionEntry newton_minres_entry();
+DirectionEntry subsampled_newton_entry();
 DirectionEntry saddle_free_entry();
 DirectionEntry gauss_newton_entry();
 DirectionEntry bfgs_entry();
@@ -91,6 +95,7 @@ const std::vector<DirectionEntry>& direction_entries() {
       newton_entry(),
       newton_cg_entry(),
       newton_minres_entry(),
+      subsampled_newton_entry(),
       saddle_free_entry(),
       gauss_newton_entry(),
       bfgs_entry(),
@@ -226,13 +231,35 @@ const GlobalizationRegistry& globalizations() {
 const OptimizerRegistry& optimizers() {
   static const OptimizerRegistry registry = [] {
     std::vector<OptimizerEntry> entries = {
-        gd_entry(),           sgd_entry(),           momentum_entry(),   nesterov_entry(),
-        adam_entry(),         adamw_entry(),         adagrad_entry(),    rmsprop_entry(),
-        amsgrad_entry(),      nadam_entry(),         adafactor_entry(),  lion_entry(),
-        lamb_entry(),         schedule_free_entry(), kfac_entry(),       kfac_fixed_entry(),
-        ekfac_entry(),        shampoo_entry(),       soap_entry(),       muon_entry(),
-        sophia_h_entry(),     sophia_g_entry(),      adahessian_entry(), natural_gradient_entry(),
-        hessian_free_entry(), psgd_entry(),
+        gd_entry(),
+        sgd_entry(),
+        momentum_entry(),
+        nesterov_entry(),
+        adam_entry(),
+        adamw_entry(),
+        adagrad_entry(),
+        rmsprop_entry(),
+        amsgrad_entry(),
+        nadam_entry(),
+        adafactor_entry(),
+        lion_entry(),
+        lamb_entry(),
+        schedule_free_entry(),
+        kfac_entry(),
+        kfac_fixed_entry(),
+        ekfac_entry(),
+        shampoo_entry(),
+        soap_entry(),
+        muon_entry(),
+        sophia_h_entry(),
+        sophia_g_entry(),
+        adahessian_entry(),
+        natural_gradient_entry(),
+        hessian_free_entry(),
+        psgd_entry(),
+        online_lbfgs_entry(),
+        multi_batch_lbfgs_entry(),
+        stochastic_lbfgs_entry(),
     };
     // A direction alone is an optimizer with its own globalisation.
     for (const DirectionEntry& d : direction_entries()) {

@@ -14,28 +14,11 @@ void visit_options(LbfgsOptions& o, OptionVisitor& v) {
 void Lbfgs::prepare(Objective& f, const Point&) {
   size_ = f.size();
   pairs_.reserve(size_);
-  alpha_.resize(options_.memory);
-  rho_.resize(options_.memory);
 }
 
 DirectionReport Lbfgs::direction(const Point& at, Vector& q) {
   q = -at.g;
-  if (pairs_.count() == 0) return {};
-  const Matrix& S = pairs_.S();
-  const Matrix& Y = pairs_.Y();
-  for (Index age = 0; age < pairs_.count(); ++age) {
-    const Index i = pairs_.column(age);
-    rho_[i] = 1 / dot(S.col(i), Y.col(i));
-    alpha_[i] = rho_[i] * dot(S.col(i), q);
-    q -= alpha_[i] * Y.col(i);
-  }
-  const Index newest = pairs_.column(0);
-  q *= 1 / (rho_[newest] * dot(Y.col(newest), Y.col(newest)));
-  for (Index age = pairs_.count() - 1; age >= 0; --age) {
-    const Index i = pairs_.column(age);
-    const double beta = rho_[i] * dot(Y.col(i), q);
-    q += (alpha_[i] - beta) * S.col(i);
-  }
+  inverse_.apply(pairs_, InitialScale::newest, q);
   return {};
 }
 

@@ -1,13 +1,14 @@
 /// \file
 /// L-BFGS (Nocedal 1980; Liu and Nocedal 1989): the inverse Hessian from the last m curvature pairs
-/// s = x_{k+1} - x_k, y = g_{k+1} - g_k, applied by the two-loop recursion (Nocedal and Wright 2006,
-/// Algorithm 7.4) with H0 = (s'y / y'y) I. Costs 4 m n flops a step beside the objective, and 2 m vectors. Its matrix,
+/// s = x_{k+1} - x_k, y = g_{k+1} - g_k, applied by the two-loop recursion (two_loop.h)
+/// with H0 = (s'y / y'y) I. Costs 4 m n flops a step beside the objective, and 2 m vectors. Its matrix,
 /// for trust regions, is the compact form (compact_matrix.h).
 #pragma once
 
 #include "hesse/core/options.h"
 #include "hesse/optim/second_order/compact_matrix.h"
 #include "hesse/optim/second_order/direction.h"
+#include "hesse/optim/second_order/two_loop.h"
 
 namespace hesse {
 
@@ -37,8 +38,7 @@ class Lbfgs final : public Direction {
   CurvaturePairs pairs_;
   CompactMatrix matrix_{CompactForm::bfgs};
   Index size_ = 0;
-  Vector alpha_;
-  Vector rho_;
+  TwoLoop inverse_;
 };
 
 }  // namespace hesse
