@@ -50,12 +50,18 @@ inline bool needs_network(const std::string& method) {
          method.starts_with("natural-gradient") || method.starts_with("hessian-free");
 }
 
+/// Methods that sample from a mean over samples.
+inline bool needs_samples(const std::string& method) {
+  return method.starts_with("subsampled-newton") || method.starts_with("online-lbfgs") ||
+         method.starts_with("multi-batch-lbfgs") || method.starts_with("stochastic-lbfgs");
+}
+
 /// Every optimizer, directions with several globalisations, and every modifier and schedule around one with a momentum.
 /// `sums`: with those that need a mean over samples, or a network. Not gauss-newton, which needs residuals.
 inline std::vector<std::string> every_method(bool sums) {
   std::vector<std::string> all = optimizers().names();
   std::erase(all, "gauss-newton");
-  if (!sums) std::erase_if(all, needs_network);
+  if (!sums) std::erase_if(all, [](const std::string& name) { return needs_network(name) || needs_samples(name); });
   all.insert(all.end(), globalized_methods().begin(), globalized_methods().end());
   for (const auto& entry : modifiers().entries()) {
     if (entry.name == "accumulate" && !sums) continue;
