@@ -33,13 +33,7 @@ void visit_options(CompareOptions& o, OptionVisitor& v) {
 int compare_command(Arguments arguments) {
   const auto options = read_command_line<CompareOptions>(
       "compare", "Run several optimizers on one problem under one protocol.", arguments);
-  ComparisonSettings settings;
-  settings.run = settings_of(options);
-  settings.methods = options.optimizer;
-  settings.seed = static_cast<std::uint64_t>(options.seed);
-  settings.repetitions = options.repetitions;
-  settings.trials = options.trials;
-  settings.search = options.search;
+  ComparisonSettings settings = comparison_settings(options);
   if (!options.tuned.empty()) {
     if (options.trials > 0) fail("compare: --tuned and --trials exclude each other; tuned methods need no trials");
     for (const std::string& method : read_tuned(options.tuned, settings.run)) settings.methods.push_back(method);

@@ -30,13 +30,7 @@ void visit_options(TuneOptions& o, OptionVisitor& v) {
 int tune_command(Arguments arguments) {
   const auto options = read_command_line<TuneOptions>(
       "tune", "Tune several optimizers alike, and compare the best of each over several seeds.", arguments);
-  ComparisonSettings settings;
-  settings.run = settings_of(options);
-  settings.methods = options.optimizer;
-  settings.seed = static_cast<std::uint64_t>(options.seed);
-  settings.repetitions = options.repetitions;
-  settings.trials = options.trials;
-  settings.search = options.search;
+  ComparisonSettings settings = comparison_settings(options);
   use_threads(options.threads);
   Problem problem = make_problem(options.problem, options.precision);
   check_comparison(settings, problem);

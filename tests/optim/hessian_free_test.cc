@@ -2,6 +2,7 @@
 
 #include "hesse/optim/registry.h"
 #include "nn/network_cases.h"
+#include "optim/telemetry.h"
 
 #include <Eigen/Cholesky>
 #include <catch2/catch.hpp>
@@ -10,18 +11,6 @@
 #include <string>
 
 using namespace hesse;
-
-namespace {
-
-double told(const StepReport& report, const std::string& name) {
-  for (std::size_t i = 0; i < report.telemetry_count; ++i) {
-    if (report.telemetry[i].name == name) return report.telemetry[i].value;
-  }
-  FAIL("no figure called " << name);
-  return 0;
-}
-
-}  // namespace
 
 TEST_CASE("With CG run to its end, a Hessian-free step is the damped Gauss-Newton step") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};

@@ -6,6 +6,7 @@
 #include "hesse/optim/registry.h"
 #include "hesse/optim/structured/kfac_fixed.h"
 #include "nn/network_cases.h"
+#include "optim/telemetry.h"
 
 #include <Eigen/LU>
 #include <catch2/catch.hpp>
@@ -14,18 +15,6 @@
 #include <string>
 
 using namespace hesse;
-
-namespace {
-
-double told(const StepReport& report, const std::string& name) {
-  for (std::size_t i = 0; i < report.telemetry_count; ++i) {
-    if (report.telemetry[i].name == name) return report.telemetry[i].value;
-  }
-  FAIL("no figure called " << name);
-  return 0;
-}
-
-}  // namespace
 
 TEST_CASE("K-FAC's step is the minimiser of the exact damped model over its proposal and its last step") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};

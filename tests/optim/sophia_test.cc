@@ -6,6 +6,7 @@
 #include "hesse/objective/quadratic.h"
 #include "hesse/optim/registry.h"
 #include "nn/network_cases.h"
+#include "optim/telemetry.h"
 
 #include <Eigen/Cholesky>
 #include <catch2/catch.hpp>
@@ -17,14 +18,6 @@
 using namespace hesse;
 
 namespace {
-
-double told(const StepReport& report, const std::string& name) {
-  for (std::size_t i = 0; i < report.telemetry_count; ++i) {
-    if (report.telemetry[i].name == name) return report.telemetry[i].value;
-  }
-  FAIL("no figure called " << name);
-  return 0;
-}
 
 /// Mean over draws of what `draw` gives, and the standard error of each entry.
 template <class Draw>
