@@ -194,3 +194,35 @@ TEST_CASE("ordered sums agree with long double and have the same bits for any th
   CHECK(std::isnan(norm(Eigen::Vector2d(1, std::nan("")))));
   CHECK_FALSE(all_finite(Eigen::Vector2d(1, INFINITY)));
 }
+
+TEST_CASE("an addition and the product after it give in one sweep what they give in two, on any number of threads") {
+  const int before = threads();
+  RandomStream stream(11, Purpose::test, 0);
+  for (const Index n : {1, 3, 16, 17, 1000, 70001}) {
+    Vector x(n);
+    Vector y(n);
+    Vector z(n);
+    stream.fill_normal(x);
+    stream.fill_normal(y);
+    stream.fill_normal(z);
+    const Vector expected = -0.7 * y + 1.3 * x;
+    Vector first;
+    double product = 0;
+    for (const int count : {1, 4}) {
+      set_threads(count);
+      Vector now = y;
+      const double sum = add_and_dot(1.3, x.data(), -0.7, now.data(), z.data(), n);
+      if (count == 1) {
+        first = now;
+        product = sum;
+      }
+      CHECK(now == first);
+      CHECK(sum == product);
+    }
+    CAPTURE(n);
+    // Two products and a sum, each rounded once.
+    CHECK((first - expected).cwiseAbs().maxCoeff() <= 4e-16 * (x.cwiseAbs() + y.cwiseAbs()).maxCoeff() * 1.3);
+    CHECK(std::abs(product - first.dot(z)) <= 1e-15 * static_cast<double>(n) * first.norm() * z.norm());
+  }
+  set_threads(before);
+}

@@ -282,7 +282,9 @@ TEST_CASE("mgh: the local minima that are not global are stationary values, or l
       // Bard at (mean y, -inf, -inf), Kowalik and Osborne at (inf, -14.07..., -inf, -inf): the value is off by O(1 /
       // 1e9).
       {8, {0.84066666666666667, -1e9, -1e9}, 1e-7},
-      {15, {-0.03542143031e9, -14.0758834, 1.603074463e9, 1e9}, 1e-7}};
+      {15, {-0.03542143031e9, -14.0758834, 1.603074463e9, 1e9}, 1e-7},
+      // Box where exp(-x2 / 10) has left the range of double; the root of the gradient in x1 and x3 to 40 digits.
+      {12, {0.6136003525261593, 1e4, 1.3199552092025278}, 1e-14}};
   for (const Point& p : points) {
     Problem problem = make(p.number);
     const Vector x = Eigen::Map<const Vector>(p.x.data(), static_cast<Index>(p.x.size()));

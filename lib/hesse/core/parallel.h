@@ -62,6 +62,7 @@ double blocked_sum(Index n, Index least_block, const Body& body) {
   constexpr Index kMaxBlocks = 512;
   const Index block = std::max(least_block, block_count(n, kMaxBlocks));
   const Index blocks = block_count(n, block);
+  if (blocks <= 1) return n > 0 ? body(Index{0}, n) : 0.0;
   std::array<double, kMaxBlocks> sums;
   parallel_for(blocks, [&](Index task) {
     const Range r = block_range(n, block, task);

@@ -44,6 +44,8 @@ class Watch : public Objective {
       : f_(f), counted_(f), minima_(minima), digits_(digits), hits_(minima.size()), start_(Clock::now()) {}
 
   const std::vector<Hit>& hits() const { return hits_; }
+  /// Sets the clock to zero, before the first evaluation.
+  void start_clock() { start_ = Clock::now(); }
 
   const ParameterLayout& layout() const override { return f_.layout(); }
   double value(const Vector& x) override { return see(counted_.value(x)); }
@@ -126,8 +128,9 @@ Problem problem_of(const ProfileSettings& settings, const std::string& spec) {
 }
 
 /// Runs the solver from the start and leaves its last point in x. Returns its word.
-std::string run_solver(const std::string& solver, Objective& f, Vector& x, const ProfileSettings& settings) {
+std::string run_solver(const std::string& solver, Watch& f, Vector& x, const ProfileSettings& settings) {
   if (is_peer(solver)) {
+    f.start_clock();
     PeerResult result = run_peer(solver, f, x, {settings.max_steps, settings.max_seconds});
     x = std::move(result.x);
     return result.status;
@@ -136,6 +139,7 @@ std::string run_solver(const std::string& solver, Objective& f, Vector& x, const
   Stopping stopping;
   stopping.max_steps = settings.max_steps;
   stopping.max_seconds = settings.max_seconds;
+  f.start_clock();  // after the optimizer has been read from its text, which peers are not
   const Summary summary = minimize(*optimizer, f, x, stopping);
   return fmt::format("{}: {}", to_string(summary.termination), summary.message);
 }

@@ -15,7 +15,9 @@
 /// directional derivative r_vv in place of r, as long as 2 |a| <= alpha |v| (Transtrum and Sethna 2012, eq. (11),
 /// (15)).
 ///
-/// J = Q R once a point and the singular values of R D^-1, after which each lambda costs O(n^2).
+/// J D^-1 = Q R once a point. Each lambda then takes n (n + 1) / 2 plane rotations, which bring [R; sqrt(lambda) I] to
+/// triangular form S (More 1978, section 3), O(n^3). Where the rank is not full, the singular values of R give the
+/// steps of least norm.
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
 #include "hesse/core/vector_ops.h"
@@ -30,6 +32,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace hesse {
 namespace {
@@ -87,7 +90,8 @@ class LevenbergMarquardt final : public Globalization {
     const double rounding = 10 * f.value_noise() * at.value;
     for (;;) {
       const double lambda = options_.update == DampingUpdate::more ? multiplier(radius_) : damping_;
-      velocity(lambda, coefficients_, v_);
+      at_multiplier(lambda);
+      v_.array() = p_.array() / scale_.array();
       ++report.inner_iterations;
       if (!all_finite(v_)) return StepStatus::non_finite;
       const double scaled_norm = (scale_.array() * v_.array()).matrix().norm();
@@ -143,13 +147,18 @@ class LevenbergMarquardt final : public Globalization {
       scale_[j] = options_.scaled ? std::max(scale_[j], norm(J.col(j))) : 1;
       if (scale_[j] == 0) scale_[j] = 1;
     }
-    // R of J D^-1: its singular values are those of J D^-1 itself, at a cost that does not grow with m any more.
+    lambda_ = -1;
     scaled_.noalias() = J * scale_.cwiseInverse().asDiagonal();
     qr_.compute(scaled_);
     Qr_ = r;
     Qr_.applyOnTheLeft(qr_.householderQ().adjoint());
     const Index k = std::min(J.rows(), n);
     R_ = qr_.matrixQR().topRows(k).triangularView<Eigen::Upper>();
+    const auto pivots = R_.diagonal().cwiseAbs();
+    const double eps = std::numeric_limits<double>::epsilon();
+    // Without pivoting the least pivot may be above the least singular value.
+    full_rank_ = k == n && pivots.minCoeff() > 100 * static_cast<double>(J.rows() + n) * eps * pivots.maxCoeff();
+    if (full_rank_) return;
     svd_.compute(R_, Eigen::ComputeThinU | Eigen::ComputeThinV);
     coefficients_.noalias() = svd_.matrixU().transpose() * Qr_.head(k);
   }
@@ -168,48 +177,99 @@ class LevenbergMarquardt final : public Globalization {
     return sigma.size() > 0 ? static_cast<double>(scaled_.rows() + scaled_.cols()) * eps * sigma[0] : 0;
   }
 
-  /// D^-1 p with p = -V (S^2 + lambda)^-1 S c, c = U'Q'r.
-  void velocity(double lambda, const Vector& c, Vector& v) {
+  /// p = argmin |R p + c|^2 + lambda |p|^2 for c = Q'b; leaves S in S_ where the rank is full.
+  void minimiser(double lambda, const Vector& Qb, Vector& p) {
+    if (!full_rank_) {
+      projected_.noalias() = svd_.matrixU().transpose() * Qb.head(svd_.matrixU().rows());
+      least_norm(lambda, projected_, p);
+      return;
+    }
+    const Index n = R_.cols();
+    S_ = R_;
+    p = -Qb.head(n);
+    if (lambda > 0) {
+      const double root = std::sqrt(lambda);
+      extra_.resize(n);
+      for (Index row = 0; row < n; ++row) {
+        // The row sqrt(lambda) e_row of the damping, rotated away against the rows of S from there on.
+        extra_.tail(n - row).setZero();
+        extra_[row] = root;
+        double extra_p = 0;
+        for (Index k = row; k < n; ++k) {
+          if (extra_[k] == 0) continue;
+          const double length = std::hypot(S_(k, k), extra_[k]);
+          const double cosine = S_(k, k) / length;
+          const double sine = extra_[k] / length;
+          S_(k, k) = length;
+          for (Index j = k + 1; j < n; ++j) {
+            const double upper = S_(k, j);
+            S_(k, j) = cosine * upper + sine * extra_[j];
+            extra_[j] = cosine * extra_[j] - sine * upper;
+          }
+          const double upper = p[k];
+          p[k] = cosine * upper + sine * extra_p;
+          extra_p = cosine * extra_p - sine * upper;
+        }
+      }
+    }
+    S_.triangularView<Eigen::Upper>().solveInPlace(p);
+  }
+
+  /// -V (Sigma^2 + lambda)^-1 Sigma c without the singular values that are rounding.
+  void least_norm(double lambda, const Vector& c, Vector& p) {
     const auto& sigma = svd_.singularValues();
     weights_.resize(sigma.size());
     const double floor = rank_floor();
     for (Index i = 0; i < sigma.size(); ++i) {
       weights_[i] = sigma[i] > floor ? -c[i] * sigma[i] / (sigma[i] * sigma[i] + lambda) : 0;
     }
-    v.noalias() = svd_.matrixV() * weights_;
-    v.array() /= scale_.array();
+    p.noalias() = svd_.matrixV() * weights_;
+  }
+
+  /// p_ = argmin |R p + Q'r|^2 + lambda |p|^2, which may be there already.
+  void at_multiplier(double lambda) {
+    if (lambda == lambda_) return;
+    minimiser(lambda, Qr_, p_);
+    lambda_ = lambda;
+  }
+
+  /// |p(lambda)|, and p'(R'R + lambda)^-1 p = -|p| d|p|/dlambda.
+  std::pair<double, double> length_and_slope(double lambda) {
+    double slope = 0;
+    if (full_rank_) {
+      at_multiplier(lambda);
+      w_ = p_;
+      S_.triangularView<Eigen::Upper>().transpose().solveInPlace(w_);
+      return {p_.norm(), w_.squaredNorm()};
+    }
+    const auto& sigma = svd_.singularValues();
+    const double floor = rank_floor();
+    double square = 0;
+    for (Index i = 0; i < sigma.size(); ++i) {
+      if (!(sigma[i] > floor)) continue;
+      const double d = sigma[i] * sigma[i] + lambda;
+      const double p = coefficients_[i] * sigma[i] / d;
+      square += p * p;
+      slope += p * p / d;
+    }
+    return {std::sqrt(square), slope};
   }
 
   /// lambda >= 0 with |D s| = radius within 10 %, or 0 where the Gauss-Newton step is inside (More 1978, section 5).
   double multiplier(double radius) {
-    const auto& sigma = svd_.singularValues();
-    const double floor = rank_floor();
-    const auto length = [&](double lambda) {
-      double sum = 0;
-      for (Index i = 0; i < sigma.size(); ++i) {
-        if (sigma[i] > floor) sum += std::pow(coefficients_[i] * sigma[i] / (sigma[i] * sigma[i] + lambda), 2);
-      }
-      return std::sqrt(sum);
-    };
-    double plain = 0;
-    for (Index i = 0; i < sigma.size(); ++i) {
-      if (sigma[i] > floor) plain += std::pow(coefficients_[i] / sigma[i], 2);
-    }
-    if (std::sqrt(plain) <= 1.1 * radius) return 0;
+    at_multiplier(0);
+    if (p_.norm() <= 1.1 * radius) return 0;
     double low = 0;
-    double high = (sigma.array() * coefficients_.array()).matrix().norm() / radius;
+    double high = (full_rank_ ? (R_.transpose() * Qr_.head(R_.cols())).norm()
+                              : (svd_.singularValues().array() * coefficients_.array()).matrix().norm()) /
+                  radius;
     double lambda = 1e-3 * high;
     for (int i = 0; i < 100; ++i) {
-      const double l = length(lambda);
-      if (std::abs(l - radius) <= 0.1 * radius) break;
-      (l > radius ? low : high) = lambda;
-      // Newton on 1 / l - 1 / radius, which is almost linear in lambda.
-      double slope = 0;
-      for (Index j = 0; j < sigma.size(); ++j) {
-        const double d = sigma[j] * sigma[j] + lambda;
-        if (sigma[j] > floor) slope += std::pow(coefficients_[j] * sigma[j], 2) / (d * d * d);
-      }
-      lambda += (l * l / slope) * (l - radius) / radius;
+      const auto [length, slope] = length_and_slope(lambda);
+      if (std::abs(length - radius) <= 0.1 * radius) break;
+      (length > radius ? low : high) = lambda;
+      // Newton on 1 / |p| - 1 / radius, which is almost linear in lambda.
+      lambda += (length * length / slope) * (length - radius) / radius;
       if (!(lambda > low && lambda < high)) lambda = std::max(1e-3 * high, std::sqrt(low * high));
     }
     return lambda;
@@ -221,8 +281,8 @@ class LevenbergMarquardt final : public Globalization {
     charge_value(f);
     if (!all_finite(rvv_)) return;
     rvv_.applyOnTheLeft(qr_.householderQ().adjoint());
-    bent_.noalias() = svd_.matrixU().transpose() * rvv_.head(svd_.matrixU().rows());
-    velocity(lambda, bent_, a_);
+    minimiser(lambda, rvv_, a_);
+    a_.array() /= scale_.array();
     const double bend = (scale_.array() * a_.array()).matrix().norm();
     const double speed = (scale_.array() * v_.array()).matrix().norm();
     if (all_finite(a_) && 2 * bend <= options_.alpha * speed) s_ += 0.5 * a_;
@@ -258,15 +318,21 @@ class LevenbergMarquardt final : public Globalization {
   Matrix R_;
   Eigen::HouseholderQR<Matrix> qr_;
   Eigen::JacobiSVD<Matrix> svd_;
+  bool full_rank_ = false;
   Vector Qr_;
-  Vector coefficients_;
+  Matrix S_;            // the triangle of the last lambda
+  Vector extra_;        // a row that is being rotated into it
+  double lambda_ = -1;  // of p_; < 0: of none yet at this point
+  Vector p_;
+  Vector w_;
+  Vector coefficients_;  // U'Q'r, where the rank is not full
+  Vector projected_;
   Vector weights_;
   Vector v_;
   Vector a_;
   Vector s_;
   Vector Jv_;
   Vector rvv_;
-  Vector bent_;
   Vector r_new_;
 };
 

@@ -3,9 +3,9 @@
 ///
 ///     H <- (I - rho s y') H (I - rho y s') + rho s s',   rho = 1 / y's      (Nocedal and Wright 2006, eq. (6.17))
 ///
-/// and, for trust regions, B itself by eq. (6.19). Before the first update H is scaled to (y's / y'y) I, ibid. (6.20).
-/// A pair is skipped when s'y <= curvature |s||y|. On a quadratic with exact searches it ends after n steps with B the
-/// Hessian. O(n^2) flops a step, 2 n^2 memory.
+/// and, once it is asked for, as trust regions do, B itself by eq. (6.19). Before the first update H is scaled to (y's
+/// / y'y) I, ibid. (6.20). A pair is skipped when s'y <= curvature |s||y|. On a quadratic with exact searches it ends
+/// after n steps with B the Hessian. O(n^2) flops a step, n^2 memory, twice that with B.
 #pragma once
 
 #include "hesse/core/options.h"
@@ -28,8 +28,8 @@ class Bfgs final : public Direction {
   DirectionReport direction(const Point& at, Vector& d) override;
   double first_step(const Point& at, const Vector& d) const override;
   ModelMatrix matrix_form() const override { return ModelMatrix::entries; }
-  const LinearOperator* matrix() override { return &operator_; }
-  const Matrix* dense_matrix() override { return &B_; }
+  const LinearOperator* matrix() override;
+  const Matrix* dense_matrix() override;
   void update(const Vector& s, const Vector& y) override;
   bool forget() override;
   StateView state() override { return {{"H", &H_}, {"B", &B_}, {"updates", &updates_}}; }
@@ -37,7 +37,7 @@ class Bfgs final : public Direction {
  private:
   BfgsOptions options_;
   Matrix H_;
-  Matrix B_;
+  Matrix B_;  // empty until asked for
   std::int64_t updates_ = 0;
   Vector product_;
   MatrixReference operator_{B_};

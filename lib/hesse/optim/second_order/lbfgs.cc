@@ -28,11 +28,7 @@ double Lbfgs::first_step(const Point& at, const Vector&) const {
 
 const LinearOperator* Lbfgs::matrix() {
   double gamma = 1;
-  if (pairs_.count() > 0) {
-    const auto s = pairs_.S().col(pairs_.column(0));
-    const auto y = pairs_.Y().col(pairs_.column(0));
-    gamma = dot(y, y) / dot(s, y);
-  }
+  if (pairs_.count() > 0) gamma = pairs_.yy(pairs_.column(0)) / pairs_.sy(pairs_.column(0));
   matrix_.bind(pairs_, size_, gamma);
   return &matrix_;
 }

@@ -5,31 +5,36 @@
 namespace hesse {
 
 void TwoLoop::apply(const CurvaturePairs& pairs, InitialScale scale, Vector& q) {
-  if (pairs.count() == 0) return;
-  const Matrix& S = pairs.S();
-  const Matrix& Y = pairs.Y();
-  alpha_.resize(S.cols());
-  rho_.resize(S.cols());
-  for (Index age = 0; age < pairs.count(); ++age) {
+  const Index count = pairs.count();
+  if (count == 0) return;
+  const Index n = q.size();
+  const auto s = [&](Index i) { return pairs.S().col(i).data(); };
+  const auto y = [&](Index i) { return pairs.Y().col(i).data(); };
+  double gamma = 0;
+  const Index meant = scale == InitialScale::mean ? count : 1;
+  for (Index age = 0; age < meant; ++age) gamma += pairs.sy(pairs.column(age)) / pairs.yy(pairs.column(age));
+  gamma /= static_cast<double>(meant);
+
+  // Each change of q and the product that follows it are one sweep over q.
+  alpha_.resize(pairs.S().cols());
+  double product = dot(s(pairs.column(0)), q.data(), n);
+  for (Index age = 0; age < count; ++age) {
     const Index i = pairs.column(age);
-    rho_[i] = 1 / dot(S.col(i), Y.col(i));
-    alpha_[i] = rho_[i] * dot(S.col(i), q);
-    q -= alpha_[i] * Y.col(i);
+    alpha_[i] = product / pairs.sy(i);
+    if (age + 1 < count) {
+      product = add_and_dot(-alpha_[i], y(i), 1, q.data(), s(pairs.column(age + 1)), n);
+    } else {
+      product = add_and_dot(-alpha_[i] * gamma, y(i), gamma, q.data(), y(i), n);
+    }
   }
-  const auto scale_of = [&](Index age) {
+  for (Index age = count - 1; age >= 0; --age) {
     const Index i = pairs.column(age);
-    return 1 / (rho_[i] * dot(Y.col(i), Y.col(i)));
-  };
-  double gamma = scale_of(0);
-  if (scale == InitialScale::mean) {
-    for (Index age = 1; age < pairs.count(); ++age) gamma += scale_of(age);
-    gamma /= static_cast<double>(pairs.count());
-  }
-  q *= gamma;
-  for (Index age = pairs.count() - 1; age >= 0; --age) {
-    const Index i = pairs.column(age);
-    const double beta = rho_[i] * dot(Y.col(i), q);
-    q += (alpha_[i] - beta) * S.col(i);
+    const double weight = alpha_[i] - product / pairs.sy(i);
+    if (age > 0) {
+      product = add_and_dot(weight, s(i), 1, q.data(), y(pairs.column(age - 1)), n);
+    } else {
+      q += weight * pairs.S().col(i);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /// \file
 /// The two-loop recursion (Nocedal 1980; Nocedal and Wright 2006, Algorithm 7.4): q <- H q, where H is the inverse
-/// Hessian that BFGS updates from H0 = gamma I with the pairs s, y kept, each with s'y > 0. 4 m n flops.
+/// Hessian that BFGS updates from H0 = gamma I with the pairs s, y kept, each with s'y > 0. 8 m n flops, and each pair
+/// is read twice.
 #pragma once
 
 #include "hesse/optim/second_order/curvature_pairs.h"
@@ -20,7 +21,6 @@ class TwoLoop {
 
  private:
   Vector alpha_;
-  Vector rho_;
 };
 
 }  // namespace hesse
