@@ -31,7 +31,7 @@ struct ValidateCommandOptions {
 };
 void visit_options(ValidateCommandOptions& o, OptionVisitor& v) {
   v.option("problem", o.problem, "a problem, as name:key=value,...; may be given several times");
-  v.option("suite", o.suite, "analytic, mgh, nist, nist-linear, regression, network or all (default analytic)");
+  v.option("suite", o.suite, "analytic, mgh, nist, nist-linear, regression, network, bundle-adjustment or all (default analytic)");
   v.option(
       "optimizer", o.optimizer,
       "our side, as name:key=value,...; auto: gauss-newton on residuals, newton up to 1000 variables, else newton-cg");

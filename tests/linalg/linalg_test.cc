@@ -223,6 +223,68 @@ TEST_CASE("MINRES solves indefinite systems, and singular ones in the sense of l
   CHECK(minres(*scaled_identity(3, 1), Vector::Zero(3), x, options, workspace).exit == MinresExit::converged);
 }
 
+TEST_CASE("MINRES with a preconditioner is MINRES on the system that it transforms, and tells when it is none") {
+  constexpr Index n = 30;
+  Vector values(n);
+  for (Index i = 0; i < n; ++i) values[i] = (i % 2 == 0 ? 1.0 : -1.0) * std::pow(10.0, static_cast<double>(i) / 5);
+  const Matrix A = with_spectrum(values, 40);
+  const Vector b = random_matrix(n, 1, 41);
+  // |A|^-1 itself: M^1/2 A M^1/2 has eigenvalues 1 and -1, so that two steps are all.
+  Vector lambda;
+  Matrix V;
+  REQUIRE(symmetric_eigen(A, lambda, V));
+  const Matrix inverse = V * lambda.cwiseAbs().cwiseInverse().asDiagonal() * V.transpose();
+  const auto M = dense_operator(Matrix(0.5 * (inverse + inverse.transpose())));
+  MinresWorkspace workspace;
+  MinresOptions options;
+  options.tolerance = 1e-9;
+  options.preconditioner = M.get();
+  Vector x;
+  MinresResult result = minres(*dense_operator(A), b, x, options, workspace);
+  CAPTURE(result.iterations, result.residual);
+  CHECK(result.exit == MinresExit::converged);
+  CHECK(result.iterations <= 3);
+  CHECK((b - A * x).norm() <= 1e-6 * b.norm());
+  CHECK(result.norm == Approx(1).epsilon(1e-6));
+
+  // Any other M: k steps minimise |b - A x|_M over the span of M b, M A M b, ..., formed here as a dense problem.
+  const Matrix C = random_matrix(n, n, 42);
+  const Matrix other = C * C.transpose() / n + Matrix::Identity(n, n);
+  const auto N = dense_operator(other);
+  const Matrix half = Eigen::LLT<Matrix>(other).matrixU();
+  options.preconditioner = N.get();
+  options.tolerance = 0;
+  for (const Index k : {1, 2, 5}) {
+    options.max_iterations = k;
+    result = minres(*dense_operator(A), b, x, options, workspace);
+    Matrix krylov(n, k);
+    krylov.col(0) = (other * b).normalized();
+    for (Index i = 1; i < k; ++i) krylov.col(i) = (other * (A * krylov.col(i - 1))).normalized();
+    const Matrix Q = Eigen::HouseholderQR<Matrix>(krylov).householderQ() * Matrix::Identity(n, k);
+    const Vector best = (half * A * Q).colPivHouseholderQr().solve(half * b);
+    CAPTURE(k);
+    CHECK(result.residual == Approx((half * (b - A * Q * best)).norm()).epsilon(1e-7));
+    CHECK(result.exit == MinresExit::iteration_limit);
+  }
+
+  options.max_iterations = 0;
+  options.tolerance = 1e-8;
+  const auto negative = dense_operator(Matrix(-Matrix::Identity(n, n)));
+  options.preconditioner = negative.get();
+  CHECK(minres(*dense_operator(A), b, x, options, workspace).exit == MinresExit::breakdown);
+  options.preconditioner = nullptr;
+  // A tolerance beyond what rounding lets through is not reported as reached.
+  Vector wide = Vector::LinSpaced(n, 0, 14).unaryExpr([](double e) { return std::pow(10.0, e); });
+  wide[0] = 0;
+  options.tolerance = 1e-15;
+  result = minres(*dense_operator(with_spectrum(wide, 43)), b, x, options, workspace);
+  CAPTURE(result.residual, result.normal_residual, result.norm);
+  if (result.exit == MinresExit::least_squares) {
+    CHECK(result.normal_residual <= 10 * options.tolerance * result.norm * result.residual);
+  }
+  if (result.exit == MinresExit::converged) CHECK(result.residual <= 10 * options.tolerance * b.norm());
+}
+
 TEST_CASE("Steihaug's step lies in the ball, reports its decrease, and reaches half of the best on convex models") {
   for (std::uint64_t trial = 0; trial < 40; ++trial) {
     const Index n = 2 + static_cast<Index>(trial % 12);

@@ -228,12 +228,13 @@ TEST_CASE("Gauss-Newton solves a linear problem in one step, by the solution of 
 }
 
 TEST_CASE("Levenberg-Marquardt in every form finds zero and other residuals, to the last digits that f lets through") {
-  const std::string method =
-      GENERATE("gauss-newton", "gauss-newton+levenberg-marquardt:update=nielsen",
-               "gauss-newton+levenberg-marquardt:update=nielsen,scaled=false",
-               "gauss-newton+levenberg-marquardt:scaled=false", "gauss-newton+levenberg-marquardt:geodesic=true",
-               "gauss-newton+levenberg-marquardt:update=nielsen,geodesic=true", "gauss-newton+trust-region",
-               "gauss-newton+trust-region:scaled=true", "gauss-newton+cubic", "gauss-newton+more-thuente");
+  const std::string method = GENERATE(
+      "gauss-newton", "gauss-newton+levenberg-marquardt:update=nielsen",
+      "gauss-newton+levenberg-marquardt:update=nielsen,scaled=false", "gauss-newton+levenberg-marquardt:scaled=false",
+      "gauss-newton+levenberg-marquardt:geodesic=true", "gauss-newton+levenberg-marquardt:update=nielsen,geodesic=true",
+      "gauss-newton+levenberg-marquardt:solver=cg", "gauss-newton+levenberg-marquardt:solver=cg,geodesic=true",
+      "gauss-newton+trust-region", "gauss-newton+trust-region:scaled=true", "gauss-newton+cubic",
+      "gauss-newton+more-thuente");
   CAPTURE(method);
   ResidualObjective<RosenbrockResiduals> valley({}, 2, 2);
   Vector x = Eigen::Vector2d(-1.2, 1);
@@ -257,6 +258,13 @@ TEST_CASE("Levenberg-Marquardt in every form finds zero and other residuals, to 
 TEST_CASE("Residuals behind a penalty are not the whole of f, and methods that need them say so") {
   L2Objective f(std::make_unique<ResidualObjective<RosenbrockResiduals>>(RosenbrockResiduals{}, 2, 2), 0.1, true);
   CHECK_THROWS_WITH(make_optimizer("gauss-newton", {f, 0}), Catch::Contains("not made of residuals"));
+}
+
+TEST_CASE("Levenberg-Marquardt refuses a solver that does not go with the problem, and says which does") {
+  ResidualObjective<RosenbrockResiduals> f({}, 2, 2);
+  CHECK_THROWS_WITH(make_optimizer("gauss-newton+levenberg-marquardt:solver=schur", {f, 0}), Catch::Contains("use qr"));
+  CHECK_THROWS_WITH(make_optimizer("gauss-newton+levenberg-marquardt:solver=cg,update=more", {f, 0}),
+                    Catch::Contains("use update=nielsen"));
 }
 
 TEST_CASE("Levenberg-Marquardt with the scaling of the columns makes the same steps in any units of x") {

@@ -148,6 +148,7 @@ CriticalPoint classify_by_products(Objective& f, const Vector& x, const Vector& 
   EigenOptions eigen;
   eigen.largest = 1;
   eigen.smallest = std::min(options.negative_directions, n);
+  eigen.max_restarts = options.max_restarts;
   eigen.tolerance = options.eigen_tolerance;
   eigen.seed = options.seed;
   const EigenResult result = extreme_eigenpairs(*H, eigen);

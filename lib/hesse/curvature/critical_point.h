@@ -52,6 +52,7 @@ struct ClassifyOptions {
   /// Eigenpairs that are sought at the lower end of a larger Hessian, >= 1.
   Index negative_directions = 4;
   double eigen_tolerance = 1e-6;  ///< of those, relative to |H|
+  Index max_restarts = 30;        ///< of the search for them, >= 1; where it does not converge the kind is undecided
   std::uint64_t seed = 0;         ///< of their start vectors
 };
 

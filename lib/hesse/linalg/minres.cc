@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace hesse {
@@ -12,18 +13,29 @@ namespace hesse {
 MinresResult minres(const LinearOperator& A, const Vector& b, Vector& x, const MinresOptions& options,
                     MinresWorkspace& ws) {
   const Index n = A.size();
+  const LinearOperator* const M = options.preconditioner;
   if (b.size() != n) fail("minres: the operator has size {}, the right-hand side {}", n, b.size());
+  if (M != nullptr && M->size() != n) fail("minres: the operator has size {}, the preconditioner {}", n, M->size());
   x = Vector::Zero(n);
   MinresResult result;
-  const double b_norm = norm(b);
+  // |u|_M with M u in z; NaN where M is not positive definite, or not finite.
+  const auto norm_in_M = [&](const Vector& u, Vector& z) {
+    if (M == nullptr) return norm(u);
+    z.resize(n);
+    M->apply(u, z);
+    const double square = dot(u, z);
+    return square >= 0 ? std::sqrt(square) : std::numeric_limits<double>::quiet_NaN();
+  };
+  const double b_norm = norm_in_M(b, ws.z);
   if (!std::isfinite(b_norm)) {
-    result.exit = MinresExit::non_finite;
+    result.exit = std::isfinite(norm(b)) ? MinresExit::breakdown : MinresExit::non_finite;
     return result;
   }
   if (b_norm == 0) return result;
 
   ws.v_old = Vector::Zero(n);
   ws.v = b / b_norm;
+  if (M != nullptr) ws.z /= b_norm;
   ws.v_new.resize(n);
   ws.w_older = Vector::Zero(n);
   ws.w_old = Vector::Zero(n);
@@ -37,13 +49,14 @@ MinresResult minres(const LinearOperator& A, const Vector& b, Vector& x, const M
   const Index limit = options.max_iterations > 0 ? options.max_iterations : 10 * std::max<Index>(n, 1);
   MinresExit exit = MinresExit::iteration_limit;
   while (result.iterations < limit) {
-    A.apply(ws.v, ws.v_new);
+    const Vector& z = M != nullptr ? ws.z : ws.v;
+    A.apply(z, ws.v_new);
     ++result.iterations;
-    const double alpha = dot(ws.v, ws.v_new);
+    const double alpha = dot(z, ws.v_new);
     ws.v_new -= alpha * ws.v + beta * ws.v_old;
-    const double beta_new = norm(ws.v_new);
+    const double beta_new = norm_in_M(ws.v_new, ws.z_new);
     if (!std::isfinite(alpha) || !std::isfinite(beta_new)) {
-      exit = MinresExit::non_finite;
+      exit = std::isfinite(alpha) && std::isfinite(norm(ws.v_new)) ? MinresExit::breakdown : MinresExit::non_finite;
       break;
     }
     result.norm = std::max(result.norm, std::sqrt(alpha * alpha + beta * beta + beta_new * beta_new));
@@ -60,7 +73,7 @@ MinresResult minres(const LinearOperator& A, const Vector& b, Vector& x, const M
     }
     const double c_new = delta_bar / gamma;
     const double s_new = beta_new / gamma;
-    ws.w = (ws.v - epsilon * ws.w_older - delta * ws.w_old) / gamma;
+    ws.w = (z - epsilon * ws.w_older - delta * ws.w_old) / gamma;
     x += (c_new * eta) * ws.w;
     eta = -s_new * eta;
     std::swap(ws.w_older, ws.w_old);
@@ -76,6 +89,7 @@ MinresResult minres(const LinearOperator& A, const Vector& b, Vector& x, const M
     }
     std::swap(ws.v_old, ws.v);
     ws.v = ws.v_new / beta_new;
+    if (M != nullptr) ws.z = ws.z_new / beta_new;
     beta = beta_new;
     c_old = c;
     c = c_new;
@@ -85,14 +99,18 @@ MinresResult minres(const LinearOperator& A, const Vector& b, Vector& x, const M
 
   A.apply(x, ws.residual);
   ws.residual = b - ws.residual;
-  result.residual = norm(ws.residual);
-  A.apply(ws.residual, ws.v_new);
-  result.normal_residual = norm(ws.v_new);
-  if (!std::isfinite(result.residual)) exit = MinresExit::non_finite;
-  if (exit == MinresExit::converged && !(result.residual <= 10 * options.tolerance * b_norm)) {
-    exit = MinresExit::stagnated;
-  }
+  result.residual = norm_in_M(ws.residual, ws.z);
+  A.apply(M != nullptr ? ws.z : ws.residual, ws.v_new);
+  result.normal_residual = norm_in_M(ws.v_new, ws.z_new);
   result.exit = exit;
+  if (exit == MinresExit::breakdown) return result;
+  if (!std::isfinite(result.residual)) result.exit = MinresExit::non_finite;
+  const bool solved = result.residual <= 10 * options.tolerance * b_norm;
+  const bool nearest = result.normal_residual <= 10 * options.tolerance * result.norm * result.residual;
+  if (exit == MinresExit::converged && !solved) result.exit = MinresExit::stagnated;
+  if (exit == MinresExit::least_squares && !nearest) {
+    result.exit = solved ? MinresExit::converged : MinresExit::stagnated;
+  }
   return result;
 }
 

@@ -7,6 +7,7 @@ std::vector<ProblemEntry> analytic_entries();
 std::vector<ProblemEntry> network_entries();
 std::vector<ProblemEntry> nist_entries();
 ProblemEntry mgh_entry();
+ProblemEntry bundle_adjustment_entry();
 
 const ProblemRegistry& problems() {
   static const ProblemRegistry registry = [] {
@@ -15,6 +16,7 @@ const ProblemRegistry& problems() {
       for (ProblemEntry& entry : entries()) all.push_back(std::move(entry));
     }
     all.push_back(mgh_entry());
+    all.push_back(bundle_adjustment_entry());
     return ProblemRegistry("problem", std::move(all));
   }();
   return registry;

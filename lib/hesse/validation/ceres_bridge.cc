@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
+#include "hesse/core/parallel.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/objective/counting_objective.h"
 #include "hesse/objective/least_squares.h"
@@ -12,6 +13,8 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <memory>
+#include <vector>
 
 namespace hesse {
 namespace {
@@ -80,9 +83,9 @@ class FirstOrder final : public ceres::FirstOrderFunction {
   mutable Vector g_;
 };
 
-class Residuals final : public ceres::CostFunction {
+class DenseResiduals final : public ceres::CostFunction {
  public:
-  Residuals(const Evaluator& evaluator, LeastSquares& squares, Objective& f)
+  DenseResiduals(const Evaluator& evaluator, LeastSquares& squares, Objective& f)
       : evaluator_(evaluator), squares_(squares), f_(f) {
     set_num_residuals(static_cast<int>(squares.residual_count()));
     mutable_parameter_block_sizes()->push_back(static_cast<int>(f.size()));
@@ -114,6 +117,66 @@ class Residuals final : public ceres::CostFunction {
   mutable Vector x_;
   mutable Vector r_;
   mutable Matrix J_;
+};
+
+/// One residual block of an objective whose Jacobian comes in blocks, over the parameter blocks that it uses.
+class BlockResiduals final : public ceres::CostFunction {
+ public:
+  BlockResiduals(const Evaluator& evaluator, const BlockLeastSquares& squares, Index block)
+      : evaluator_(evaluator), squares_(squares), block_(block) {
+    const BlockStructure& structure = squares.block_structure();
+    set_num_residuals(static_cast<int>(structure.height(block)));
+    for (const Index use : structure.uses_of(block)) {
+      mutable_parameter_block_sizes()->push_back(static_cast<int>(structure.width(use)));
+    }
+  }
+
+  bool Evaluate(double const* const* parameters, double* residuals, double** jacobians) const override {
+    return evaluator_.guarded([&] {
+      if (jacobians == nullptr) {
+        squares_.residual_block(block_, parameters, residuals, nullptr);
+        return;
+      }
+      const auto& widths = parameter_block_sizes();
+      Index columns = 0;
+      for (const int width : widths) columns += width;
+      Row J(num_residuals(), columns);
+      squares_.residual_block(block_, parameters, residuals, J.data());
+      Index at = 0;
+      for (std::size_t b = 0; b < widths.size(); ++b) {
+        if (jacobians[b] != nullptr) {
+          Eigen::Map<Row>(jacobians[b], num_residuals(), widths[b]) = J.middleCols(at, widths[b]);
+        }
+        at += widths[b];
+      }
+    });
+  }
+
+ private:
+  const Evaluator& evaluator_;
+  const BlockLeastSquares& squares_;
+  Index block_;
+};
+
+/// Counts a value or a gradient each time Ceres begins to evaluate all blocks.
+class CountEvaluations final : public ceres::EvaluationCallback {
+ public:
+  CountEvaluations(const Evaluator& evaluator, Objective& f) : evaluator_(evaluator), f_(f) {}
+
+  void PrepareForEvaluation(bool jacobians, bool new_point) override {
+    if (!jacobians && !new_point) return;
+    if (jacobians) {
+      evaluator_.objective().count_gradient();
+      charge_gradient(f_);
+    } else {
+      evaluator_.objective().count_value();
+      charge_value(f_);
+    }
+  }
+
+ private:
+  const Evaluator& evaluator_;
+  Objective& f_;
 };
 
 void check(const Objective& f, const Vector& x0, const CeresOptions& o) {
@@ -259,17 +322,35 @@ CeresResult ceres_minimise(Objective& f, const Vector& x0, const CeresOptions& o
 
 CeresResult ceres_least_squares(Objective& f, const Vector& x0, const CeresOptions& options) {
   check(f, x0, options);
+  auto* const blocks = find<BlockLeastSquares>(f);
   auto* const squares = find<LeastSquares>(f);
-  if (squares == nullptr) {
+  if (squares == nullptr && blocks == nullptr) {
     fail("Ceres: {} needs residuals, which this objective does not have; use lbfgs, bfgs or cg-pr",
          to_string(options.method));
   }
   const SilentLog silent;
   const Evaluator evaluator(f);
+  CountEvaluations count(evaluator, f);
   Vector x = x0;
-  // The problem owns the cost function.
-  ceres::Problem problem;
-  problem.AddResidualBlock(new Residuals(evaluator, *squares, f), nullptr, x.data());
+  ceres::Problem::Options problem_options;
+  if (blocks != nullptr) problem_options.evaluation_callback = &count;
+  // The problem owns the cost functions.
+  ceres::Problem problem(problem_options);
+  auto ordering = std::make_shared<ceres::ParameterBlockOrdering>();
+  if (blocks != nullptr) {
+    const BlockStructure& structure = blocks->block_structure();
+    std::vector<double*> parameters;
+    for (Index k = 0; k < structure.residual_blocks(); ++k) {
+      parameters.clear();
+      for (const Index use : structure.uses_of(k)) parameters.push_back(x.data() + structure.first_variable(use));
+      problem.AddResidualBlock(new BlockResiduals(evaluator, *blocks, k), nullptr, parameters);
+      for (const Index use : structure.uses_of(k)) {
+        ordering->AddElementToGroup(x.data() + structure.first_variable(use), use < structure.eliminated ? 1 : 0);
+      }
+    }
+  } else {
+    problem.AddResidualBlock(new DenseResiduals(evaluator, *squares, f), nullptr, x.data());
+  }
   auto solver_options = common_options<ceres::Solver::Options>(options);
   solver_options.minimizer_type = needs_least_squares(options.method) ? ceres::TRUST_REGION : ceres::LINE_SEARCH;
   solver_options.trust_region_strategy_type =
@@ -277,7 +358,15 @@ CeresResult ceres_least_squares(Objective& f, const Vector& x0, const CeresOptio
   solver_options.dogleg_type =
       options.method == CeresMethod::subspace_dogleg ? ceres::SUBSPACE_DOGLEG : ceres::TRADITIONAL_DOGLEG;
   solver_options.initial_trust_region_radius = options.initial_trust_radius;
-  solver_options.linear_solver_type = ceres::DENSE_QR;
+  if (blocks == nullptr) {
+    solver_options.linear_solver_type = ceres::DENSE_QR;
+  } else if (ordering->NumGroups() > 1) {
+    solver_options.linear_solver_type = ceres::DENSE_SCHUR;
+    solver_options.linear_solver_ordering = ordering;
+  } else {
+    solver_options.linear_solver_type = ceres::SPARSE_NORMAL_CHOLESKY;
+  }
+  solver_options.num_threads = threads();
   ceres::Solver::Summary summary;
   ceres::Solve(solver_options, &problem, &summary);
   // Asked afterwards, so that whoever counts around f until a target is met counts Ceres alone.
@@ -291,7 +380,7 @@ CeresResult ceres_least_squares(Objective& f, const Vector& x0, const CeresOptio
 }
 
 bool is_least_squares(Objective& f, const Vector& x) {
-  auto* const squares = find<LeastSquares>(f);
+  auto* const squares = find<Residuals>(f);
   if (squares == nullptr) return false;
   Vector r;
   squares->residuals(x, r);

@@ -15,7 +15,7 @@ namespace {
 
 std::string optimizer_for(Objective& f, const ValidationOptions& options) {
   if (options.optimizer != "auto") return options.optimizer;
-  if (find_whole<LeastSquares>(f) != nullptr) return "gauss-newton";
+  if (find_whole<Residuals>(f) != nullptr) return "gauss-newton";
   return f.size() <= 1000 ? "newton" : "newton-cg";
 }
 
@@ -171,6 +171,8 @@ std::vector<std::string> network_suite() {
           "mlp:data=breast-cancer,hidden=4,activation=tanh,l2=1e-2,l2_biases=true"};
 }
 
+std::vector<std::string> bundle_adjustment_suite() { return {"bundle-adjustment"}; }
+
 struct Suite {
   const char* name;
   std::vector<std::string> (*specs)();
@@ -180,7 +182,8 @@ constexpr Suite kSuites[] = {{"analytic", analytic_suite},
                              {"nist", nist_suite},
                              {"nist-linear", nist_linear_suite},
                              {"regression", regression_suite},
-                             {"network", network_suite}};
+                             {"network", network_suite},
+                             {"bundle-adjustment", bundle_adjustment_suite}};
 
 }  // namespace
 

@@ -74,8 +74,8 @@ bool is_documented_minimum(double value, double minimum);
 /// a negative direction. An Error that a side throws is its status. Throws Error on impossible options.
 Validation validate(const std::string& spec, Problem& problem, const ValidationOptions& options);
 
-/// The specifications of a suite: "analytic", "mgh", "nist", "nist-linear", "regression", "network", or "all".
-/// Throws Error on another name.
+/// The specifications of a suite: "analytic", "mgh", "nist", "nist-linear", "regression", "network",
+/// "bundle-adjustment", or "all". Throws Error on another name.
 std::vector<std::string> validation_suite(std::string_view name);
 
 }  // namespace hesse

@@ -15,32 +15,28 @@
 /// directional derivative r_vv in place of r, as long as 2 |a| <= alpha |v| (Transtrum and Sethna 2012, eq. (11),
 /// (15)).
 ///
-/// J D^-1 = Q R once a point. Each lambda then takes n (n + 1) / 2 plane rotations, which bring [R; sqrt(lambda) I] to
-/// triangular form S (More 1978, section 3), O(n^3). Where the rank is not full, the singular values of R give the
-/// steps of least norm.
+/// How the step is found, directly or by iteration, is damped_least_squares.h's.
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/objective/counting_objective.h"
 #include "hesse/objective/least_squares.h"
+#include "hesse/optim/globalization/damped_least_squares.h"
 #include "hesse/optim/globalization/globalization.h"
 #include "hesse/optim/globalization/rounding_watch.h"
 
-#include <Eigen/QR>
-#include <Eigen/SVD>
-
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <utility>
+#include <memory>
 
 namespace hesse {
 namespace {
 
-enum class DampingUpdate { nielsen, more };
+enum class DampingUpdate { automatic, nielsen, more };
 
 struct LevenbergMarquardtOptions {
-  DampingUpdate update = DampingUpdate::more;
+  DampingUpdate update = DampingUpdate::automatic;
+  LeastSquaresSolver solver = LeastSquaresSolver::automatic;
   bool scaled = true;     ///< D from the columns of J instead of I
   double tau = 1e-3;      ///< first lambda over max_j |J_j / D_j|^2, > 0 (nielsen)
   double factor = 1;      ///< first Delta over |D x|, > 0; More (1978) advises 0.1 to 100 (more)
@@ -50,8 +46,16 @@ struct LevenbergMarquardtOptions {
 };
 
 void visit_options(LevenbergMarquardtOptions& o, OptionVisitor& v) {
-  v.choice("update", o.update, {{"more", DampingUpdate::more}, {"nielsen", DampingUpdate::nielsen}},
-           "how the damping is chosen");
+  v.choice("update", o.update,
+           {{"auto", DampingUpdate::automatic}, {"more", DampingUpdate::more}, {"nielsen", DampingUpdate::nielsen}},
+           "how the damping is chosen; auto is more with qr, else nielsen");
+  v.choice(
+      "solver", o.solver,
+      {{"auto", LeastSquaresSolver::automatic},
+       {"qr", LeastSquaresSolver::qr},
+       {"schur", LeastSquaresSolver::schur},
+       {"cg", LeastSquaresSolver::cg}},
+      "of the damped equations; auto is qr for a dense Jacobian, schur for blocks that can be eliminated, else cg");
   v.option("scaled", o.scaled, "measure steps in the norms of the Jacobian's columns");
   v.option("tau", o.tau, Interval::positive(), "nielsen: first damping, relative to the greatest |J_j / D_j|^2");
   v.option("factor", o.factor, Interval::positive(), "more: first radius, relative to |D x|");
@@ -65,9 +69,16 @@ class LevenbergMarquardt final : public Globalization {
   explicit LevenbergMarquardt(const LevenbergMarquardtOptions& options) : options_(options) {}
 
   std::string misfit(const Direction& direction) const override {
-    return direction.least_squares() != nullptr
-               ? std::string()
-               : "levenberg-marquardt: it needs residuals and their Jacobian; use gauss-newton+levenberg-marquardt";
+    const LeastSquaresModel* const model = direction.least_squares();
+    if (model == nullptr) {
+      return "levenberg-marquardt: it needs residuals and their Jacobian; use gauss-newton+levenberg-marquardt";
+    }
+    const LeastSquaresSolver solver = solver_for(*model, options_.solver);
+    if (options_.update == DampingUpdate::more && solver != LeastSquaresSolver::qr) {
+      return "levenberg-marquardt: update=more needs solver=qr, which finds the damping of a radius; use "
+             "update=nielsen";
+    }
+    return solver_misfit(*model, solver);
   }
 
   StateView state() override {
@@ -77,30 +88,41 @@ class LevenbergMarquardt final : public Globalization {
   }
 
   StepStatus advance(Objective& f, Direction& direction, const Point& at, Trial& trial, StepReport& report) override {
-    LeastSquares& squares = *find_whole<LeastSquares>(f);
+    Residuals& squares = *find_whole<Residuals>(f);
     const LeastSquaresModel& model = *direction.least_squares();
-    const Matrix& J = model.jacobian;
     const Vector& r = model.residuals;
-    if (!all_finite(Eigen::Map<const Vector>(J.data(), J.size()))) return StepStatus::non_finite;
-    factorise(J, r);
+    if (!model.all_finite()) return StepStatus::non_finite;
+    if (solver_ == nullptr) solver_ = make_damped_least_squares(solver_for(model, options_.solver));
+    solver_->bind(model, norms_);
+    rescale();
+    solver_->scale_by(scale_);
     if (damping_ == 0) start(at.x);
     if (watch_.ended(at.value)) return StepStatus::line_search_at_rounding;
+    const bool by_radius = options_.update != DampingUpdate::nielsen && solver_->finds_multipliers();
+    // For superlinear convergence the equations are solved the better the smaller g.
+    const double forcing = std::min(kForcing, std::sqrt(at.gradient_norm));
 
     double rejected = 0;
     const double rounding = 10 * f.value_noise() * at.value;
     for (;;) {
-      const double lambda = options_.update == DampingUpdate::more ? multiplier(radius_) : damping_;
-      at_multiplier(lambda);
-      v_.array() = p_.array() / scale_.array();
-      ++report.inner_iterations;
-      if (!all_finite(v_)) return StepStatus::non_finite;
-      const double scaled_norm = (scale_.array() * v_.array()).matrix().norm();
+      const double lambda = by_radius ? solver_->multiplier(radius_) : damping_;
+      const bool solved = solver_->solve(lambda, forcing, v_);
+      report.inner_iterations += solver_->iterations();
+      const double scaled_norm = solved ? (scale_.array() * v_.array()).matrix().norm() : 0;
+      if (!solved) {
+        // A matrix that is singular to working precision wants more damping; where there is enough, a number is not
+        // finite.
+        if (!(damping_ < 1e30) || by_radius) return StepStatus::non_finite;
+        shrink(radius_);
+        continue;
+      }
       s_ = v_;
-      if (options_.geodesic) accelerate(squares, f, at.x, lambda);
+      if (options_.geodesic) accelerate(squares, f, at.x, lambda, forcing);
 
-      // m(0) - m(v) = 1/2 |J v|^2 + lambda |D v|^2: no cancellation (More 1978, eq. (4.4)).
-      Jv_.noalias() = J * v_;
-      const double decrease = 0.5 * Jv_.squaredNorm() + lambda * scaled_norm * scaled_norm;
+      solver_->multiply(v_, Jv_);
+      // m(0) - m(v) = 1/2 |J v|^2 + lambda |D v|^2 at the minimiser: no cancellation (More 1978, eq. (4.4)).
+      const double decrease = solver_->is_direct() ? 0.5 * Jv_.squaredNorm() + lambda * scaled_norm * scaled_norm
+                                                   : -dot(r, Jv_) - 0.5 * Jv_.squaredNorm();
       trial.x = at.x + s_;
       squares.residuals(trial.x, r_new_);
       charge_value(f);
@@ -139,153 +161,31 @@ class LevenbergMarquardt final : public Globalization {
  private:
   // Each rejection shortens the step by half or more: from any scale to any other.
   static constexpr double kMostRejected = 500;
+  static constexpr double kForcing = 0.1;
 
-  void factorise(const Matrix& J, const Vector& r) {
-    const Index n = J.cols();
-    if (scale_.size() != n) scale_ = Vector::Zero(n);
-    for (Index j = 0; j < n; ++j) {
-      scale_[j] = options_.scaled ? std::max(scale_[j], norm(J.col(j))) : 1;
+  void rescale() {
+    if (scale_.size() != norms_.size()) scale_ = Vector::Zero(norms_.size());
+    for (Index j = 0; j < scale_.size(); ++j) {
+      scale_[j] = options_.scaled ? std::max(scale_[j], norms_[j]) : 1;
       if (scale_[j] == 0) scale_[j] = 1;
     }
-    lambda_ = -1;
-    scaled_.noalias() = J * scale_.cwiseInverse().asDiagonal();
-    qr_.compute(scaled_);
-    Qr_ = r;
-    Qr_.applyOnTheLeft(qr_.householderQ().adjoint());
-    const Index k = std::min(J.rows(), n);
-    R_ = qr_.matrixQR().topRows(k).triangularView<Eigen::Upper>();
-    const auto pivots = R_.diagonal().cwiseAbs();
-    const double eps = std::numeric_limits<double>::epsilon();
-    // Without pivoting the least pivot may be above the least singular value.
-    full_rank_ = k == n && pivots.minCoeff() > 100 * static_cast<double>(J.rows() + n) * eps * pivots.maxCoeff();
-    if (full_rank_) return;
-    svd_.compute(R_, Eigen::ComputeThinU | Eigen::ComputeThinV);
-    coefficients_.noalias() = svd_.matrixU().transpose() * Qr_.head(k);
   }
 
   void start(const Vector& x) {
     growth_ = 2;
-    damping_ = options_.tau * std::pow(scaled_.colwise().norm().maxCoeff(), 2);
+    damping_ = options_.tau * norms_.cwiseQuotient(scale_).cwiseAbs2().maxCoeff();
     const double length = (scale_.array() * x.array()).matrix().norm();
     radius_ = options_.factor * (length > 0 ? length : 1);
   }
 
-  /// Singular values below it are rounding: the rank is not there, and steps are those of least norm.
-  double rank_floor() const {
-    const auto& sigma = svd_.singularValues();
-    const double eps = std::numeric_limits<double>::epsilon();
-    return sigma.size() > 0 ? static_cast<double>(scaled_.rows() + scaled_.cols()) * eps * sigma[0] : 0;
-  }
-
-  /// p = argmin |R p + c|^2 + lambda |p|^2 for c = Q'b; leaves S in S_ where the rank is full.
-  void minimiser(double lambda, const Vector& Qb, Vector& p) {
-    if (!full_rank_) {
-      projected_.noalias() = svd_.matrixU().transpose() * Qb.head(svd_.matrixU().rows());
-      least_norm(lambda, projected_, p);
-      return;
-    }
-    const Index n = R_.cols();
-    S_ = R_;
-    p = -Qb.head(n);
-    if (lambda > 0) {
-      const double root = std::sqrt(lambda);
-      extra_.resize(n);
-      for (Index row = 0; row < n; ++row) {
-        // The row sqrt(lambda) e_row of the damping, rotated away against the rows of S from there on.
-        extra_.tail(n - row).setZero();
-        extra_[row] = root;
-        double extra_p = 0;
-        for (Index k = row; k < n; ++k) {
-          if (extra_[k] == 0) continue;
-          const double length = std::hypot(S_(k, k), extra_[k]);
-          const double cosine = S_(k, k) / length;
-          const double sine = extra_[k] / length;
-          S_(k, k) = length;
-          for (Index j = k + 1; j < n; ++j) {
-            const double upper = S_(k, j);
-            S_(k, j) = cosine * upper + sine * extra_[j];
-            extra_[j] = cosine * extra_[j] - sine * upper;
-          }
-          const double upper = p[k];
-          p[k] = cosine * upper + sine * extra_p;
-          extra_p = cosine * extra_p - sine * upper;
-        }
-      }
-    }
-    S_.triangularView<Eigen::Upper>().solveInPlace(p);
-  }
-
-  /// -V (Sigma^2 + lambda)^-1 Sigma c without the singular values that are rounding.
-  void least_norm(double lambda, const Vector& c, Vector& p) {
-    const auto& sigma = svd_.singularValues();
-    weights_.resize(sigma.size());
-    const double floor = rank_floor();
-    for (Index i = 0; i < sigma.size(); ++i) {
-      weights_[i] = sigma[i] > floor ? -c[i] * sigma[i] / (sigma[i] * sigma[i] + lambda) : 0;
-    }
-    p.noalias() = svd_.matrixV() * weights_;
-  }
-
-  /// p_ = argmin |R p + Q'r|^2 + lambda |p|^2, which may be there already.
-  void at_multiplier(double lambda) {
-    if (lambda == lambda_) return;
-    minimiser(lambda, Qr_, p_);
-    lambda_ = lambda;
-  }
-
-  /// |p(lambda)|, and p'(R'R + lambda)^-1 p = -|p| d|p|/dlambda.
-  std::pair<double, double> length_and_slope(double lambda) {
-    double slope = 0;
-    if (full_rank_) {
-      at_multiplier(lambda);
-      w_ = p_;
-      S_.triangularView<Eigen::Upper>().transpose().solveInPlace(w_);
-      return {p_.norm(), w_.squaredNorm()};
-    }
-    const auto& sigma = svd_.singularValues();
-    const double floor = rank_floor();
-    double square = 0;
-    for (Index i = 0; i < sigma.size(); ++i) {
-      if (!(sigma[i] > floor)) continue;
-      const double d = sigma[i] * sigma[i] + lambda;
-      const double p = coefficients_[i] * sigma[i] / d;
-      square += p * p;
-      slope += p * p / d;
-    }
-    return {std::sqrt(square), slope};
-  }
-
-  /// lambda >= 0 with |D s| = radius within 10 %, or 0 where the Gauss-Newton step is inside (More 1978, section 5).
-  double multiplier(double radius) {
-    at_multiplier(0);
-    if (p_.norm() <= 1.1 * radius) return 0;
-    double low = 0;
-    double high = (full_rank_ ? (R_.transpose() * Qr_.head(R_.cols())).norm()
-                              : (svd_.singularValues().array() * coefficients_.array()).matrix().norm()) /
-                  radius;
-    double lambda = 1e-3 * high;
-    for (int i = 0; i < 100; ++i) {
-      const auto [length, slope] = length_and_slope(lambda);
-      if (std::abs(length - radius) <= 0.1 * radius) break;
-      (length > radius ? low : high) = lambda;
-      // Newton on 1 / |p| - 1 / radius, which is almost linear in lambda.
-      lambda += (length * length / slope) * (length - radius) / radius;
-      if (!(lambda > low && lambda < high)) lambda = std::max(1e-3 * high, std::sqrt(low * high));
-    }
-    return lambda;
-  }
-
-  void accelerate(LeastSquares& squares, Objective& f, const Vector& x, double lambda) {
+  void accelerate(Residuals& squares, Objective& f, const Vector& x, double lambda, double forcing) {
     squares.second_derivative_along(x, v_, rvv_);
     charge_value(f);
     charge_value(f);
-    if (!all_finite(rvv_)) return;
-    rvv_.applyOnTheLeft(qr_.householderQ().adjoint());
-    minimiser(lambda, rvv_, a_);
-    a_.array() /= scale_.array();
+    if (!all_finite(rvv_) || !solver_->solve_for(rvv_, lambda, forcing, a_)) return;
     const double bend = (scale_.array() * a_.array()).matrix().norm();
     const double speed = (scale_.array() * v_.array()).matrix().norm();
-    if (all_finite(a_) && 2 * bend <= options_.alpha * speed) s_ += 0.5 * a_;
+    if (2 * bend <= options_.alpha * speed) s_ += 0.5 * a_;
   }
 
   void shrink(double scaled_norm) {
@@ -314,20 +214,8 @@ class LevenbergMarquardt final : public Globalization {
   double growth_ = 2;   // nu
   double radius_ = 0;   // Delta of more
   RoundingWatch watch_;
-  Matrix scaled_;
-  Matrix R_;
-  Eigen::HouseholderQR<Matrix> qr_;
-  Eigen::JacobiSVD<Matrix> svd_;
-  bool full_rank_ = false;
-  Vector Qr_;
-  Matrix S_;            // the triangle of the last lambda
-  Vector extra_;        // a row that is being rotated into it
-  double lambda_ = -1;  // of p_; < 0: of none yet at this point
-  Vector p_;
-  Vector w_;
-  Vector coefficients_;  // U'Q'r, where the rank is not full
-  Vector projected_;
-  Vector weights_;
+  std::unique_ptr<DampedLeastSquares> solver_;
+  Vector norms_;
   Vector v_;
   Vector a_;
   Vector s_;

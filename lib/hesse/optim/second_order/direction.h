@@ -9,6 +9,7 @@
 #pragma once
 
 #include "hesse/core/registry.h"
+#include "hesse/linalg/block_jacobian.h"
 #include "hesse/linalg/linear_operator.h"
 #include "hesse/objective/objective.h"
 #include "hesse/optim/optimizer.h"
@@ -35,8 +36,12 @@ struct DirectionReport {
 
 /// J and r at a point, for globalisations that know least squares.
 struct LeastSquaresModel {
-  const Matrix& jacobian;
+  const Matrix* jacobian;           ///< dense, or null
+  const BlockJacobian* blocks;      ///< in blocks, or null
+  const BlockStructure* structure;  ///< of these blocks, or null; known before any point is
   const Vector& residuals;
+
+  bool all_finite() const;
 };
 
 /// How exactly an iterative solution of the model's equations is wanted.
@@ -79,7 +84,7 @@ class Direction {
   virtual const LinearOperator* matrix() { return nullptr; }
   /// The same as entries; null where it is not formed.
   virtual const Matrix* dense_matrix() { return nullptr; }
-  /// Null unless the model is Gauss and Newton's with a Jacobian at hand.
+  /// Null unless the model is Gauss and Newton's. Jacobian and residuals are those of the prepared point.
   virtual const LeastSquaresModel* least_squares() const { return nullptr; }
 
   /// What an iterative solver of the model shall reach. By default min(1/2, sqrt|g|) |g| (Nocedal and Wright 2006,

@@ -6,32 +6,57 @@
 
 namespace hesse {
 
-GaussNewton::GaussNewton(Objective& f) : model_(LeastSquaresModel{J_, r_}) {
-  if (find_whole<LeastSquares>(f) == nullptr) {
+GaussNewton::GaussNewton(Objective& f)
+    : in_blocks_(find_whole<BlockLeastSquares>(f) != nullptr), operator_(at_, in_blocks_) {
+  if (find_whole<Residuals>(f) == nullptr) {
     fail(
         "gauss-newton: the problem is not made of residuals; use newton-cg:curvature=gauss-newton for a network, "
-        "newton "
-        "for a formula");
+        "newton for a formula");
   }
+  const BlockStructure* const structure = in_blocks_ ? &find_whole<BlockLeastSquares>(f)->block_structure() : nullptr;
+  model_.emplace(
+      LeastSquaresModel{in_blocks_ ? nullptr : &at_.J, in_blocks_ ? &at_.blocks : nullptr, structure, at_.r});
+}
+
+void GaussNewton::Product::apply(ConstMatrixView X, MatrixView Y) const {
+  if (!in_blocks_) {
+    JX_.noalias() = at_.J * X;
+    Y.noalias() = at_.J.transpose() * JX_;
+    return;
+  }
+  for (Index j = 0; j < X.cols(); ++j) {
+    x_ = X.col(j);
+    at_.blocks.multiply(x_, Jx_);
+    at_.blocks.multiply_transposed(Jx_, y_);
+    Y.col(j) = y_;
+  }
+}
+
+void GaussNewton::Evaluator::linearise(const Vector& x) {
+  if (auto* const blocks = find_whole<BlockLeastSquares>(*f_)) {
+    blocks->residuals_and_jacobian(x, at_.r, at_.blocks);
+  } else {
+    find_whole<LeastSquares>(*f_)->residuals_and_jacobian(x, at_.r, at_.J);
+  }
+  charge_gradient(*f_);
+  at_.x = x;
 }
 
 double GaussNewton::Evaluator::value_and_gradient(const Vector& x, Vector& g) {
-  find_whole<LeastSquares>(*f_)->residuals_and_jacobian(x, r_, J_);
-  charge_gradient(*f_);
-  x_ = x;
-  g.resize(x.size());
-  g.noalias() = J_.transpose() * r_;
-  return 0.5 * dot(r_, r_);
+  linearise(x);
+  if (at_.J.size() > 0) {
+    g.resize(x.size());
+    g.noalias() = at_.J.transpose() * at_.r;
+  } else {
+    at_.blocks.multiply_transposed(at_.r, g);
+  }
+  return 0.5 * dot(at_.r, at_.r);
 }
 
-void GaussNewton::Evaluator::take(const Vector& x, Vector& r, Matrix& J) {
-  if (x_.size() != x.size() || x_ != x) {
-    find_whole<LeastSquares>(*f_)->residuals_and_jacobian(x, r_, J_);
-    charge_gradient(*f_);
-  }
-  std::swap(r, r_);
-  std::swap(J, J_);
-  x_.resize(0);
+void GaussNewton::Evaluator::take(const Vector& x, Linearisation& at) {
+  if (at_.x.size() != x.size() || at_.x != x) linearise(x);
+  std::swap(at, at_);
+  at_.x.resize(0);
 }
 
 Objective& GaussNewton::evaluator(Objective& f) {
@@ -39,23 +64,33 @@ Objective& GaussNewton::evaluator(Objective& f) {
   return evaluator_;
 }
 
-void GaussNewton::prepare(Objective&, const Point& at) { evaluator_.take(at.x, r_, J_); }
+void GaussNewton::prepare(Objective&, const Point& at) { evaluator_.take(at.x, at_); }
 
-DirectionReport GaussNewton::direction(const Point&, Vector& d) {
+DirectionReport GaussNewton::direction(const Point& at, Vector& d) {
   DirectionReport report;
-  report.finite = all_finite(Eigen::Map<const Vector>(J_.data(), J_.size())) && all_finite(r_);
+  report.finite = model_->all_finite();
   if (!report.finite) return report;
-  qr_.compute(J_);
-  d = qr_.solve(-r_);
+  if (in_blocks_) {
+    d.setZero(at.g.size());
+    CgOptions options;
+    options.absolute_tolerance = inner_limits(at).tolerance;
+    options.relative_tolerance = 0;
+    right_ = -at.g;
+    const CgResult result = cg(operator_, right_, d, options, workspace_);
+    report.finite = result.exit != CgExit::non_finite;
+    report.inner_iterations = result.iterations;
+    return report;
+  }
+  qr_.compute(at_.J);
+  d = qr_.solve(-at_.r);
   report.inner_iterations = 1;
   return report;
 }
 
-const LinearOperator* GaussNewton::matrix() { return &operator_; }
-
 const Matrix* GaussNewton::dense_matrix() {
-  JtJ_.resize(J_.cols(), J_.cols());
-  JtJ_.noalias() = J_.transpose() * J_;
+  if (in_blocks_) return nullptr;
+  JtJ_.resize(at_.J.cols(), at_.J.cols());
+  JtJ_.noalias() = at_.J.transpose() * at_.J;
   return &JtJ_;
 }
 

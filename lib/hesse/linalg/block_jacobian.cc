@@ -1,0 +1,96 @@
+#include "hesse/linalg/block_jacobian.h"
+
+#include "hesse/core/error.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hesse {
+
+void BlockStructure::finish() {
+  for (const auto* starts : {&variables, &residuals, &uses_begin}) {
+    if (starts->size() < 2 || starts->front() != 0 || !std::is_sorted(starts->begin(), starts->end())) {
+      fail("block structure: a list of {} starts does not begin with 0, ascend and end", starts->size());
+    }
+  }
+  if (uses_begin.size() != residuals.size() || uses_begin.back() != static_cast<Index>(uses.size())) {
+    fail("block structure: the uses of {} residual blocks are given for {}", residual_blocks(), uses_begin.size() - 1);
+  }
+  if (eliminated < 0 || eliminated > variable_blocks()) {
+    fail("block structure: variable block {} cannot be the first eliminated one of {}", eliminated, variable_blocks());
+  }
+  values.assign(1, 0);
+  for (Index k = 0; k < residual_blocks(); ++k) {
+    Index columns = 0;
+    Index eliminated_here = 0;
+    for (const Index block : uses_of(k)) {
+      if (block < 0 || block >= variable_blocks()) {
+        fail("block structure: residual block {} uses variable block {} of {} (from 0)", k, block, variable_blocks());
+      }
+      columns += width(block);
+      eliminated_here += block >= eliminated ? 1 : 0;
+    }
+    if (eliminated_here > 1) {
+      fail("block structure: residual block {} uses {} of the variable blocks from {} on, which are to be independent",
+           k, eliminated_here, eliminated);
+    }
+    values.push_back(values.back() + height(k) * columns);
+  }
+}
+
+void BlockJacobian::bind(const BlockStructure& structure) {
+  structure_ = &structure;
+  values_.assign(static_cast<std::size_t>(structure.values.back()), 0);
+}
+
+Index BlockJacobian::width(Index block) const {
+  const auto b = static_cast<std::size_t>(block);
+  return (structure_->values[b + 1] - structure_->values[b]) / structure_->height(block);
+}
+
+void BlockJacobian::multiply(const Vector& s, Vector& Js) const {
+  Js.resize(structure_->residual_count());
+  for (Index k = 0; k < structure_->residual_blocks(); ++k) {
+    const double* row = rows(k);
+    const Index columns = width(k);
+    for (Index i = 0; i < structure_->height(k); ++i, row += columns) {
+      double sum = 0;
+      const double* entry = row;
+      for (const Index block : structure_->uses_of(k)) {
+        const double* const part = s.data() + structure_->first_variable(block);
+        for (Index j = 0; j < structure_->width(block); ++j) sum += *entry++ * part[j];
+      }
+      Js[structure_->first_residual(k) + i] = sum;
+    }
+  }
+}
+
+void BlockJacobian::multiply_transposed(const Vector& u, Vector& g) const {
+  g.setZero(structure_->size());
+  for (Index k = 0; k < structure_->residual_blocks(); ++k) {
+    const double* entry = rows(k);
+    for (Index i = 0; i < structure_->height(k); ++i) {
+      const double weight = u[structure_->first_residual(k) + i];
+      for (const Index block : structure_->uses_of(k)) {
+        double* const part = g.data() + structure_->first_variable(block);
+        for (Index j = 0; j < structure_->width(block); ++j) part[j] += weight * *entry++;
+      }
+    }
+  }
+}
+
+void BlockJacobian::column_norms(Vector& norms) const {
+  norms.setZero(structure_->size());
+  for (Index k = 0; k < structure_->residual_blocks(); ++k) {
+    const double* entry = rows(k);
+    for (Index i = 0; i < structure_->height(k); ++i) {
+      for (const Index block : structure_->uses_of(k)) {
+        double* const part = norms.data() + structure_->first_variable(block);
+        for (Index j = 0; j < structure_->width(block); ++j, ++entry) part[j] += *entry * *entry;
+      }
+    }
+  }
+  norms = norms.cwiseSqrt();
+}
+
+}  // namespace hesse

@@ -1,0 +1,191 @@
+#include "hesse/objective/block_residual_objective.h"
+#include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
+#include "hesse/core/random.h"
+#include "hesse/objective/residual_objective.h"
+#include "hesse/problems/reprojection.h"
+
+#include <ceres/jet.h>
+#include <Eigen/Geometry>
+#include <catch2/catch.hpp>
+
+#include <string>
+#include <vector>
+
+using namespace hesse;
+using Catch::Matchers::Contains;
+
+namespace {
+
+constexpr Index kCameras = 4;
+constexpr Index kPoints = 9;
+
+/// All residuals at once, for ResidualObjective: the dense route to the same numbers.
+struct WholeReprojection {
+  Reprojection each;
+  template <class T>
+  void operator()(const T* x, T* r) const {
+    for (std::size_t k = 0; k < each.observations.size(); ++k) {
+      const Observation& seen = each.observations[k];
+      const T* const blocks[] = {x + 9 * seen.camera, x + 9 * kCameras + 3 * seen.point};
+      each(static_cast<Index>(k), blocks, r + 2 * k);
+    }
+  }
+};
+
+/// Every point is seen by two or three cameras, one of them twice.
+Reprojection small_scene() {
+  Reprojection scene;
+  for (Index p = 0; p < kPoints; ++p) {
+    for (Index c = 0; c < kCameras; ++c) {
+      if ((p + c) % 3 != 0)
+        scene.observations.push_back({c, p, 3.0 * static_cast<double>(p - c), 7.0 - static_cast<double>(p)});
+    }
+  }
+  scene.observations.push_back({1, 0, 0.5, -0.25});
+  return scene;
+}
+
+BlockResidualObjective<Reprojection> small_problem() {
+  Reprojection scene = small_scene();
+  std::vector<Index> variables = {0};
+  for (Index c = 0; c < kCameras; ++c) variables.push_back(variables.back() + 9);
+  for (Index p = 0; p < kPoints; ++p) variables.push_back(variables.back() + 3);
+  std::vector<BlockResidualObjective<Reprojection>::Uses> uses;
+  for (const Observation& seen : scene.observations) uses.push_back({seen.camera, kCameras + seen.point});
+  return {std::move(scene), std::move(variables), uses, kCameras};
+}
+
+/// Cameras that turn by about 1, at a distance of 5 from the points, with focal lengths near 50.
+Vector scene_at(std::uint64_t seed) {
+  Vector x(9 * kCameras + 3 * kPoints);
+  RandomStream(seed, Purpose::test).fill_normal(x);
+  for (Index c = 0; c < kCameras; ++c) {
+    x[9 * c + 5] -= 10;
+    x[9 * c + 6] = 50 + x[9 * c + 6];
+    x[9 * c + 7] *= 0.01;
+    x[9 * c + 8] *= 0.001;
+  }
+  return x;
+}
+
+}  // namespace
+
+TEST_CASE("a reprojection is rotation, translation, division and distortion, one after the other") {
+  const Reprojection scene = small_scene();
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    const Vector x = scene_at(seed);
+    for (std::size_t k = 0; k < scene.observations.size(); ++k) {
+      const Observation& seen = scene.observations[k];
+      const double* const blocks[] = {x.data() + 9 * seen.camera, x.data() + 9 * kCameras + 3 * seen.point};
+      const Eigen::Map<const Eigen::Matrix<double, 9, 1>> camera(blocks[0]);
+      const Eigen::Vector3d w = camera.head<3>();
+      const Eigen::Vector3d P =
+          Eigen::AngleAxisd(w.norm(), w.normalized()) * Eigen::Map<const Eigen::Vector3d>(blocks[1]) +
+          camera.segment<3>(3);
+      const Eigen::Vector2d p = -P.head<2>() / P[2];
+      const Eigen::Vector2d image =
+          camera[6] * (1 + camera[7] * p.squaredNorm() + camera[8] * std::pow(p.squaredNorm(), 2)) * p;
+      double r[2];
+      scene(static_cast<Index>(k), blocks, r);
+      CHECK(r[0] == Approx(image[0] - seen.x).epsilon(1e-12));
+      CHECK(r[1] == Approx(image[1] - seen.y).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("residuals in blocks have the derivatives of the same residuals written as one function") {
+  auto blocks = small_problem();
+  ResidualObjective<WholeReprojection> whole({small_scene()}, blocks.size(), blocks.residual_count());
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    Vector x = scene_at(seed);
+    if (seed == 0) x.head<3>().setZero();  // no rotation
+    Vector v(x.size());
+    RandomStream(seed + 100, Purpose::test).fill_normal(v);
+    Vector r, s, g, h, rvv, svv;
+    BlockJacobian J;
+    Matrix K;
+    blocks.residuals_and_jacobian(x, r, J);
+    whole.residuals_and_jacobian(x, s, K);
+    CHECK((r - s).norm() <= 1e-14 * s.norm());
+    blocks.residuals(x, s);
+    CHECK((r - s).norm() <= 1e-14 * s.norm());
+    Vector got;
+    J.multiply(v, got);
+    CHECK((got - K * v).norm() <= 1e-13 * K.norm() * v.norm());
+    J.multiply_transposed(r, got);
+    CHECK((got - K.transpose() * r).norm() <= 1e-13 * K.norm() * r.norm());
+    J.column_norms(got);
+    CHECK((got - K.colwise().norm().transpose()).norm() <= 1e-13 * K.norm());
+    CHECK(blocks.value_and_gradient(x, g) == Approx(whole.value_and_gradient(x, h)).epsilon(1e-14));
+    CHECK((g - h).norm() <= 1e-13 * K.norm() * r.norm());
+    CHECK(blocks.value(x) == Approx(whole.value(x)).epsilon(1e-14));
+    // At w = 0 the second derivatives of the formula in use are not those of the rotation.
+    if (seed == 0) continue;
+    blocks.second_derivative_along(x, v, rvv);
+    whole.second_derivative_along(x, v, svv);
+    CHECK((rvv - svv).norm() <= 1e-12 * svv.norm());
+    for (const Curvature kind : {Curvature::hessian, Curvature::gauss_newton}) {
+      Matrix V(x.size(), 2);
+      V.col(0) = v;
+      V.col(1) = g;
+      Matrix ours(x.size(), 2);
+      Matrix theirs(x.size(), 2);
+      blocks.curvature(x, kind)->apply(V, ours);
+      whole.curvature(x, kind)->apply(V, theirs);
+      CHECK((ours - theirs).norm() <= 1e-12 * theirs.norm());
+    }
+  }
+}
+
+TEST_CASE("the Jacobian of a residual block is that of ceres::Jet on the same functor") {
+  const auto problem = small_problem();
+  const Vector x = scene_at(3);
+  using Jet = ceres::Jet<double, 12>;
+  for (Index k = 0; k < problem.block_structure().residual_blocks(); ++k) {
+    const auto uses = problem.block_structure().uses_of(k);
+    const double* const at[] = {x.data() + problem.block_structure().first_variable(uses[0]),
+                                x.data() + problem.block_structure().first_variable(uses[1])};
+    std::array<Jet, 12> jets;
+    for (int i = 0; i < 12; ++i) jets[static_cast<std::size_t>(i)] = Jet(i < 9 ? at[0][i] : at[1][i - 9], i);
+    const Jet* const arguments[] = {jets.data(), jets.data() + 9};
+    Jet residuals[2];
+    problem.functor()(k, arguments, residuals);
+    double r[2];
+    double J[24];
+    problem.residual_block(k, at, r, J);
+    for (int i = 0; i < 2; ++i) {
+      CHECK(r[i] == Approx(residuals[i].a).epsilon(1e-14));
+      const Eigen::Map<const Eigen::Matrix<double, 12, 1>> row(J + 12 * i);
+      CHECK((row - residuals[i].v).norm() <= 1e-13 * residuals[i].v.norm());
+    }
+  }
+}
+
+TEST_CASE("residuals in blocks have the same bits on any number of threads") {
+  const int before = threads();
+  auto problem = small_problem();
+  const Vector x = scene_at(5);
+  const Vector v = scene_at(6);
+  Vector g1, g, Hv1(x.size()), Hv(x.size());
+  set_threads(1);
+  const double f1 = problem.value_and_gradient(x, g1);
+  problem.curvature(x, Curvature::hessian)->apply(v, Hv1);
+  set_threads(4);
+  auto again = small_problem();
+  CHECK(again.value_and_gradient(x, g) == f1);
+  CHECK(g == g1);
+  again.curvature(x, Curvature::hessian)->apply(v, Hv);
+  CHECK(Hv == Hv1);
+  set_threads(before);
+}
+
+TEST_CASE("a structure of blocks that is none is refused with the block") {
+  using Problem = BlockResidualObjective<Reprojection>;
+  const Reprojection scene{{{0, 0, 0, 0}}};
+  CHECK_THROWS_WITH(Problem(scene, {0, 9, 12}, {{0, 2}}, 1), Contains("residual block 0 uses variable block 2 of 2"));
+  CHECK_THROWS_WITH(Problem(scene, {0, 9, 12}, {{1, 0}}, 1), Contains("has 3 variables, and its formula takes 9"));
+  CHECK_THROWS_WITH(Problem(scene, {0, 9, 12}, {{0, 1}}, 0), Contains("are to be independent"));
+  CHECK_THROWS_WITH(Problem(scene, {0, 9, 12}, {{0, 1}}, 3), Contains("cannot be the first eliminated"));
+  CHECK_THROWS_AS(Problem(scene, {1, 9, 12}, {{0, 1}}, 1), Error);
+}
