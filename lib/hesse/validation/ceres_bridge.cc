@@ -366,7 +366,8 @@ CeresResult ceres_least_squares(Objective& f, const Vector& x0, const CeresOptio
   } else {
     solver_options.linear_solver_type = ceres::SPARSE_NORMAL_CHOLESKY;
   }
-  solver_options.num_threads = threads();
+  // Waking threads takes longer than one small problem.
+  if (blocks != nullptr) solver_options.num_threads = threads();
   ceres::Solver::Summary summary;
   ceres::Solve(solver_options, &problem, &summary);
   // Asked afterwards, so that whoever counts around f until a target is met counts Ceres alone.
