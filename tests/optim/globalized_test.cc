@@ -260,6 +260,42 @@ TEST_CASE("Residuals behind a penalty are not the whole of f, and methods that n
   CHECK_THROWS_WITH(make_optimizer("gauss-newton", {f, 0}), Catch::Contains("not made of residuals"));
 }
 
+TEST_CASE("Levenberg-Marquardt on residuals whose Jacobian is wrong collapses, and does not claim to have converged") {
+  // The sign of J is turned: every step for which the model promises much raises f.
+  const std::string update = GENERATE("more", "nielsen");
+  struct Disagreeing final : Objective, LeastSquares {
+    ResidualObjective<RosenbrockResiduals> inner{{}, 2, 2};
+    const ParameterLayout& layout() const override { return inner.layout(); }
+    double value(const Vector& x) override { return inner.value(x); }
+    double value_and_gradient(const Vector& x, Vector& g) override {
+      const double f = inner.value_and_gradient(x, g);
+      g = -g;
+      return f;
+    }
+    std::shared_ptr<const LinearOperator> curvature(const Vector& x, Curvature kind) override {
+      return inner.curvature(x, kind);
+    }
+    Index residual_count() const override { return 2; }
+    void residuals(const Vector& x, Vector& r) override { inner.residuals(x, r); }
+    void residuals_and_jacobian(const Vector& x, Vector& r, Matrix& J) override {
+      inner.residuals_and_jacobian(x, r, J);
+      J = -J;
+    }
+    void second_derivative_along(const Vector& x, const Vector& v, Vector& rvv) override {
+      inner.second_derivative_along(x, v, rvv);
+    }
+  } f;
+  Vector x = Eigen::Vector2d(-1.2, 1);
+  const auto optimizer = make_optimizer("gauss-newton+levenberg-marquardt:update=" + update, {f, 0});
+  Stopping stopping;
+  stopping.max_steps = 100;
+  const Summary summary = minimize(*optimizer, f, x, stopping);
+  CAPTURE(update, summary.message);
+  CHECK(summary.termination == Termination::trust_region_collapsed);
+  CHECK_FALSE(converged(summary.termination));
+  CHECK(summary.value == f.value(Eigen::Vector2d(-1.2, 1)));
+}
+
 TEST_CASE("Levenberg-Marquardt refuses a solver that does not go with the problem, and says which does") {
   ResidualObjective<RosenbrockResiduals> f({}, 2, 2);
   CHECK_THROWS_WITH(make_optimizer("gauss-newton+levenberg-marquardt:solver=schur", {f, 0}), Catch::Contains("use qr"));

@@ -124,6 +124,26 @@ TEST_CASE("Undamped K-FAC takes the same path whatever affine map the inputs go 
   CHECK(f->value(x) < start);
 }
 
+TEST_CASE("K-FAC with a damping that is next to nothing never steps to NaN") {
+  // The factors of 3 samples are singular, and damping below 1e-15 of them is not seen in their entries.
+  const Case c{{6, 5, 4}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(6, 4, 3, c.loss));
+  const std::string form = GENERATE("factored", "eigenvalues", "ekfac", "tridiagonal");
+  for (const char* damping : {"1e-15", "1e-30", "1e-300"}) {
+    for (const std::string method : {"kfac:adapt_damping=false,", "kfac-fixed:"}) {
+      if (method != "kfac:adapt_damping=false," && form == "tridiagonal") continue;
+      const auto optimizer = make_optimizer(fmt::format("{}form={},damping={}", method, form, damping), {*f, 1});
+      Vector x = test_point(f->size());
+      for (int k = 0; k < 10; ++k) {
+        const StepReport report = optimizer->step(*f, x);
+        CAPTURE(form, damping, method, k);
+        REQUIRE(x.allFinite());
+        if (report.status != StepStatus::ok) break;
+      }
+    }
+  }
+}
+
 TEST_CASE("K-FAC with a large damping is gradient descent, and its KL bound holds") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
   const auto f = make_objective(c, make_data(4, 3, 40, c.loss));

@@ -412,6 +412,32 @@ TEST_CASE("The inverse and the matrix that BFGS keeps stay inverse to each other
   }
 }
 
+TEST_CASE("BFGS and L-BFGS hand out the inverse of their matrix, which on a quadratic is that of the Hessian") {
+  constexpr Index n = 5;
+  const bool limited = GENERATE(false, true);
+  Quadratic f(linear_spectrum(n, 10), Vector::LinSpaced(n, -1, 1), 3, 11);
+  std::unique_ptr<Direction> direction;
+  if (limited) {
+    direction = std::make_unique<Lbfgs>(LbfgsOptions{.memory = 2 * n});
+  } else {
+    direction = std::make_unique<Bfgs>(BfgsOptions{});
+  }
+  Direction& method = *direction;
+  Globalized optimizer(std::move(direction),
+                       globalizations().make(parse_spec("more-thuente:ftol=1e-12,gtol=1e-10,max_evaluations=80"), {}));
+  Vector x = Vector::Constant(n, 2);
+  for (Index k = 0; k < n; ++k) optimizer.step(f, x);
+  Matrix H(n, n);
+  f.curvature(x, Curvature::hessian)->apply(Matrix::Identity(n, n), H);
+  Matrix inverse(n, n);
+  REQUIRE(method.inverse_matrix() != nullptr);
+  method.inverse_matrix()->apply(Matrix::Identity(n, n), inverse);
+  CHECK((inverse * H - Matrix::Identity(n, n)).norm() <= 1e-5);
+  Matrix B(n, n);
+  method.matrix()->apply(inverse, B);
+  CHECK((B - Matrix::Identity(n, n)).norm() <= 1e-8);
+}
+
 TEST_CASE("SR1 is the Hessian of a quadratic after n independent steps, definite or not") {
   const Index n = GENERATE(1, 2, 3, 10);
   Matrix A(n, n);

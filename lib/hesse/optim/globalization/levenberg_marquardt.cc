@@ -103,6 +103,7 @@ class LevenbergMarquardt final : public Globalization {
     const double forcing = std::min(kForcing, std::sqrt(at.gradient_norm));
 
     double rejected = 0;
+    double promised = 0;  // by the model, at the first trial
     const double rounding = 10 * f.value_noise() * at.value;
     for (;;) {
       const double lambda = by_radius ? solver_->multiplier(radius_) : damping_;
@@ -129,6 +130,8 @@ class LevenbergMarquardt final : public Globalization {
       // 1/2 (|r|^2 - |r_new|^2) as a product, in which nothing cancels but what is in r itself.
       double actual = 0.5 * (r - r_new_).dot(r + r_new_);
       const bool unresolved = decrease <= rounding && std::abs(actual) <= rounding;
+      // A model that promised much and has been wrong down to steps that f does not resolve is not put right by these.
+      if (unresolved && promised > kBeyondRounding * rounding) return StepStatus::trust_region_collapsed;
       bool evaluated = false;
       if (unresolved || actual > options_.eta * decrease) {
         trial.value = f.value_and_gradient(trial.x, trial.g);
@@ -149,6 +152,7 @@ class LevenbergMarquardt final : public Globalization {
         report.tell("rejected", rejected);
         return StepStatus::ok;
       }
+      if (rejected == 0) promised = decrease;
       ++rejected;
       if (trial.x == at.x) return StepStatus::line_search_at_rounding;
       if (rejected > kMostRejected) {
@@ -162,6 +166,7 @@ class LevenbergMarquardt final : public Globalization {
   // Each rejection shortens the step by half or more: from any scale to any other.
   static constexpr double kMostRejected = 500;
   static constexpr double kForcing = 0.1;
+  static constexpr double kBeyondRounding = 1e6;
 
   void rescale() {
     if (scale_.size() != norms_.size()) scale_ = Vector::Zero(norms_.size());

@@ -30,6 +30,7 @@ class Bfgs final : public Direction {
   ModelMatrix matrix_form() const override { return ModelMatrix::entries; }
   const LinearOperator* matrix() override;
   const Matrix* dense_matrix() override;
+  const LinearOperator* inverse_matrix() override { return &inverse_; }
   void update(const Vector& s, const Vector& y) override;
   bool forget() override;
   StateView state() override { return {{"H", &H_}, {"B", &B_}, {"updates", &updates_}}; }
@@ -41,6 +42,7 @@ class Bfgs final : public Direction {
   std::int64_t updates_ = 0;
   Vector product_;
   MatrixReference operator_{B_};
+  MatrixReference inverse_{H_};
 };
 
 }  // namespace hesse

@@ -84,6 +84,9 @@ class Direction {
   virtual const LinearOperator* matrix() { return nullptr; }
   /// The same as entries; null where it is not formed.
   virtual const Matrix* dense_matrix() { return nullptr; }
+  /// The inverse of B where the method keeps that, else null: an estimate of the inverse Hessian at the last point,
+  /// such as the covariance of an estimate is read from. Lives as long as the method and changes with it.
+  virtual const LinearOperator* inverse_matrix() { return nullptr; }
   /// Null unless the model is Gauss and Newton's. Jacobian and residuals are those of the prepared point.
   virtual const LeastSquaresModel* least_squares() const { return nullptr; }
 

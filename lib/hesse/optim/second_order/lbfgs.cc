@@ -37,6 +37,14 @@ void Lbfgs::update(const Vector& s, const Vector& y) {
   if (dot(s, y) > options_.curvature * norm(s) * norm(y)) pairs_.add(s, y);
 }
 
+void Lbfgs::InverseMatrix::apply(ConstMatrixView X, MatrixView Y) const {
+  for (Index j = 0; j < X.cols(); ++j) {
+    column_ = X.col(j);
+    two_loop_.apply(method_.pairs_, InitialScale::newest, column_);
+    Y.col(j) = column_;
+  }
+}
+
 DirectionEntry lbfgs_entry() {
   return direction_entry<Lbfgs, LbfgsOptions>("lbfgs", "Limited-memory BFGS", "Nocedal (1980); Liu and Nocedal (1989)",
                                               "more-thuente");

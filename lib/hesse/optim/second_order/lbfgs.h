@@ -29,16 +29,31 @@ class Lbfgs final : public Direction {
   double first_step(const Point& at, const Vector& d) const override;
   ModelMatrix matrix_form() const override { return ModelMatrix::products; }
   const LinearOperator* matrix() override;
+  const LinearOperator* inverse_matrix() override { return &inverse_matrix_; }
   void update(const Vector& s, const Vector& y) override;
   bool forget() override { return pairs_.clear(); }
   StateView state() override { return pairs_.state(); }
 
  private:
+  /// The two-loop recursion on each vector.
+  class InverseMatrix final : public LinearOperator {
+   public:
+    explicit InverseMatrix(const Lbfgs& method) : method_(method) {}
+    Index size() const override { return method_.size_; }
+    void apply(ConstMatrixView X, MatrixView Y) const override;
+
+   private:
+    const Lbfgs& method_;
+    mutable TwoLoop two_loop_;
+    mutable Vector column_;
+  };
+
   LbfgsOptions options_;
   CurvaturePairs pairs_;
   CompactMatrix matrix_{CompactForm::bfgs};
   Index size_ = 0;
   TwoLoop inverse_;
+  InverseMatrix inverse_matrix_{*this};
 };
 
 }  // namespace hesse
