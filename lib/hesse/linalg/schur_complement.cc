@@ -49,7 +49,28 @@ void SchurComplement::bind(const BlockJacobian& J) {
   }
   const Index bytes = 8 * std::max<Index>(1, remaining_ * remaining_);
   parts_.resize(static_cast<std::size_t>(std::clamp<Index>(kPartBytes / bytes, 1, std::min(kMostParts, eliminated))));
-  factors_.resize(static_cast<std::size_t>(eliminated));
+  factor_begin_.assign(1, 0);
+  Index widest = 0;
+  Index highest = 0;
+  Index most_entries = 0;
+  for (Index e = 0; e < eliminated; ++e) {
+    const Index width = structure.width(structure.eliminated + e);
+    factor_begin_.push_back(factor_begin_.back() + width * width);
+    widest = std::max(widest, width);
+    Index columns = 0;
+    for (Index i = seen_begin_[static_cast<std::size_t>(e)]; i < seen_begin_[static_cast<std::size_t>(e) + 1]; ++i) {
+      const Index k = seen_[static_cast<std::size_t>(i)];
+      columns += columns_of(k).remaining;
+      highest = std::max(highest, structure.height(k));
+    }
+    most_entries = std::max(most_entries, width * columns);
+  }
+  factors_.resize(factor_begin_.back());
+  for (Part& part : parts_) {
+    part.Y.resize(most_entries);
+    part.y.resize(widest);
+    part.residual.resize(highest);
+  }
 }
 
 SchurComplement::Columns SchurComplement::columns_of(Index block) const {
@@ -72,9 +93,6 @@ void SchurComplement::eliminate(Part& part, Index begin, Index end, const Vector
   part.S.setZero(remaining_, remaining_);
   part.b.setZero(remaining_);
   part.definite = true;
-  Eigen::LLT<Matrix> cholesky;
-  Matrix V;
-  Vector g;
   for (Index e = begin; e < end; ++e) {
     const Index variable_block = structure.eliminated + e;
     const Index first = structure.first_variable(variable_block);
@@ -82,27 +100,29 @@ void SchurComplement::eliminate(Part& part, Index begin, Index end, const Vector
     const std::span<const Index> seen(seen_.data() + seen_begin_[static_cast<std::size_t>(e)],
                                       static_cast<std::size_t>(seen_begin_[static_cast<std::size_t>(e) + 1] -
                                                                seen_begin_[static_cast<std::size_t>(e)]));
-    V.setZero(width, width);
+    Eigen::Map<Matrix> V(factors_.data() + factor_begin_[static_cast<std::size_t>(e)], width, width);
+    auto g = part.y.head(width);
+    V.setZero();
     V.diagonal() = lambda * scale.segment(first, width).array().square();
-    g.setZero(width);
+    g.setZero();
     Index columns = 0;
     for (const Index k : seen) {
       const Rows J(J_->rows(k), structure.height(k), J_->width(k));
       const Columns at = columns_of(k);
       const auto E = J.middleCols(at.eliminated, width);
-      V.noalias() += E.transpose() * E;
-      g.noalias() += E.transpose() * r.segment(structure.first_residual(k), structure.height(k));
+      V += E.transpose().lazyProduct(E);
+      g += E.transpose().lazyProduct(r.segment(structure.first_residual(k), structure.height(k)));
       columns += at.remaining;
     }
-    cholesky.compute(V);
-    if (cholesky.info() != Eigen::Success) {
+    Eigen::Ref<Matrix> in_place(V);
+    if (const Eigen::LLT<Eigen::Ref<Matrix>> cholesky(in_place); cholesky.info() != Eigen::Success) {
       part.definite = false;
       return;
     }
-    factors_[static_cast<std::size_t>(e)] = cholesky.matrixLLT();
-    part.y = cholesky.matrixL().solve(g);
+    const auto L = V.triangularView<Eigen::Lower>();
+    L.solveInPlace(g);
     // Y = L^-1 E'C, the columns of C that are not zero.
-    part.Y.resize(width, columns);
+    Eigen::Map<Matrix> Y(part.Y.data(), width, columns);
     columns = 0;
     for (const Index k : seen) {
       const Rows J(J_->rows(k), structure.height(k), J_->width(k));
@@ -111,13 +131,13 @@ void SchurComplement::eliminate(Part& part, Index begin, Index end, const Vector
       for (const Index use : structure.uses_of(k)) {
         const Index w = structure.width(use);
         if (use < structure.eliminated) {
-          part.Y.middleCols(columns, w).noalias() = E.transpose() * J.middleCols(at, w);
+          Y.middleCols(columns, w) = E.transpose().lazyProduct(J.middleCols(at, w));
           columns += w;
         }
         at += w;
       }
     }
-    cholesky.matrixL().solveInPlace(part.Y);
+    L.solveInPlace(Y);
     // S -= Y'Y and b -= Y'y, block by block; the lower triangle alone.
     Index left = 0;
     for (const Index k : seen) {
@@ -125,8 +145,8 @@ void SchurComplement::eliminate(Part& part, Index begin, Index end, const Vector
         if (use >= structure.eliminated) continue;
         const Index row = structure.first_variable(use);
         const Index w = structure.width(use);
-        const auto Yk = part.Y.middleCols(left, w);
-        part.b.segment(row, w).noalias() -= Yk.transpose() * part.y;
+        const auto Yk = Y.middleCols(left, w);
+        part.b.segment(row, w) -= Yk.transpose().lazyProduct(g);
         Index right = 0;
         for (const Index l : seen) {
           for (const Index other : structure.uses_of(l)) {
@@ -134,7 +154,7 @@ void SchurComplement::eliminate(Part& part, Index begin, Index end, const Vector
             const Index v = structure.width(other);
             if (other <= use) {
               part.S.block(row, structure.first_variable(other), w, v).noalias() -=
-                  Yk.transpose().lazyProduct(part.Y.middleCols(right, v));
+                  Yk.transpose().lazyProduct(Y.middleCols(right, v));
             }
             right += v;
           }
@@ -166,7 +186,7 @@ bool SchurComplement::solve(const Vector& r, double lambda, const Vector& scale,
       if (use < structure.eliminated) {
         const Index row = structure.first_variable(use);
         const auto C = J.middleCols(at, w);
-        b_.segment(row, w).noalias() += C.transpose() * rk;
+        b_.segment(row, w) += C.transpose().lazyProduct(rk);
         Index beside = 0;
         for (const Index other : structure.uses_of(k)) {
           const Index v = structure.width(other);
@@ -187,7 +207,8 @@ bool SchurComplement::solve(const Vector& r, double lambda, const Vector& scale,
   }
   cholesky_.compute(S_);
   if (cholesky_.info() != Eigen::Success) return false;
-  c_ = cholesky_.solve(-b_);
+  c_ = -b_;
+  cholesky_.solveInPlace(c_);
 
   s.resize(structure.size());
   s.head(remaining_) = c_;
@@ -201,21 +222,23 @@ bool SchurComplement::solve(const Vector& r, double lambda, const Vector& scale,
       for (Index i = seen_begin_[static_cast<std::size_t>(e)]; i < seen_begin_[static_cast<std::size_t>(e) + 1]; ++i) {
         const Index k = seen_[static_cast<std::size_t>(i)];
         const Rows J(J_->rows(k), structure.height(k), J_->width(k));
-        Vector residual = r.segment(structure.first_residual(k), structure.height(k));
+        auto residual = parts_[static_cast<std::size_t>(p)].residual.head(structure.height(k));
+        residual = r.segment(structure.first_residual(k), structure.height(k));
         Index at = 0;
         Index own = 0;
         for (const Index use : structure.uses_of(k)) {
           const Index w = structure.width(use);
           if (use < structure.eliminated) {
-            residual.noalias() += J.middleCols(at, w) * c_.segment(structure.first_variable(use), w);
+            residual += J.middleCols(at, w).lazyProduct(c_.segment(structure.first_variable(use), w));
           } else {
             own = at;
           }
           at += w;
         }
-        to.noalias() -= J.middleCols(own, width).transpose() * residual;
+        to -= J.middleCols(own, width).transpose().lazyProduct(residual);
       }
-      const auto L = factors_[static_cast<std::size_t>(e)].triangularView<Eigen::Lower>();
+      const Eigen::Map<const Matrix> factor(factors_.data() + factor_begin_[static_cast<std::size_t>(e)], width, width);
+      const auto L = factor.triangularView<Eigen::Lower>();
       L.solveInPlace(to);
       L.adjoint().solveInPlace(to);
     }

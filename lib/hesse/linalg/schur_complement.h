@@ -33,12 +33,13 @@ class SchurComplement {
   bool solve(const Vector& r, double lambda, const Vector& scale, Vector& s);
 
  private:
-  /// One part of the eliminated blocks: what it subtracts from S and from the right-hand side.
+  /// One part of the eliminated blocks: what it subtracts from S and from the right-hand side, and room for one block.
   struct Part {
     Matrix S;
     Vector b;
-    Matrix Y;  // C_k'E_k L^-T of the residual blocks of one eliminated block, side by side
-    Vector y;
+    Vector Y;  // L^-1 E'C of one eliminated block, its columns those of its residual blocks side by side
+    Vector y;  // L^-1 E'r
+    Vector residual;
     bool definite = true;
   };
 
@@ -56,7 +57,8 @@ class SchurComplement {
   std::vector<Index> seen_begin_;  // residual blocks that use each eliminated block
   std::vector<Index> seen_;
   std::vector<Part> parts_;
-  std::vector<Matrix> factors_;  // L of V, an eliminated block each
+  std::vector<Index> factor_begin_;
+  Vector factors_;  // L of V, an eliminated block each
   Matrix S_;
   Vector b_;
   Vector c_;

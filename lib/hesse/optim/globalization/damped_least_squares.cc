@@ -3,9 +3,9 @@
 #include "hesse/core/error.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/linalg/cg.h"
+#include "hesse/linalg/householder_qr.h"
 #include "hesse/linalg/schur_complement.h"
 
-#include <Eigen/QR>
 #include <Eigen/SVD>
 
 #include <algorithm>
@@ -29,12 +29,15 @@ class DenseQr final : public DampedLeastSquares {
     scale_ = scale;
     lambda_ = -1;
     const Index n = J_->cols();
-    scaled_.noalias() = *J_ * scale_.cwiseInverse().asDiagonal();
+    // r beside J D^-1: its column becomes Q'r.
+    scaled_.resize(J_->rows(), n + 1);
+    scaled_.leftCols(n) = *J_ * scale_.cwiseInverse().asDiagonal();
+    scaled_.col(n) = *r_;
     qr_.compute(scaled_);
-    Qr_ = *r_;
-    Qr_.applyOnTheLeft(qr_.householderQ().adjoint());
     const Index k = std::min(J_->rows(), n);
-    R_ = qr_.matrixQR().topRows(k).triangularView<Eigen::Upper>();
+    Qr_ = qr_.factors().col(n).head(k);
+    R_.setZero(k, n);
+    R_.triangularView<Eigen::Upper>() = qr_.factors().topLeftCorner(k, n);
     const auto pivots = R_.diagonal().cwiseAbs();
     const double eps = std::numeric_limits<double>::epsilon();
     // Without pivoting the least pivot may be above the least singular value.
@@ -52,7 +55,7 @@ class DenseQr final : public DampedLeastSquares {
 
   bool solve_for(const Vector& b, double lambda, double /*forcing*/, Vector& s) override {
     Qb_ = b;
-    Qb_.applyOnTheLeft(qr_.householderQ().adjoint());
+    qr_.apply_transposed(Qb_);
     minimiser(lambda, Qb_, s);
     s.array() /= scale_.array();
     return all_finite(s);
@@ -65,9 +68,12 @@ class DenseQr final : public DampedLeastSquares {
     at_multiplier(0);
     if (p_.norm() <= 1.1 * radius) return 0;
     double low = 0;
-    double high = (full_rank_ ? (R_.transpose() * Qr_.head(R_.cols())).norm()
-                              : (svd_.singularValues().array() * coefficients_.array()).matrix().norm()) /
-                  radius;
+    if (full_rank_) {
+      w_.noalias() = R_.transpose() * Qr_;
+    } else {
+      w_ = svd_.singularValues().cwiseProduct(coefficients_);
+    }
+    double high = w_.norm() / radius;
     double lambda = 1e-3 * high;
     for (int i = 0; i < 100; ++i) {
       const auto [length, slope] = length_and_slope(lambda);
@@ -85,7 +91,7 @@ class DenseQr final : public DampedLeastSquares {
   double rank_floor() const {
     const auto& sigma = svd_.singularValues();
     const double eps = std::numeric_limits<double>::epsilon();
-    return sigma.size() > 0 ? static_cast<double>(scaled_.rows() + scaled_.cols()) * eps * sigma[0] : 0;
+    return sigma.size() > 0 ? static_cast<double>(J_->rows() + J_->cols()) * eps * sigma[0] : 0;
   }
 
   /// p = argmin |R p + c|^2 + lambda |p|^2 for c = Q'b; leaves S in S_ where the rank is full.
@@ -171,7 +177,7 @@ class DenseQr final : public DampedLeastSquares {
   Vector scale_;
   Matrix scaled_;
   Matrix R_;
-  Eigen::HouseholderQR<Matrix> qr_;
+  HouseholderQr qr_;
   Eigen::JacobiSVD<Matrix> svd_;
   bool full_rank_ = false;
   Vector Qr_;

@@ -40,6 +40,7 @@ void GaussNewton::Evaluator::linearise(const Vector& x) {
   }
   charge_gradient(*f_);
   at_.x = x;
+  kept_ = true;
 }
 
 double GaussNewton::Evaluator::value_and_gradient(const Vector& x, Vector& g) {
@@ -54,9 +55,9 @@ double GaussNewton::Evaluator::value_and_gradient(const Vector& x, Vector& g) {
 }
 
 void GaussNewton::Evaluator::take(const Vector& x, Linearisation& at) {
-  if (at_.x.size() != x.size() || at_.x != x) linearise(x);
+  if (!kept_ || at_.x.size() != x.size() || at_.x != x) linearise(x);
   std::swap(at, at_);
-  at_.x.resize(0);
+  kept_ = false;
 }
 
 Objective& GaussNewton::evaluator(Objective& f) {

@@ -82,6 +82,7 @@ class GaussNewton final : public Direction {
 
     Objective* f_ = nullptr;
     Linearisation at_;
+    bool kept_ = false;  // whether at_ is that of its x, and not one handed back
   };
 
   Evaluator evaluator_;
