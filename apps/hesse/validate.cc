@@ -31,7 +31,8 @@ struct ValidateCommandOptions {
 };
 void visit_options(ValidateCommandOptions& o, OptionVisitor& v) {
   v.option("problem", o.problem, "a problem, as name:key=value,...; may be given several times");
-  v.option("suite", o.suite, "analytic, mgh, nist, nist-linear, regression, network, bundle-adjustment or all (default analytic)");
+  v.option("suite", o.suite,
+           "analytic, mgh, nist, nist-linear, regression, network, bundle-adjustment or all (default analytic)");
   v.option(
       "optimizer", o.optimizer,
       "our side, as name:key=value,...; auto: gauss-newton on residuals, newton up to 1000 variables, else newton-cg");
@@ -88,6 +89,8 @@ Json json_of(const ValidationSide& side) {
   json["classification"] = side.point.message;
   json["value_digits"] = json_number(side.value_digits);
   json["parameter_digits"] = json_number(side.parameter_digits);
+  json["value_bound"] = json_number(side.value_bound);
+  json["distance_bound"] = json_number(side.distance_bound);
   json["standard_errors"] = Json::array();
   for (const double error : side.standard_errors) json["standard_errors"].push_back(json_number(error));
   json["standard_error_digits"] = json_number(side.standard_error_digits);
@@ -131,6 +134,10 @@ Table table_of(const std::vector<Validation>& all) {
                    {"Ceres", false},   {"point", false}, {"Ceres'", false}, {"verdict", false}};
   // Digits of our parameters and of their standard errors, where both are certified.
   if (certified) table.columns.insert(table.columns.end(), {{"parameters"}, {"errors"}});
+  // What is proven of our value, where the problem is strongly convex.
+  const bool bounded =
+      std::any_of(all.begin(), all.end(), [](const Validation& v) { return !std::isnan(v.hesse.value_bound); });
+  if (bounded) table.columns.push_back({"f - min <="});
   for (const Validation& v : all) {
     std::vector<Cell> row = {Cell(v.problem),
                              Cell(significant(v.hesse.value, 8)),
@@ -150,6 +157,7 @@ Table table_of(const std::vector<Validation>& all) {
       row.emplace_back(digits(v.hesse.parameter_digits));
       row.emplace_back(digits(v.hesse.standard_error_digits));
     }
+    if (bounded) row.emplace_back(std::isnan(v.hesse.value_bound) ? "" : significant(v.hesse.value_bound, 2));
     table.add(std::move(row));
   }
   return table;
@@ -160,9 +168,9 @@ Table csv_table(const std::vector<Validation>& all) {
   Table table;
   table.columns = {{"problem"}, {"parameters"}, {"verdict"}, {"digits"}, {"distance"}, {"parameter_digits"}};
   for (const char* side : {"hesse", "ceres"}) {
-    for (const char* column :
-         {"method", "status", "value", "gradient_norm", "arrived", "kind", "least_eigenvalue", "value_digits",
-          "parameter_digits", "standard_error_digits", "values", "gradients", "products", "seconds"}) {
+    for (const char* column : {"method", "status", "value", "gradient_norm", "arrived", "kind", "least_eigenvalue",
+                               "value_digits", "parameter_digits", "standard_error_digits", "value_bound",
+                               "distance_bound", "values", "gradients", "products", "seconds"}) {
       table.columns.push_back({fmt::format("{}_{}", side, column)});
     }
   }
@@ -187,6 +195,8 @@ Table csv_table(const std::vector<Validation>& all) {
       row.emplace_back(fmt::format("{}", side->value_digits));
       row.emplace_back(fmt::format("{}", side->parameter_digits));
       row.emplace_back(fmt::format("{}", side->standard_error_digits));
+      row.emplace_back(fmt::format("{}", side->value_bound));
+      row.emplace_back(fmt::format("{}", side->distance_bound));
       row.emplace_back(fmt::format("{}", side->cost.values));
       row.emplace_back(fmt::format("{}", side->cost.gradients));
       row.emplace_back(fmt::format("{}", side->cost.products));

@@ -1,4 +1,5 @@
 #include "hesse/validation/validate.h"
+#include "hesse/data/datasets.h"
 
 #include "hesse/core/error.h"
 #include "hesse/objective/analytic.h"
@@ -6,6 +7,7 @@
 #include "hesse/objective/l2_objective.h"
 #include "hesse/objective/residual_objective.h"
 
+#include <Eigen/Cholesky>
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -242,4 +244,39 @@ TEST_CASE("suites name problems that exist, and an unknown one is refused with a
   CHECK(validation_suite("nist").size() == 54);
   CHECK(validation_suite("nist-linear").size() == 11);
   CHECK_THROWS_WITH(validation_suite("analitic"), Catch::Contains("did you mean 'analytic'?"));
+}
+
+TEST_CASE("the minimum of ridge regression is its closed form, within the bounds that strong convexity proves") {
+  const std::string spec =
+      GENERATE("linear-regression:l2=1e-2,l2_biases=true", "linear-regression:l2=1e-4,l2_biases=true");
+  Problem problem = problems().make(parse_spec(spec), {Precision::float64});
+  REQUIRE(problem.strong_convexity > 0);
+  const double mu = problem.strong_convexity;
+  // 1/(2N) sum |W x + b - t|^2 + mu/2 (|W|^2 + |b|^2) with a row of ones for b.
+  const DataSplit split = load_data("linear-regression");
+  const Matrix& inputs = split.train->inputs;
+  Matrix X(inputs.rows() + 1, inputs.cols());
+  X << inputs, Matrix::Ones(1, inputs.cols());
+  const Matrix& T = split.train->targets;
+  const double N = static_cast<double>(inputs.cols());
+  const Matrix A = X * X.transpose() / N + mu * Matrix::Identity(X.rows(), X.rows());
+  const Matrix W = A.llt().solve(X * T.transpose() / N).transpose();
+  const double least = (W * X - T).squaredNorm() / (2 * N) + mu / 2 * W.squaredNorm();
+  Vector x(problem.objective->size());
+  x.head(inputs.rows() * W.rows()) = W.leftCols(inputs.rows()).reshaped();
+  if (W.rows() > 1) x.head(inputs.rows() * W.rows()) = W.leftCols(inputs.rows()).transpose().reshaped();
+  x.tail(W.rows()) = W.rightCols(1);
+  const double at_closed_form = problem.objective->value(x);
+  CAPTURE(spec, at_closed_form, least);
+  CHECK(at_closed_form == Approx(least).epsilon(1e-12));
+
+  const Validation v = validate(spec, problem, {});
+  CHECK(v.verdict.agreement == Agreement::agree);
+  for (const ValidationSide* side : {&v.hesse, &v.ceres}) {
+    CAPTURE(side->method, side->value_bound, side->distance_bound);
+    CHECK(side->value_bound <= 1e-12);
+    // The bounds hold for exact g: rounding of f and x comes on top.
+    CHECK(side->value - least <= side->value_bound + 1e-14 * least);
+    CHECK((side->x - x).norm() <= side->distance_bound + 1e-11 * x.norm());
+  }
 }

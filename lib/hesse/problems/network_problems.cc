@@ -219,23 +219,30 @@ Network linear_model(const DataSplit& split, Index outputs) {
   return multilayer_perceptron(sizes, Activation::identity);
 }
 
+/// A linear model with a convex loss: all that its curvature is known to be at least is the penalty's, on all
+/// parameters.
+Problem convex_problem(const RegressionOptions& o, const DataSplit& split, Index outputs, Loss loss,
+                       Precision precision) {
+  Problem problem = problem_of(o, split, linear_model(split, outputs), loss, false, o.init, precision);
+  if (o.l2_biases) problem.strong_convexity = o.l2;
+  return problem;
+}
+
 Problem make_linear(const RegressionOptions& o, const ProblemContext& context) {
   const DataSplit split = load_data(o.data);
-  return problem_of(o, split, linear_model(split, target_count(split)), Loss::squared_error, false, o.init,
-                    context.precision);
+  return convex_problem(o, split, target_count(split), Loss::squared_error, context.precision);
 }
 
 Problem make_logistic(const RegressionOptions& o, const ProblemContext& context) {
   const DataSplit split = load_data(o.data);
   require_classes(split, "logistic regression");
-  return problem_of(o, split, linear_model(split, 1), Loss::binary_cross_entropy, false, o.init, context.precision);
+  return convex_problem(o, split, 1, Loss::binary_cross_entropy, context.precision);
 }
 
 Problem make_softmax(const RegressionOptions& o, const ProblemContext& context) {
   const DataSplit split = load_data(o.data);
   require_classes(split, "softmax regression");
-  return problem_of(o, split, linear_model(split, split.train->class_count), Loss::softmax_cross_entropy, false, o.init,
-                    context.precision);
+  return convex_problem(o, split, split.train->class_count, Loss::softmax_cross_entropy, context.precision);
 }
 
 Problem make_mlp(const MlpOptions& o, const ProblemContext& context) {

@@ -37,6 +37,9 @@ struct Problem {
   std::vector<Vector> minimisers;
   /// Values of documented local minima that are not global.
   std::vector<double> local_minima;
+  /// mu > 0 with every eigenvalue of the Hessian at least mu everywhere, so that there is one minimum and
+  /// f(x) - min f <= |g|^2 / (2 mu) (Nesterov 2004, (2.1.19)); 0 where none is known.
+  double strong_convexity = 0;
   /// Certified standard errors of the parameters at the minimiser, where a reference gives them (least squares).
   Vector standard_errors;
   /// What a person should know: data set, samples, parameters.

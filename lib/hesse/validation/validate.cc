@@ -96,6 +96,9 @@ void judge_side(ValidationSide& side, Problem& problem, const ValidationOptions&
   for (const Vector& minimiser : problem.minimisers) {
     side.parameter_digits = std::fmax(side.parameter_digits, log_relative_error(side.x, minimiser));
   }
+  const double mu = problem.strong_convexity;
+  side.value_bound = mu > 0 ? side.gradient_norm * side.gradient_norm / (2 * mu) : kNaN;
+  side.distance_bound = mu > 0 ? side.gradient_norm / mu : kNaN;
   side.standard_errors = standard_errors(*problem.objective, side.x);
   side.standard_error_digits =
       side.standard_errors.size() == problem.standard_errors.size() && problem.standard_errors.size() > 0
@@ -163,7 +166,9 @@ std::vector<std::string> regression_suite() {
   return {"softmax-regression:data=digits,l2=1e-2,l2_biases=true",
           "softmax-regression:data=digits,l2=1e-4,l2_biases=true",
           "logistic-regression:data=breast-cancer,l2=1e-2,l2_biases=true",
-          "logistic-regression:data=breast-cancer,l2=1e-4,l2_biases=true"};
+          "logistic-regression:data=breast-cancer,l2=1e-4,l2_biases=true",
+          "linear-regression:l2=1e-2,l2_biases=true",
+          "linear-regression:l2=1e-4,l2_biases=true"};
 }
 
 std::vector<std::string> network_suite() {

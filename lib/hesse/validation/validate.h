@@ -46,6 +46,10 @@ struct ValidationSide {
   /// over its entries); NaN where none is documented.
   double value_digits = 0;
   double parameter_digits = 0;
+  /// Proven bounds on f(x) - min f and on the distance to the one minimiser, |g|^2 / (2 mu) and |g| / mu, where the
+  /// problem is known to be strongly convex; else NaN.
+  double value_bound = 0;
+  double distance_bound = 0;
   /// Of the parameters, from the curvature at x (standard_errors.h); empty where there are none.
   Vector standard_errors;
   /// LRE of them against the certified ones, the least over the entries; NaN where none are certified.
