@@ -4,7 +4,9 @@
 
 #include "hesse/experiment/profile.h"
 #include "hesse/report/table.h"
+#include "hesse/validation/peers.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -28,7 +30,9 @@ struct ProfileCommandOptions {
 };
 void visit_options(ProfileCommandOptions& o, OptionVisitor& v) {
   v.option("optimizer", o.optimizer,
-           "a method, as name:key=value,..., or a peer: ceres-lm, ceres-lbfgs, ceres-bfgs, ..., lbfgspp, liblbfgs");
+           "a method, as name:key=value,..., or a peer: ceres-lm, ceres-lbfgs, ceres-bfgs, ..., lbfgspp, liblbfgs; the "
+           "best of "
+           "ours and the peers of this build when none is given");
   v.option("problem", o.problem,
            "a problem with a documented minimum; all of More, Garbow and Hillstrom when none is given");
   v.option("starts", o.starts, "factors of the standard starts of those: 1, 1-10 or 1-10-100");
@@ -52,6 +56,15 @@ std::vector<std::string> more_garbow_hillstrom(const std::vector<Index>& starts)
   return specs;
 }
 
+/// Our methods that do best here, each in its kind, and the peers that this build has.
+std::vector<std::string> usual_solvers() {
+  std::vector<std::string> solvers = {"gauss-newton", "lbfgs+hager-zhang", "bfgs+hager-zhang", "newton-cg"};
+  for (const char* peer : {"ceres-lm", "ceres-lbfgs", "ceres-bfgs", "lbfgspp", "liblbfgs"}) {
+    if (std::find(peers().begin(), peers().end(), peer) != peers().end()) solvers.emplace_back(peer);
+  }
+  return solvers;
+}
+
 }  // namespace
 
 int profile_command(Arguments arguments) {
@@ -60,7 +73,7 @@ int profile_command(Arguments arguments) {
   use_threads(options.threads);
   ProfileSettings settings;
   settings.problems = options.problem.empty() ? more_garbow_hillstrom(options.starts) : options.problem;
-  settings.solvers = options.optimizer;
+  settings.solvers = options.optimizer.empty() ? usual_solvers() : options.optimizer;
   settings.seed = static_cast<std::uint64_t>(options.seed);
   settings.digits = options.digits;
   settings.tau_max = options.tau_max;

@@ -74,11 +74,15 @@ TEST_CASE("hesse profile leaves its folder, table and figures, with a peer besid
   CHECK(table.exit_code == 0);
   CHECK(table.err.empty());
   CHECK_THAT(table.out, Contains("solved to 4 digits"));
+  const auto usual = run_hesse(folder, "profile --problem beale --repetitions 1 --quiet --output usual --json");
+  const Json solvers = parse_json(usual.out, "stdout")["solvers"];
+  CHECK(usual.exit_code == 0);
+  CHECK(solvers.size() >= 7);
+  CHECK(solvers[0] == "gauss-newton");
 }
 
 TEST_CASE("hesse profile refuses bad settings before it writes anything") {
   const ScratchFolder folder;
-  CHECK(run_hesse(folder, "profile --problem beale").exit_code == 2);
   CHECK(run_hesse(folder, "profile --problem beale --optimizer lbfgs --optimizer lbfgs").exit_code == 2);
   CHECK(run_hesse(folder, "profile --problem beale --optimizer lbfgs --tau-max 1").exit_code == 2);
   CHECK(run_hesse(folder, "profile --problem beale --optimizer lbfgs --digits 0").exit_code == 2);
