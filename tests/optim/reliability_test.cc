@@ -2,17 +2,23 @@
 #include "hesse/core/random.h"
 #include "hesse/nn/network_objective.h"
 #include "hesse/objective/analytic.h"
+#include "hesse/objective/block_residual_objective.h"
 #include "hesse/objective/functor_objective.h"
 #include "hesse/objective/quadratic.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
+#include "hesse/problems/problem.h"
 #include "optim/methods.h"
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
 
 using namespace hesse;
 
@@ -232,6 +238,67 @@ TEST_CASE("A run resumed from its state ends with the bits and the counts of one
   CHECK(resumed.progress.cost.products == uninterrupted.progress.cost.products);
   CHECK(resumed.progress.cost.gradient_equivalents ==
         Approx(uninterrupted.progress.cost.gradient_equivalents).epsilon(1e-12));
+}
+
+namespace {
+
+/// r = (exp(a / 2) b1 + c b3 - y, exp(a / 2) b2 - b3 b1 - z) in blocks of one (a, c) with one b.
+struct Products {
+  static constexpr int kResiduals = 2;
+  static constexpr std::array<int, 2> kVariables = {2, 3};
+  template <class T>
+  void operator()(Index k, const T* const* x, T* r) const {
+    using std::exp;
+    const T scale = exp(0.5 * x[0][0]);
+    r[0] = scale * x[1][0] + x[0][1] * x[1][2] - 1.0 - 0.1 * static_cast<double>(k % 7);
+    r[1] = scale * x[1][1] - x[1][2] * x[1][0] + 0.3 * static_cast<double>(k % 5);
+  }
+};
+
+std::unique_ptr<Objective> least_squares_problem(bool blocks) {
+  if (!blocks) return std::move(problems().make(parse_spec("mgh:number=19"), {}).objective);
+  std::vector<Index> variables = {0, 2, 4, 6};
+  std::vector<BlockResidualObjective<Products>::Uses> uses;
+  for (Index b = 0; b < 9; ++b) {
+    variables.push_back(variables.back() + 3);
+    uses.push_back({b % 3, 3 + b});
+    uses.push_back({(b + 1) % 3, 3 + b});
+  }
+  return std::make_unique<BlockResidualObjective<Products>>(Products{}, variables, uses, 3);
+}
+
+}  // namespace
+
+TEST_CASE("A least-squares run resumed from its state ends with the bits of one that was never interrupted") {
+  const bool blocks = GENERATE(false, true);
+  const std::string name =
+      GENERATE("gauss-newton", "gauss-newton+levenberg-marquardt:solver=cg", "gauss-newton+trust-region",
+               "gauss-newton+levenberg-marquardt:update=nielsen,geodesic=true", "gauss-newton+more-thuente");
+  const std::int64_t cut = GENERATE(1, 4);
+  const auto f = least_squares_problem(blocks);
+  const Vector start = blocks ? Vector(Vector::LinSpaced(f->size(), 0.3, 0.9))
+                              : problems().make(parse_spec("mgh:number=19"), {}).start(1);
+  Stopping all;
+  all.max_steps = 9;
+  Vector x = start;
+  const auto whole = make_optimizer(name, {*f, 1});
+  const Summary uninterrupted = minimize(*whole, *f, x, all);
+
+  const auto first_objective = least_squares_problem(blocks);
+  Vector y = start;
+  const auto first = make_optimizer(name, {*first_objective, 1});
+  StopAfter stop(cut);
+  Observer* const observers[] = {&stop};
+  const Summary interrupted = minimize(*first, *first_objective, y, all, {}, observers);
+  const auto second_objective = least_squares_problem(blocks);
+  const auto second = make_optimizer(name, {*second_objective, 1});
+  copy_state(*first, *second);
+  const Summary resumed = minimize(*second, *second_objective, y, all, {}, {}, interrupted.progress);
+  CAPTURE(name, blocks, cut);
+  CHECK(same_bits(x, y));
+  CHECK(resumed.value == uninterrupted.value);
+  CHECK(resumed.progress.cost.gradients == uninterrupted.progress.cost.gradients);
+  CHECK(resumed.progress.cost.values == uninterrupted.progress.cost.values);
 }
 
 TEST_CASE("A run on batches whose claims were refused stops where it would have stopped without an interruption") {
