@@ -1,6 +1,7 @@
 #include "hesse/experiment/profile.h"
 
 #include "hesse/core/error.h"
+#include "hesse/objective/block_residual_objective.h"
 #include "hesse/objective/residual_objective.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
@@ -27,6 +28,22 @@ struct FreudensteinRoth {
   void operator()(const T* x, T* r) const {
     r[0] = -13.0 + x[0] + ((5.0 - x[1]) * x[1] - 2.0) * x[1];
     r[1] = -29.0 + x[0] + ((x[1] + 1.0) * x[1] - 14.0) * x[1];
+  }
+};
+
+/// The same as a block of residuals, and three times over.
+struct FreudensteinRothBlock {
+  static constexpr int kResiduals = 2;
+  static constexpr std::array<int, 1> kVariables = {2};
+  template <class T>
+  void operator()(Index, const T* const* x, T* r) const {
+    FreudensteinRoth{}(x[0], r);
+  }
+};
+struct FreudensteinRothCopies {
+  template <class T>
+  void operator()(const T* x, T* r) const {
+    for (int k = 0; k < 3; ++k) FreudensteinRoth{}(x + 2 * k, r + 2 * k);
   }
 };
 
@@ -224,6 +241,42 @@ TEST_CASE("a solver that lacks its structure has failed, and the others' cells a
     CHECK(with.cells[2 * i].evaluations == without.cells[i].evaluations);
     CHECK_FALSE(with.cells[2 * i + 1].solved);
     CHECK_THAT(with.cells[2 * i + 1].status, Catch::Contains("failed: "));
+  }
+}
+
+TEST_CASE("evaluations are counted alike for residuals in blocks and for the same in one piece") {
+  ProfileSettings settings = small();
+  settings.problems = {"blocks", "whole"};
+  settings.solvers = {"lbfgs", "gauss-newton+levenberg-marquardt:solver=cg", "ceres-lm", "ceres-lbfgs"};
+  settings.make_problem = [](const std::string& spec) {
+    constexpr Index copies = 3;
+    Problem problem;
+    if (spec == "blocks") {
+      std::vector<Index> variables = {0};
+      std::vector<BlockResidualObjective<FreudensteinRothBlock>::Uses> uses;
+      for (Index k = 0; k < copies; ++k) {
+        variables.push_back(2 * (k + 1));
+        uses.push_back({k});
+      }
+      problem.objective = std::make_unique<BlockResidualObjective<FreudensteinRothBlock>>(FreudensteinRothBlock{},
+                                                                                          variables, uses, copies);
+    } else {
+      problem.objective =
+          std::make_unique<ResidualObjective<FreudensteinRothCopies>>(FreudensteinRothCopies{}, 2 * copies, 2 * copies);
+    }
+    problem.start = [](std::uint64_t) -> Vector { return Eigen::Vector2d(0.5, -2).replicate(copies, 1); };
+    problem.minimum_value = 0;
+    problem.local_minima = {copies * 48.98425368 / 2};
+    return problem;
+  };
+  const Profile p = profile(settings);
+  for (const std::string& solver : settings.solvers) {
+    CAPTURE(solver);
+    const ProfileCell& blocks = cell_of(p, "blocks", solver);
+    const ProfileCell& whole = cell_of(p, "whole", solver);
+    CHECK(blocks.solved);
+    CHECK(whole.solved);
+    CHECK(blocks.evaluations == whole.evaluations);
   }
 }
 

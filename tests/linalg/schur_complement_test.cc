@@ -118,3 +118,31 @@ TEST_CASE("a Schur complement that is singular or not finite is told, not return
   SchurComplement refused;
   CHECK_THROWS_AS(refused.bind(K), Error);
 }
+
+TEST_CASE("a Schur complement follows the structure, also to another one at the same address and past a refused one") {
+  BlockStructure structure = random_structure(0);
+  SchurComplement complement;
+  const auto check = [&] {
+    BlockJacobian J;
+    J.bind(structure);
+    RandomStream(7, Purpose::test).fill_normal(Eigen::Map<Vector>(J.rows(0), structure.values.back()));
+    Vector r(structure.residual_count());
+    RandomStream(8, Purpose::test).fill_normal(r);
+    complement.bind(J);
+    Vector s;
+    REQUIRE(complement.solve(r, 1, Vector::Ones(structure.size()), s));
+    const Matrix D = dense(J);
+    const Vector gradient = D.transpose() * (D * s + r) + s;
+    CHECK(gradient.norm() <= 1e-12 * (D.transpose() * r).norm());
+  };
+  check();
+  structure = random_structure(3);
+  check();
+  structure.eliminated = structure.variable_blocks();
+  BlockJacobian none;
+  none.bind(structure);
+  CHECK_THROWS_AS(complement.bind(none), Error);
+  CHECK_THROWS_AS(complement.bind(none), Error);
+  structure = random_structure(3);
+  check();
+}

@@ -9,6 +9,8 @@
 #include <Eigen/Geometry>
 #include <catch2/catch.hpp>
 
+#include <cmath>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,15 +22,33 @@ namespace {
 constexpr Index kCameras = 4;
 constexpr Index kPoints = 9;
 
-/// All residuals at once, for ResidualObjective: the dense route to the same numbers.
+/// All residuals at once, for ResidualObjective: a dense route, on which R is the exponential of the matrix of w x.
 struct WholeReprojection {
   Reprojection each;
+  template <class T>
+  static Eigen::Matrix<T, 3, 3> rotation(const T* w) {
+    // Squared five times; then |w| / 32 < 1 / 4 leaves less than 1e-25 to the terms after 16.
+    Eigen::Matrix<T, 3, 3> K;
+    K << T(0.0), -w[2], w[1], w[2], T(0.0), -w[0], -w[1], w[0], T(0.0);
+    K = K * T(1.0 / 32);
+    Eigen::Matrix<T, 3, 3> R = Eigen::Matrix<T, 3, 3>::Identity();
+    for (int n = 16; n > 0; --n) R = Eigen::Matrix<T, 3, 3>::Identity() + K * R * T(1.0 / n);
+    for (int i = 0; i < 5; ++i) R = R * R;
+    return R;
+  }
   template <class T>
   void operator()(const T* x, T* r) const {
     for (std::size_t k = 0; k < each.observations.size(); ++k) {
       const Observation& seen = each.observations[k];
-      const T* const blocks[] = {x + 9 * seen.camera, x + 9 * kCameras + 3 * seen.point};
-      each(static_cast<Index>(k), blocks, r + 2 * k);
+      const T* const camera = x + 9 * seen.camera;
+      const Eigen::Map<const Eigen::Matrix<T, 3, 1>> X(x + 9 * kCameras + 3 * seen.point);
+      const Eigen::Matrix<T, 3, 1> P = rotation(camera) * X + Eigen::Map<const Eigen::Matrix<T, 3, 1>>(camera + 3);
+      const T px = -P[0] / P[2];
+      const T py = -P[1] / P[2];
+      const T square = px * px + py * py;
+      const T scale = camera[6] * (1.0 + camera[7] * square + camera[8] * square * square);
+      r[2 * k] = scale * px - seen.x;
+      r[2 * k + 1] = scale * py - seen.y;
     }
   }
 };
@@ -97,9 +117,13 @@ TEST_CASE("a reprojection is rotation, translation, division and distortion, one
 TEST_CASE("residuals in blocks have the derivatives of the same residuals written as one function") {
   auto blocks = small_problem();
   ResidualObjective<WholeReprojection> whole({small_scene()}, blocks.size(), blocks.residual_count());
-  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+  // Lengths of w: none, one whose square is no double, small ones, both sides of where the formulas change, a long one.
+  const std::vector<double> angles = {0, 1e-155, 1e-9, 1e-4, 0.05, 0.999, 1.001, 6};
+  for (std::uint64_t seed = 0; seed < angles.size(); ++seed) {
+    CAPTURE(seed);
     Vector x = scene_at(seed);
-    if (seed == 0) x.head<3>().setZero();  // no rotation
+    const Vector direction = x.head<3>().normalized();
+    x.head<3>() = angles[seed] * direction;
     Vector v(x.size());
     RandomStream(seed + 100, Purpose::test).fill_normal(v);
     Vector r, s, g, h, rvv, svv;
@@ -120,8 +144,6 @@ TEST_CASE("residuals in blocks have the derivatives of the same residuals writte
     CHECK(blocks.value_and_gradient(x, g) == Approx(whole.value_and_gradient(x, h)).epsilon(1e-14));
     CHECK((g - h).norm() <= 1e-13 * K.norm() * r.norm());
     CHECK(blocks.value(x) == Approx(whole.value(x)).epsilon(1e-14));
-    // At w = 0 the second derivatives of the formula in use are not those of the rotation.
-    if (seed == 0) continue;
     blocks.second_derivative_along(x, v, rvv);
     whole.second_derivative_along(x, v, svv);
     CHECK((rvv - svv).norm() <= 1e-12 * svv.norm());
@@ -139,24 +161,26 @@ TEST_CASE("residuals in blocks have the derivatives of the same residuals writte
 }
 
 TEST_CASE("the Jacobian of a residual block is that of ceres::Jet on the same functor") {
-  const auto problem = small_problem();
+  auto problem = small_problem();
+  const BlockStructure& structure = problem.block_structure();
   const Vector x = scene_at(3);
+  Vector r;
+  BlockJacobian J;
+  problem.residuals_and_jacobian(x, r, J);
   using Jet = ceres::Jet<double, 12>;
-  for (Index k = 0; k < problem.block_structure().residual_blocks(); ++k) {
-    const auto uses = problem.block_structure().uses_of(k);
-    const double* const at[] = {x.data() + problem.block_structure().first_variable(uses[0]),
-                                x.data() + problem.block_structure().first_variable(uses[1])};
+  for (Index k = 0; k < structure.residual_blocks(); ++k) {
+    const auto uses = structure.uses_of(k);
     std::array<Jet, 12> jets;
-    for (int i = 0; i < 12; ++i) jets[static_cast<std::size_t>(i)] = Jet(i < 9 ? at[0][i] : at[1][i - 9], i);
+    for (int i = 0; i < 12; ++i) {
+      const Index first = structure.first_variable(uses[i < 9 ? 0 : 1]);
+      jets[static_cast<std::size_t>(i)] = Jet(x[first + (i < 9 ? i : i - 9)], i);
+    }
     const Jet* const arguments[] = {jets.data(), jets.data() + 9};
     Jet residuals[2];
     problem.functor()(k, arguments, residuals);
-    double r[2];
-    double J[24];
-    problem.residual_block(k, at, r, J);
     for (int i = 0; i < 2; ++i) {
-      CHECK(r[i] == Approx(residuals[i].a).epsilon(1e-14));
-      const Eigen::Map<const Eigen::Matrix<double, 12, 1>> row(J + 12 * i);
+      CHECK(r[2 * k + i] == Approx(residuals[i].a).epsilon(1e-14));
+      const Eigen::Map<const Eigen::Matrix<double, 12, 1>> row(J.rows(k) + 12 * i);
       CHECK((row - residuals[i].v).norm() <= 1e-13 * residuals[i].v.norm());
     }
   }
@@ -188,4 +212,65 @@ TEST_CASE("a structure of blocks that is none is refused with the block") {
   CHECK_THROWS_WITH(Problem(scene, {0, 9, 12}, {{0, 1}}, 0), Contains("are to be independent"));
   CHECK_THROWS_WITH(Problem(scene, {0, 9, 12}, {{0, 1}}, 3), Contains("cannot be the first eliminated"));
   CHECK_THROWS_AS(Problem(scene, {1, 9, 12}, {{0, 1}}, 1), Error);
+  CHECK_THROWS_WITH(Problem(scene, {}, {{0, 1}}, 1), Contains("a list of 0 starts"));
+  CHECK_THROWS_WITH(Problem(scene, {0, 9, 9, 12}, {{0, 2}}, 1), Contains("variable block 1 (from 0) has no variables"));
+  CHECK_THROWS_WITH(Problem(scene, {0, 9, 12}, {{0, 0}}, 2), Contains("uses variable block 0 twice"));
+  BlockStructure empty_rows;
+  empty_rows.variables = {0, 1};
+  empty_rows.residuals = {0, 2, 2};
+  empty_rows.uses = {0, 0};
+  empty_rows.uses_begin = {0, 1, 2};
+  empty_rows.eliminated = 1;
+  CHECK_THROWS_WITH(empty_rows.finish(), Contains("residual block 1 (from 0) has no residuals"));
+}
+
+TEST_CASE("norms of the columns of a Jacobian in blocks neither overflow nor vanish") {
+  BlockStructure structure;
+  structure.variables = {0, 2, 4};
+  structure.residuals = {0, 2, 3};
+  structure.uses = {0, 1};
+  structure.uses_begin = {0, 1, 2};
+  structure.eliminated = 2;
+  structure.finish();
+  BlockJacobian J;
+  J.bind(structure);
+  const std::vector<double> entries = {3e200, 3e-200, 4e200, -4e-200, 2, 0};
+  std::copy(entries.begin(), entries.end(), J.rows(0));
+  Vector norms;
+  J.column_norms(norms);
+  CHECK(norms[0] == Approx(5e200).epsilon(1e-15));
+  CHECK(norms[1] == Approx(5e-200).epsilon(1e-15));
+  CHECK(norms[2] == 2);
+  CHECK(norms[3] == 0);
+  J.rows(0)[2] = std::nan("");
+  J.column_norms(norms);
+  CHECK(std::isnan(norms[0]));
+}
+
+namespace {
+/// Throws at one block while it is told to.
+struct Fallible {
+  static constexpr int kResiduals = 1;
+  static constexpr std::array<int, 1> kVariables = {1};
+  std::shared_ptr<bool> throws = std::make_shared<bool>(false);
+  template <class T>
+  void operator()(Index k, const T* const* x, T* r) const {
+    if (*throws && k == 1) fail("block 1 has no value");
+    r[0] = x[0][0] * x[0][0];
+  }
+};
+}  // namespace
+
+TEST_CASE("what a formula left half written when it threw is not taken for another point's") {
+  const Fallible functor;
+  BlockResidualObjective<Fallible> f(functor, {0, 1, 2}, {{0}, {1}}, 2);
+  const Vector a = Eigen::Vector2d(1, 2);
+  const Vector b = Eigen::Vector2d(3, 4);
+  Vector g;
+  CHECK(f.value_and_gradient(a, g) == 8.5);
+  *functor.throws = true;
+  CHECK_THROWS_AS(f.value_and_gradient(b, g), Error);
+  *functor.throws = false;
+  CHECK(f.value_and_gradient(a, g) == 8.5);
+  CHECK(g == Vector(Eigen::Vector2d(2, 16)));
 }

@@ -438,6 +438,27 @@ TEST_CASE("BFGS and L-BFGS hand out the inverse of their matrix, which on a quad
   CHECK((B - Matrix::Identity(n, n)).norm() <= 1e-8);
 }
 
+TEST_CASE("L-BFGS hands out the same inverse after its pairs have been restored") {
+  constexpr Index n = 4;
+  Lbfgs method(LbfgsOptions{.memory = 3});
+  Quadratic f(linear_spectrum(n, 10), Vector::Zero(n), 3, 11);
+  const Vector x = Vector::Ones(n);
+  method.prepare(f, {x, x, 0, 1});
+  for (Index k = 0; k < n; ++k) method.update(Vector::Unit(n, k), static_cast<double>(k + 1) * Vector::Unit(n, k));
+  Matrix expected(n, n);
+  method.inverse_matrix()->apply(Matrix::Identity(n, n), expected);
+  Lbfgs restored(LbfgsOptions{.memory = 3});
+  const StateView from = method.state();
+  const StateView to = restored.state();
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    std::visit([&](auto* target) { *target = *std::get<std::decay_t<decltype(target)>>(from[i].data); }, to[i].data);
+  }
+  REQUIRE(restored.inverse_matrix()->size() == n);
+  Matrix got(n, n);
+  restored.inverse_matrix()->apply(Matrix::Identity(n, n), got);
+  CHECK(got == expected);
+}
+
 TEST_CASE("SR1 is the Hessian of a quadratic after n independent steps, definite or not") {
   const Index n = GENERATE(1, 2, 3, 10);
   Matrix A(n, n);

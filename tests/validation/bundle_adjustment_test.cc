@@ -1,6 +1,7 @@
 #include "hesse/data/bundle_adjustment.h"
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
+#include "hesse/objective/block_residual_objective.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
 #include "hesse/problems/problem.h"
@@ -114,6 +115,15 @@ TEST_CASE("a method that takes a dense Jacobian is refused on blocks") {
   const Problem problem = problems().make(parse_spec("bundle-adjustment:file=" + path), {});
   CHECK_THROWS_WITH(make_optimizer("gauss-newton+levenberg-marquardt:solver=qr", {*problem.objective, 1}),
                     Contains("use schur or cg"));
+}
+
+TEST_CASE("schur is refused where no blocks are declared to be free of each other") {
+  Reprojection one;
+  one.observations.push_back({0, 0, 1.0, 2.0});
+  BlockResidualObjective<Reprojection> f(std::move(one), {0, 9, 12}, {{0, 1}}, 2);
+  CHECK_THROWS_WITH(make_optimizer("gauss-newton+levenberg-marquardt:solver=schur", {f, 1}),
+                    Contains("this problem declares none; use cg"));
+  CHECK_NOTHROW(make_optimizer("gauss-newton+levenberg-marquardt:solver=cg", {f, 1}));
 }
 
 TEST_CASE("a bundle adjustment file with a fault is refused with its line") {

@@ -1,6 +1,7 @@
 /// \file
 /// Sums over long vectors, by fixed blocks added in order: the bits depend on the length alone, never
-/// on the number of threads. Short ones, of a few variables, cost no call. Nothing is allocated.
+/// on the number of threads. Short ones, of a few variables, cost no call. Nothing is allocated but for expressions and
+/// rows, which are written out first.
 #pragma once
 
 #include "hesse/core/types.h"
@@ -54,6 +55,7 @@ constexpr bool kContiguous = (Eigen::internal::traits<V>::Flags & Eigen::DirectA
 /// a'b.
 template <class A, class B>
 double dot(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b) {
+  static_assert(A::IsVectorAtCompileTime && B::IsVectorAtCompileTime, "a matrix may have gaps between its columns");
   if constexpr (detail::kContiguous<A> && detail::kContiguous<B>) {
     return dot(a.derived().data(), b.derived().data(), a.size());
   } else {
@@ -65,6 +67,7 @@ double dot(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b) {
 /// |a|_2.
 template <class A>
 double norm(const Eigen::MatrixBase<A>& a) {
+  static_assert(A::IsVectorAtCompileTime, "a matrix may have gaps between its columns");
   if constexpr (detail::kContiguous<A>) {
     return norm(a.derived().data(), a.size());
   } else {

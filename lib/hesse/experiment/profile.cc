@@ -80,10 +80,11 @@ class Watch : public Objective {
   Clock::time_point start_;
 };
 
-/// The same for an objective with residuals, which methods ask for past value and gradient.
-class WatchResiduals final : public Watch, public LeastSquares {
+/// The same for an objective with residuals, whole or in blocks, which methods ask for past value and gradient.
+template <class Squares, class Jacobian>
+class WatchResiduals : public Watch, public Squares {
  public:
-  WatchResiduals(Objective& f, LeastSquares& squares, const std::vector<double>& minima, double digits)
+  WatchResiduals(Objective& f, Squares& squares, const std::vector<double>& minima, double digits)
       : Watch(f, minima, digits), squares_(squares) {}
 
   Index residual_count() const override { return squares_.residual_count(); }
@@ -92,7 +93,7 @@ class WatchResiduals final : public Watch, public LeastSquares {
     counted().count_value();
     see(0.5 * r.squaredNorm());
   }
-  void residuals_and_jacobian(const Vector& x, Vector& r, Matrix& J) override {
+  void residuals_and_jacobian(const Vector& x, Vector& r, Jacobian& J) override {
     squares_.residuals_and_jacobian(x, r, J);
     counted().count_gradient();
     see(0.5 * r.squaredNorm());
@@ -104,14 +105,25 @@ class WatchResiduals final : public Watch, public LeastSquares {
     counted().count_value();
   }
 
- private:
-  LeastSquares& squares_;
+ protected:
+  Squares& squares_;
+};
+
+using WatchDense = WatchResiduals<LeastSquares, Matrix>;
+
+class WatchBlocks final : public WatchResiduals<BlockLeastSquares, BlockJacobian> {
+ public:
+  using WatchResiduals::WatchResiduals;
+  const BlockStructure& block_structure() const override { return squares_.block_structure(); }
 };
 
 std::unique_ptr<Watch> watch(Objective& f, const std::vector<double>& minima, double digits) {
   // Decorators may add to f what is no residual, so only an objective that is itself made of them counts.
   if (auto* const squares = dynamic_cast<LeastSquares*>(&f)) {
-    return std::make_unique<WatchResiduals>(f, *squares, minima, digits);
+    return std::make_unique<WatchDense>(f, *squares, minima, digits);
+  }
+  if (auto* const blocks = dynamic_cast<BlockLeastSquares*>(&f)) {
+    return std::make_unique<WatchBlocks>(f, *blocks, minima, digits);
   }
   return std::make_unique<Watch>(f, minima, digits);
 }

@@ -19,13 +19,22 @@ void BlockStructure::finish() {
   if (eliminated < 0 || eliminated > variable_blocks()) {
     fail("block structure: variable block {} cannot be the first eliminated one of {}", eliminated, variable_blocks());
   }
+  for (Index block = 0; block < variable_blocks(); ++block) {
+    if (width(block) == 0) fail("block structure: variable block {} (from 0) has no variables", block);
+  }
   values.assign(1, 0);
   for (Index k = 0; k < residual_blocks(); ++k) {
+    if (height(k) == 0) fail("block structure: residual block {} (from 0) has no residuals", k);
     Index columns = 0;
     Index eliminated_here = 0;
-    for (const Index block : uses_of(k)) {
+    const std::span<const Index> all = uses_of(k);
+    for (auto use = all.begin(); use != all.end(); ++use) {
+      const Index block = *use;
       if (block < 0 || block >= variable_blocks()) {
         fail("block structure: residual block {} uses variable block {} of {} (from 0)", k, block, variable_blocks());
+      }
+      if (std::find(all.begin(), use, block) != use) {
+        fail("block structure: residual block {} uses variable block {} twice (from 0)", k, block);
       }
       columns += width(block);
       eliminated_here += block >= eliminated ? 1 : 0;
@@ -79,18 +88,37 @@ void BlockJacobian::multiply_transposed(const Vector& u, Vector& g) const {
   }
 }
 
-void BlockJacobian::column_norms(Vector& norms) const {
-  norms.setZero(structure_->size());
+template <class Visit>
+void BlockJacobian::visit(const Visit& entry_of_column) const {
   for (Index k = 0; k < structure_->residual_blocks(); ++k) {
     const double* entry = rows(k);
     for (Index i = 0; i < structure_->height(k); ++i) {
       for (const Index block : structure_->uses_of(k)) {
-        double* const part = norms.data() + structure_->first_variable(block);
-        for (Index j = 0; j < structure_->width(block); ++j, ++entry) part[j] += *entry * *entry;
+        const Index first = structure_->first_variable(block);
+        for (Index j = 0; j < structure_->width(block); ++j) entry_of_column(*entry++, first + j);
       }
     }
   }
-  norms = norms.cwiseSqrt();
+}
+
+void BlockJacobian::column_norms(Vector& norms) const {
+  norms.setZero(structure_->size());
+  visit([&](double entry, Index column) { norms[column] += entry * entry; });
+  const auto out_of_range = [](double square) { return !(square > 1e-290 && square < 1e300); };
+  if (std::none_of(norms.begin(), norms.end(), out_of_range)) {
+    norms = norms.cwiseSqrt();
+    return;
+  }
+  Vector largest = Vector::Zero(norms.size());
+  visit([&](double entry, Index column) {
+    // A NaN stays.
+    if (!(std::abs(entry) <= largest[column])) largest[column] = std::abs(entry);
+  });
+  norms.setZero();
+  visit([&](double entry, Index column) {
+    if (largest[column] > 0) norms[column] += std::pow(entry / largest[column], 2);
+  });
+  norms = largest.cwiseProduct(norms.cwiseSqrt());
 }
 
 }  // namespace hesse

@@ -40,9 +40,10 @@ struct BlockStructure {
     return {uses.data() + uses_begin[b], static_cast<std::size_t>(uses_begin[b + 1] - uses_begin[b])};
   }
 
-  /// Sets `values` from the rest. Throws Error where the lists do not describe blocks, or where two eliminated blocks
-  /// share a residual.
+  /// Sets `values` from the rest. Throws Error where the lists do not describe blocks, where a block is empty or used
+  /// twice by one residual block, or where two eliminated blocks share a residual.
   void finish();
+  bool operator==(const BlockStructure&) const = default;
 };
 
 /// The entries: for each residual block its rows, one after the other, each with the columns of its variable blocks in
@@ -63,10 +64,14 @@ class BlockJacobian {
   void multiply(const Vector& s, Vector& Js) const;
   /// g <- J'u.
   void multiply_transposed(const Vector& u, Vector& g) const;
-  /// Norms of the columns.
+  /// Norms of the columns, also of such whose squares would leave the range of double.
   void column_norms(Vector& norms) const;
 
  private:
+  /// Calls entry_of_column(entry, column) for each entry, row by row.
+  template <class Visit>
+  void visit(const Visit& entry_of_column) const;
+
   const BlockStructure* structure_ = nullptr;
   std::vector<double> values_;
 };

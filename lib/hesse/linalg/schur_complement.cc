@@ -16,10 +16,10 @@ constexpr Index kPartBytes = Index{256} << 20;  // of all parts together, but fo
 }  // namespace
 
 void SchurComplement::bind(const BlockJacobian& J) {
+  const BlockStructure& structure = J.structure();
   J_ = &J;
-  if (structure_ == &J.structure()) return;
-  structure_ = &J.structure();
-  const BlockStructure& structure = *structure_;
+  if (structure == prepared_) return;
+  prepared_ = {};
   if (structure.eliminated >= structure.variable_blocks()) {
     fail("schur: no block of variables is declared as one that shares no residual with its like; use solver=cg");
   }
@@ -71,25 +71,27 @@ void SchurComplement::bind(const BlockJacobian& J) {
     part.y.resize(widest);
     part.residual.resize(highest);
   }
+  prepared_ = structure;
 }
 
 SchurComplement::Columns SchurComplement::columns_of(Index block) const {
   Columns columns;
   Index at = 0;
-  for (const Index use : structure_->uses_of(block)) {
-    if (use >= structure_->eliminated) {
+  const BlockStructure& structure = J_->structure();
+  for (const Index use : structure.uses_of(block)) {
+    if (use >= structure.eliminated) {
       columns.eliminated = at;
     } else {
-      columns.remaining += structure_->width(use);
+      columns.remaining += structure.width(use);
     }
-    at += structure_->width(use);
+    at += structure.width(use);
   }
   return columns;
 }
 
 void SchurComplement::eliminate(Part& part, Index begin, Index end, const Vector& r, double lambda,
                                 const Vector& scale) {
-  const BlockStructure& structure = *structure_;
+  const BlockStructure& structure = J_->structure();
   part.S.setZero(remaining_, remaining_);
   part.b.setZero(remaining_);
   part.definite = true;
@@ -166,7 +168,7 @@ void SchurComplement::eliminate(Part& part, Index begin, Index end, const Vector
 }
 
 bool SchurComplement::solve(const Vector& r, double lambda, const Vector& scale, Vector& s) {
-  const BlockStructure& structure = *structure_;
+  const BlockStructure& structure = J_->structure();
   const Index eliminated = structure.variable_blocks() - structure.eliminated;
   const auto parts = static_cast<Index>(parts_.size());
   parallel_for(parts, [&](Index p) {

@@ -25,7 +25,8 @@ class SchurComplement {
   /// Variables that stay, at most: S takes 8 bytes for each pair of them.
   static constexpr Index kMostRemaining = 20000;
 
-  /// Throws Error when more variables than that stay, or when none can be eliminated.
+  /// Throws Error when more variables than that stay, or when none can be eliminated. Cheap where the structure is that
+  /// of the last call.
   void bind(const BlockJacobian& J);
 
   /// s = argmin |J s + r|^2 + lambda |D s|^2, D the diagonal of `scale` (> 0). False when the matrix is not positive
@@ -52,7 +53,7 @@ class SchurComplement {
   Columns columns_of(Index block) const;
 
   const BlockJacobian* J_ = nullptr;
-  const BlockStructure* structure_ = nullptr;
+  BlockStructure prepared_;        // the structure that the rest is for
   Index remaining_ = 0;            // variables that stay
   std::vector<Index> seen_begin_;  // residual blocks that use each eliminated block
   std::vector<Index> seen_;

@@ -26,6 +26,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -44,9 +45,9 @@ class BlockResidualObjective final : public Objective, public BlockLeastSquares 
   using Uses = std::array<Index, kBlocks>;
 
   /// `variables` holds the first variable of each block, and n. The blocks from `eliminated` on share no residual.
-  /// Throws Error where a residual block uses blocks of other sizes than the functor's.
+  /// Throws Error where they are no such blocks, or of other sizes than the functor's.
   BlockResidualObjective(Functor functor, std::vector<Index> variables, const std::vector<Uses>& uses, Index eliminated)
-      : data_(std::make_shared<Data>(Data{std::move(functor), {}})), layout_(variables.back()) {
+      : data_(std::make_shared<Data>(Data{std::move(functor), {}})), layout_(variables.empty() ? 0 : variables.back()) {
     BlockStructure& structure = data_->structure;
     structure.variables = std::move(variables);
     structure.eliminated = eliminated;
@@ -71,26 +72,6 @@ class BlockResidualObjective final : public Objective, public BlockLeastSquares 
   const ParameterLayout& layout() const override { return layout_; }
   Index residual_count() const override { return data_->structure.residual_count(); }
   const BlockStructure& block_structure() const override { return data_->structure; }
-
-  void residual_block(Index block, const double* const* variables, double* r, double* J) const override {
-    if (J == nullptr) {
-      data_->functor(block, variables, r);
-      return;
-    }
-    using D = Dual<double, kColumns>;
-    Arguments<D> x;
-    x.gather([&](std::size_t b, Index i, Index column) {
-      D value(variables[b][i]);
-      value.derivative[static_cast<std::size_t>(column)] = 1;
-      return value;
-    });
-    std::array<D, kResiduals> residuals;
-    data_->functor(block, x.blocks.data(), residuals.data());
-    for (std::size_t i = 0; i < kResiduals; ++i) {
-      r[i] = residuals[i].value;
-      for (std::size_t j = 0; j < kColumns; ++j) *J++ = residuals[i].derivative[j];
-    }
-  }
 
   void residuals(const Vector& x, Vector& r) override {
     r.resize(residual_count());
@@ -301,14 +282,33 @@ class BlockResidualObjective final : public Objective, public BlockLeastSquares 
 
   bool is_differentiated(const Vector& x) const { return differentiated_.size() == size() && differentiated_ == x; }
 
+  /// Residual block k at its variables, and its Jacobian row by row.
+  void differentiate_block(Index k, const double* const* variables, double* r, double* J) const {
+    using D = Dual<double, kColumns>;
+    Arguments<D> x;
+    x.gather([&](std::size_t b, Index i, Index column) {
+      D value(variables[b][i]);
+      value.derivative[static_cast<std::size_t>(column)] = 1;
+      return value;
+    });
+    std::array<D, kResiduals> residuals;
+    data_->functor(k, x.blocks.data(), residuals.data());
+    for (std::size_t i = 0; i < kResiduals; ++i) {
+      r[i] = residuals[i].value;
+      for (std::size_t j = 0; j < kColumns; ++j) *J++ = residuals[i].derivative[j];
+    }
+  }
+
   /// Sets r_ and J_ to those at x, which may be there already.
   void differentiate(const Vector& x) {
     if (is_differentiated(x)) return;
+    // Equal to no point, so that nothing half written is taken for one's should the formula throw.
+    differentiated_.setConstant(std::numeric_limits<double>::quiet_NaN());
     r_.resize(residual_count());
     J_.bind(data_->structure);
     data_->for_blocks([&](Index k) {
       const auto variables = data_->at(x, k);
-      residual_block(k, variables.data(), r_.data() + k * kResiduals, J_.rows(k));
+      differentiate_block(k, variables.data(), r_.data() + k * kResiduals, J_.rows(k));
     });
     differentiated_ = x;
   }

@@ -43,12 +43,8 @@ class BlockLeastSquares : public Residuals {
   /// The same for the life of the objective.
   virtual const BlockStructure& block_structure() const = 0;
 
-  /// Writes r(x) and the Jacobian, which is bound to the structure. Costs a gradient of f.
+  /// Writes r(x) and the Jacobian, and binds J to the structure. Costs a gradient of f.
   virtual void residuals_and_jacobian(const Vector& x, Vector& r, BlockJacobian& J) = 0;
-
-  /// One residual block at the variable blocks that it uses, in the order of the structure: its residuals, and its
-  /// Jacobian row by row with the columns of these blocks side by side, or none when J is null. Thread safe.
-  virtual void residual_block(Index block, const double* const* variables, double* r, double* J) const = 0;
 };
 
 }  // namespace hesse

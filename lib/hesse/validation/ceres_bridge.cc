@@ -2,7 +2,6 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
-#include "hesse/core/parallel.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/objective/counting_objective.h"
 #include "hesse/objective/least_squares.h"
@@ -14,6 +13,7 @@
 #include <cmath>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace hesse {
@@ -119,64 +119,74 @@ class DenseResiduals final : public ceres::CostFunction {
   mutable Matrix J_;
 };
 
-/// One residual block of an objective whose Jacobian comes in blocks, over the parameter blocks that it uses.
+/// Residuals and Jacobian of an objective that has them in blocks, formed whole each time that Ceres begins to
+/// evaluate, by the threads of Hesse and with its bits.
+class WholeEvaluation final : public ceres::EvaluationCallback {
+ public:
+  /// Ceres leaves the point in x before each call.
+  WholeEvaluation(const Evaluator& evaluator, BlockLeastSquares& squares, Objective& f, const Vector& x)
+      : evaluator_(evaluator), squares_(squares), f_(f), x_(x) {}
+
+  void PrepareForEvaluation(bool jacobians, bool new_point) override {
+    if (!jacobians && !new_point) return;
+    available_ = evaluator_.guarded([&] {
+      // Whoever counts around f counts this too.
+      if (jacobians) {
+        evaluator_.objective().count_gradient();
+        charge_gradient(f_);
+        squares_.residuals_and_jacobian(x_, r_, J_);
+      } else {
+        evaluator_.objective().count_value();
+        charge_value(f_);
+        squares_.residuals(x_, r_);
+      }
+    });
+  }
+  bool available() const { return available_; }
+  const BlockStructure& structure() const { return squares_.block_structure(); }
+  const Vector& residuals() const { return r_; }
+  const BlockJacobian& jacobian() const { return J_; }
+
+ private:
+  const Evaluator& evaluator_;
+  BlockLeastSquares& squares_;
+  Objective& f_;
+  const Vector& x_;
+  Vector r_;
+  BlockJacobian J_;
+  bool available_ = false;
+};
+
+/// One block of them.
 class BlockResiduals final : public ceres::CostFunction {
  public:
-  BlockResiduals(const Evaluator& evaluator, const BlockLeastSquares& squares, Index block)
-      : evaluator_(evaluator), squares_(squares), block_(block) {
-    const BlockStructure& structure = squares.block_structure();
+  BlockResiduals(const WholeEvaluation& whole, Index block) : whole_(whole), block_(block) {
+    const BlockStructure& structure = whole.structure();
     set_num_residuals(static_cast<int>(structure.height(block)));
     for (const Index use : structure.uses_of(block)) {
       mutable_parameter_block_sizes()->push_back(static_cast<int>(structure.width(use)));
     }
   }
 
-  bool Evaluate(double const* const* parameters, double* residuals, double** jacobians) const override {
-    return evaluator_.guarded([&] {
-      if (jacobians == nullptr) {
-        squares_.residual_block(block_, parameters, residuals, nullptr);
-        return;
-      }
-      const auto& widths = parameter_block_sizes();
-      Index columns = 0;
-      for (const int width : widths) columns += width;
-      Row J(num_residuals(), columns);
-      squares_.residual_block(block_, parameters, residuals, J.data());
-      Index at = 0;
-      for (std::size_t b = 0; b < widths.size(); ++b) {
-        if (jacobians[b] != nullptr) {
-          Eigen::Map<Row>(jacobians[b], num_residuals(), widths[b]) = J.middleCols(at, widths[b]);
-        }
-        at += widths[b];
-      }
-    });
-  }
-
- private:
-  const Evaluator& evaluator_;
-  const BlockLeastSquares& squares_;
-  Index block_;
-};
-
-/// Counts a value or a gradient each time Ceres begins to evaluate all blocks.
-class CountEvaluations final : public ceres::EvaluationCallback {
- public:
-  CountEvaluations(const Evaluator& evaluator, Objective& f) : evaluator_(evaluator), f_(f) {}
-
-  void PrepareForEvaluation(bool jacobians, bool new_point) override {
-    if (!jacobians && !new_point) return;
-    if (jacobians) {
-      evaluator_.objective().count_gradient();
-      charge_gradient(f_);
-    } else {
-      evaluator_.objective().count_value();
-      charge_value(f_);
+  bool Evaluate(double const* const*, double* residuals, double** jacobians) const override {
+    if (!whole_.available()) return false;
+    const Index height = num_residuals();
+    Eigen::Map<Vector>(residuals, height) =
+        whole_.residuals().segment(whole_.structure().first_residual(block_), height);
+    if (jacobians == nullptr) return true;
+    const Eigen::Map<const Row> J(whole_.jacobian().rows(block_), height, whole_.jacobian().width(block_));
+    Index at = 0;
+    for (std::size_t b = 0; b < parameter_block_sizes().size(); ++b) {
+      const int width = parameter_block_sizes()[b];
+      if (jacobians[b] != nullptr) Eigen::Map<Row>(jacobians[b], height, width) = J.middleCols(at, width);
+      at += width;
     }
+    return true;
   }
 
  private:
-  const Evaluator& evaluator_;
-  Objective& f_;
+  const WholeEvaluation& whole_;
+  Index block_;
 };
 
 void check(const Objective& f, const Vector& x0, const CeresOptions& o) {
@@ -330,10 +340,10 @@ CeresResult ceres_least_squares(Objective& f, const Vector& x0, const CeresOptio
   }
   const SilentLog silent;
   const Evaluator evaluator(f);
-  CountEvaluations count(evaluator, f);
   Vector x = x0;
+  std::optional<WholeEvaluation> whole;
   ceres::Problem::Options problem_options;
-  if (blocks != nullptr) problem_options.evaluation_callback = &count;
+  if (blocks != nullptr) problem_options.evaluation_callback = &whole.emplace(evaluator, *blocks, f, x);
   // The problem owns the cost functions.
   ceres::Problem problem(problem_options);
   auto ordering = std::make_shared<ceres::ParameterBlockOrdering>();
@@ -343,7 +353,7 @@ CeresResult ceres_least_squares(Objective& f, const Vector& x0, const CeresOptio
     for (Index k = 0; k < structure.residual_blocks(); ++k) {
       parameters.clear();
       for (const Index use : structure.uses_of(k)) parameters.push_back(x.data() + structure.first_variable(use));
-      problem.AddResidualBlock(new BlockResiduals(evaluator, *blocks, k), nullptr, parameters);
+      problem.AddResidualBlock(new BlockResiduals(*whole, k), nullptr, parameters);
       for (const Index use : structure.uses_of(k)) {
         ordering->AddElementToGroup(x.data() + structure.first_variable(use), use < structure.eliminated ? 1 : 0);
       }
@@ -366,8 +376,8 @@ CeresResult ceres_least_squares(Objective& f, const Vector& x0, const CeresOptio
   } else {
     solver_options.linear_solver_type = ceres::SPARSE_NORMAL_CHOLESKY;
   }
-  // Waking threads takes longer than one small problem.
-  if (blocks != nullptr) solver_options.num_threads = threads();
+  // On several threads Ceres adds up in the order in which they come.
+  solver_options.num_threads = 1;
   ceres::Solver::Summary summary;
   ceres::Solve(solver_options, &problem, &summary);
   // Asked afterwards, so that whoever counts around f until a target is met counts Ceres alone.

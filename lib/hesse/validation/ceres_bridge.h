@@ -95,8 +95,9 @@ CeresResult ceres_minimise(Objective& f, const Vector& x0, const CeresOptions& o
 
 /// Minimises f = 1/2 |r|^2 from x0 by ceres::Solver. A dense Jacobian is one residual block, with Householder QR of it
 /// (DENSE_QR) for the trust-region methods; one in blocks is as many residual blocks over the same parameter blocks,
-/// with the Schur complement (DENSE_SCHUR) where some can be eliminated and sparse Cholesky elsewhere, on as many
-/// threads as Hesse has. A residual that is not finite is what Ceres calls a failed evaluation: at a trial point it
+/// with the Schur complement (DENSE_SCHUR) where some can be eliminated and sparse Cholesky elsewhere. Ceres
+/// runs on one thread, since on several its sums depend on which comes first; residuals and Jacobian are formed by
+/// Hesse's. A residual that is not finite is what Ceres calls a failed evaluation: at a trial point it
 /// shortens the step. Throws Error as above, when f has no least squares structure, and when 1/2 |r|^2 is not f at x0
 /// (a penalty was added around it).
 CeresResult ceres_least_squares(Objective& f, const Vector& x0,

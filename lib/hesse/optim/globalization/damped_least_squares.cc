@@ -309,6 +309,10 @@ std::string solver_misfit(const LeastSquaresModel& model, LeastSquaresSolver sol
   if (solver == LeastSquaresSolver::schur && model.structure == nullptr) {
     return "levenberg-marquardt: solver=schur eliminates blocks of variables, and this problem has none; use qr or cg";
   }
+  if (solver == LeastSquaresSolver::schur && model.structure->eliminated == model.structure->variable_blocks()) {
+    return "levenberg-marquardt: solver=schur eliminates blocks of variables that share no residual with their like, "
+           "and this problem declares none; use cg";
+  }
   return {};
 }
 

@@ -118,7 +118,7 @@ class LevenbergMarquardt final : public Globalization {
         continue;
       }
       s_ = v_;
-      if (options_.geodesic) accelerate(squares, f, at.x, lambda, forcing);
+      if (options_.geodesic) accelerate(squares, f, at.x, lambda, forcing, report);
 
       solver_->multiply(v_, Jv_);
       // m(0) - m(v) = 1/2 |J v|^2 + lambda |D v|^2 at the minimiser: no cancellation (More 1978, eq. (4.4)).
@@ -183,11 +183,15 @@ class LevenbergMarquardt final : public Globalization {
     radius_ = options_.factor * (length > 0 ? length : 1);
   }
 
-  void accelerate(Residuals& squares, Objective& f, const Vector& x, double lambda, double forcing) {
+  void accelerate(Residuals& squares, Objective& f, const Vector& x, double lambda, double forcing,
+                  StepReport& report) {
     squares.second_derivative_along(x, v_, rvv_);
     charge_value(f);
     charge_value(f);
-    if (!all_finite(rvv_) || !solver_->solve_for(rvv_, lambda, forcing, a_)) return;
+    if (!all_finite(rvv_)) return;
+    const bool solved = solver_->solve_for(rvv_, lambda, forcing, a_);
+    report.inner_iterations += solver_->iterations();
+    if (!solved) return;
     const double bend = (scale_.array() * a_.array()).matrix().norm();
     const double speed = (scale_.array() * v_.array()).matrix().norm();
     if (2 * bend <= options_.alpha * speed) s_ += 0.5 * a_;

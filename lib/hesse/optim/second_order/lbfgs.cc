@@ -33,6 +33,11 @@ const LinearOperator* Lbfgs::matrix() {
   return &matrix_;
 }
 
+const LinearOperator* Lbfgs::inverse_matrix() {
+  pairs_.reserve(pairs_.size());
+  return &inverse_matrix_;
+}
+
 void Lbfgs::update(const Vector& s, const Vector& y) {
   if (dot(s, y) > options_.curvature * norm(s) * norm(y)) pairs_.add(s, y);
 }

@@ -29,7 +29,7 @@ class Lbfgs final : public Direction {
   double first_step(const Point& at, const Vector& d) const override;
   ModelMatrix matrix_form() const override { return ModelMatrix::products; }
   const LinearOperator* matrix() override;
-  const LinearOperator* inverse_matrix() override { return &inverse_matrix_; }
+  const LinearOperator* inverse_matrix() override;
   void update(const Vector& s, const Vector& y) override;
   bool forget() override { return pairs_.clear(); }
   StateView state() override { return pairs_.state(); }
@@ -39,7 +39,7 @@ class Lbfgs final : public Direction {
   class InverseMatrix final : public LinearOperator {
    public:
     explicit InverseMatrix(const Lbfgs& method) : method_(method) {}
-    Index size() const override { return method_.size_; }
+    Index size() const override { return method_.pairs_.size(); }
     void apply(ConstMatrixView X, MatrixView Y) const override;
 
    private:
