@@ -63,6 +63,8 @@ void visit_run_options(RunOptions& o, OptionVisitor& v) {
   visit_threads(o.threads, v);
   v.option("escape", o.escape, "go on along negative curvature from a stationary point that is no minimum");
   v.option("checkpoint-seconds", o.checkpoint_seconds, Interval::positive(), "between checkpoints");
+  v.option("trace-rows", o.trace_rows, Interval::closed(1, 1e6),
+           "rows of the trace an epoch; methods without epochs have one a step");
   v.option("output", o.output, "folder for the records (default: a new one under runs/)");
   v.option("json", o.json, "print the result as JSON on standard output");
   v.option("quiet", o.quiet, "no progress lines");
@@ -80,6 +82,7 @@ RunSettings settings_of(const RunOptions& o) {
   settings.gradient_tolerance = o.gradient_tolerance;
   settings.escape = o.escape;
   settings.checkpoint_seconds = o.checkpoint_seconds;
+  settings.trace_rows = o.trace_rows;
   return settings;
 }
 

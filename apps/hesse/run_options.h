@@ -20,6 +20,7 @@ struct RunOptions {
   double gradient_tolerance = 0;
   bool escape = false;
   double checkpoint_seconds = 30;
+  Index trace_rows = 1;
   Index threads = 0;  ///< 0: as many as there are processors
   std::string output;
   bool json = false;

@@ -232,8 +232,11 @@ TEST_CASE("a record that was altered is refused before any work, and keeps no ve
     CHECK(other.count() == 1);
     CHECK(read_file(other / file) == json_text(json));
   };
-  for (const auto& [name, value] :
-       {std::pair{"batch_size", "-1"}, {"gradient_tolerance", "-1"}, {"checkpoint_seconds", "-1"}, {"target", "nan"}}) {
+  for (const auto& [name, value] : {std::pair{"batch_size", "-1"},
+                                    {"gradient_tolerance", "-1"},
+                                    {"checkpoint_seconds", "-1"},
+                                    {"target", "nan"},
+                                    {"trace_rows", "0"}}) {
     Json altered = run;
     altered["verdict"] = nullptr;
     altered["settings"][name] = value;
@@ -246,6 +249,7 @@ TEST_CASE("a record that was altered is refused before any work, and keeps no ve
   for (const auto& [name, value] : {std::pair<const char*, Json>{"batch_size", -1},
                                     {"gradient_tolerance", -1.0},
                                     {"checkpoint_seconds", -1.0},
+                                    {"trace_rows", 0},
                                     {"target", "nan"},
                                     {"precision", "half"}}) {
     Json altered = all;

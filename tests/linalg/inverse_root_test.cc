@@ -194,7 +194,7 @@ TEST_CASE("Orthonormalised columns span what they did, first to last, with their
   const Index n = GENERATE(1, 3, 20, 130);
   const Matrix A = random_matrix(n, n, 11);
   Matrix Q = A;
-  OrthonormalizeWorkspace workspace;
+  OrthonormalizeWorkspace<double> workspace;
   REQUIRE(orthonormalize(Q, workspace));
   CHECK((Q.transpose() * Q - Matrix::Identity(n, n)).cwiseAbs().maxCoeff() <=
         20 * kEps * std::sqrt(static_cast<double>(n)));
@@ -209,6 +209,12 @@ TEST_CASE("Orthonormalised columns span what they did, first to last, with their
     REQUIRE(orthonormalize(again, workspace));
     CHECK((again - Q).cwiseAbs().maxCoeff() <= 100 * kEps);
   }
+  OrthonormalizeWorkspace<float> in_float;
+  Eigen::MatrixXf single = A.cast<float>();
+  REQUIRE(orthonormalize(single, in_float));
+  CHECK((single.transpose() * single - Eigen::MatrixXf::Identity(n, n)).cwiseAbs().maxCoeff() <= 1e-5F);
+  CHECK((single.cast<double>().transpose() * A).triangularView<Eigen::StrictlyLower>().toDenseMatrix().norm() <=
+        1e-5 * A.norm());
   Matrix zero = Matrix::Zero(n, n);
   REQUIRE(orthonormalize(zero, workspace));
   CHECK((zero.transpose() * zero - Matrix::Identity(n, n)).cwiseAbs().maxCoeff() <= 1e-14);

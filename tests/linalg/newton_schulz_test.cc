@@ -87,15 +87,21 @@ TEST_CASE("Newton-Schulz maps the singular values of wide, tall and square matri
   for (Index i = 0; i < r; ++i)
     sigma[i] = r > 1 ? std::pow(30.0, -static_cast<double>(i) / static_cast<double>(r - 1)) : 1.0;
   Matrix X = 1e5 * with_singular_values(rows, columns, sigma);
-  NewtonSchulzWorkspace workspace;
+  NewtonSchulzWorkspace<double> workspace;
   NewtonSchulzOptions options;
   options.schedule = schedule;
   options.eps = 0;
-  REQUIRE(newton_schulz(rows, columns, X.data(), options, workspace));
+  REQUIRE(newton_schulz(rows, columns, X.data(), X.data(), options, workspace));
   Vector images = sigma / sigma.norm();
   for (double& s : images) s = map_scalar(schedule, 5, s);
   // The same U and V: the result is U diag(images) V'. Slopes up to 1000 times rounding of n eps.
   CHECK((X - with_singular_values(rows, columns, images)).cwiseAbs().maxCoeff() <= 1e-11);
+  // In float: the slope, below 1200, on the rounding of 2^-24 of entries below 1, and some products of up to 300 terms.
+  Eigen::MatrixXf single(rows, columns);
+  NewtonSchulzWorkspace<float> in_float;
+  const Matrix A = 1e50 * with_singular_values(rows, columns, sigma);
+  REQUIRE(newton_schulz(rows, columns, A.data(), single.data(), options, in_float));
+  CHECK((single.cast<double>() - X).cwiseAbs().maxCoeff() <= 1e-3);
   if (schedule == PolarSchedule::muon && r <= 14) {
     const Vector found = Eigen::JacobiSVD<Matrix>(X).singularValues();
     CHECK(found.minCoeff() >= 0.6818 - 1e-4);
@@ -107,20 +113,20 @@ TEST_CASE("The classical schedule converges to the polar factor to rounding") {
   const Matrix G = random_matrix(8, 5, 3);
   const Eigen::JacobiSVD<Matrix> svd(G, Eigen::ComputeThinU | Eigen::ComputeThinV);
   Matrix X = G;
-  NewtonSchulzWorkspace workspace;
-  REQUIRE(newton_schulz(8, 5, X.data(), {PolarSchedule::classical, 20, 1e-7}, workspace));
+  NewtonSchulzWorkspace<double> workspace;
+  REQUIRE(newton_schulz(8, 5, X.data(), X.data(), {PolarSchedule::classical, 20, 1e-7}, workspace));
   CHECK((X - svd.matrixU() * svd.matrixV().transpose()).cwiseAbs().maxCoeff() <= 1e-14);
 }
 
 TEST_CASE(
     "Newton-Schulz leaves zero as it is, refuses what is not finite, and has the same bits on any number of threads") {
-  NewtonSchulzWorkspace workspace;
+  NewtonSchulzWorkspace<double> workspace;
   Matrix zero = Matrix::Zero(4, 3);
-  CHECK(newton_schulz(4, 3, zero.data(), {}, workspace));
+  CHECK(newton_schulz(4, 3, zero.data(), zero.data(), {}, workspace));
   CHECK(zero == Matrix::Zero(4, 3));
   Matrix spoiled = Matrix::Ones(4, 3);
   spoiled(2, 1) = std::nan("");
-  CHECK(!newton_schulz(4, 3, spoiled.data(), {}, workspace));
+  CHECK(!newton_schulz(4, 3, spoiled.data(), spoiled.data(), {}, workspace));
   CHECK(spoiled(0, 0) == 1);
   const int machine = threads();
   const Matrix G = random_matrix(300, 410, 4);
@@ -128,7 +134,7 @@ TEST_CASE(
   for (const int count : {1, 2, 3}) {
     set_threads(count);
     Matrix X = G;
-    newton_schulz(300, 410, X.data(), {}, workspace);
+    newton_schulz(300, 410, X.data(), X.data(), {}, workspace);
     if (count == 1) reference = X;
     CHECK(std::memcmp(X.data(), reference.data(), static_cast<std::size_t>(X.size()) * sizeof(double)) == 0);
   }

@@ -48,7 +48,7 @@ double metric_of(const Verdict& verdict, const std::string& name) {
 
 Json comparison_json(const ComparisonSettings& settings) {
   Json json;
-  json["format"] = 3;
+  json["format"] = 4;
   json["problem"] = settings.run.problem;
   json["methods"] = settings.methods;
   json["seed"] = settings.seed;
@@ -62,6 +62,7 @@ Json comparison_json(const ComparisonSettings& settings) {
   json["gradient_tolerance"] = json_number(settings.run.gradient_tolerance);
   json["escape"] = settings.run.escape;
   json["checkpoint_seconds"] = json_number(settings.run.checkpoint_seconds);
+  json["trace_rows"] = settings.run.trace_rows;
   return json;
 }
 
@@ -277,8 +278,8 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   const auto file = folder / kComparisonFile;
   const Json json = read_json(file);
   const JsonView view(json, file.string());
-  if (view.at("format").integer() != 3) {
-    view.at("format").refuse("this version of hesse reads format 3; use the version that wrote it");
+  if (view.at("format").integer() != 4) {
+    view.at("format").refuse("this version of hesse reads format 4; use the version that wrote it");
   }
   ComparisonSettings settings;
   settings.run.problem = view.at("problem").text();
@@ -302,6 +303,7 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   settings.run.gradient_tolerance = view.at("gradient_tolerance").number();
   settings.run.escape = view.at("escape").boolean();
   settings.run.checkpoint_seconds = view.at("checkpoint_seconds").number();
+  settings.run.trace_rows = view.at("trace_rows").integer();
   return settings;
 }
 

@@ -55,6 +55,7 @@ class Watch : public Objective {
   }
   CostWeights cost_weights() const override { return f_.cost_weights(); }
   double linearisation_cost(const Vector& x, Curvature kind) const override { return f_.linearisation_cost(x, kind); }
+  Precision precision() const override { return f_.precision(); }
   double value_noise() const override { return f_.value_noise(); }
   std::string explain_non_finite(const Vector& x) override { return f_.explain_non_finite(x); }
   // Not the counting objective: whoever charges the nearest one for residuals would charge it twice.

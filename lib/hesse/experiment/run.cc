@@ -94,7 +94,8 @@ RunRecord record_of(const RunSettings& settings, const Method& method, const Pro
                      {"target", fmt::format("{}", settings.target)},
                      {"gradient_tolerance", fmt::format("{}", settings.gradient_tolerance)},
                      {"escape", settings.escape ? "true" : "false"},
-                     {"checkpoint_seconds", fmt::format("{}", settings.checkpoint_seconds)}};
+                     {"checkpoint_seconds", fmt::format("{}", settings.checkpoint_seconds)},
+                     {"trace_rows", fmt::format("{}", settings.trace_rows)}};
   record.description = problem.description;
   record.parameters = problem.objective->size();
   record.software = this_software();
@@ -115,6 +116,9 @@ void check_settings(const RunSettings& settings) {
   if (!(settings.checkpoint_seconds >= 0)) {
     fail("checkpoint_seconds: {} is out of range; give a number >= 0, 0 for none but the last",
          settings.checkpoint_seconds);
+  }
+  if (settings.trace_rows < 1) {
+    fail("trace_rows: {} is out of range; give a whole number >= 1, of rows an epoch", settings.trace_rows);
   }
 }
 
@@ -186,7 +190,7 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
   };
   try {
     const TraceSchedule schedule = find<FiniteSum>(*problem.objective) != nullptr
-                                       ? TraceSchedule{TraceSchedule::Spacing::epochs, 1}
+                                       ? TraceSchedule{TraceSchedule::Spacing::epochs, settings.trace_rows}
                                        : TraceSchedule{TraceSchedule::Spacing::steps, 1};
     TraceObserver trace(folder / kTraceFile, schedule, problem.value, problem.metrics);
     CheckpointObserver checkpoints(folder, identity, layout, {0, settings.checkpoint_seconds});
@@ -239,6 +243,7 @@ RunSettings settings_of(const RunRecord& record) {
     if (name == "gradient_tolerance") settings.gradient_tolerance = parse_number(name, text);
     if (name == "escape") settings.escape = text == "true";
     if (name == "checkpoint_seconds") settings.checkpoint_seconds = parse_number(name, text);
+    if (name == "trace_rows") settings.trace_rows = parse_whole_number(name, text);
   }
   return settings;
 }

@@ -40,6 +40,7 @@ struct RunSettings {
   double gradient_tolerance = 0;
   bool escape = false;             ///< go on along negative curvature from a stationary point that is no minimum
   double checkpoint_seconds = 30;  ///< between checkpoints, >= 0; at 0 there is one at the end alone
+  Index trace_rows = 1;            ///< of the trace an epoch, >= 1; of an objective that is no finite sum, a step each
 };
 
 enum class RunStatus {

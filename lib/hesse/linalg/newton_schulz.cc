@@ -1,5 +1,6 @@
 #include "hesse/linalg/newton_schulz.h"
 
+#include "hesse/core/parallel.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/linalg/products.h"
 
@@ -8,6 +9,8 @@
 
 namespace hesse {
 namespace {
+
+constexpr Index kBlock = 8192;  // entries of a task
 
 constexpr QuinticCoefficients kMuon[] = {{3.4445, -4.7750, 2.0315}};
 constexpr QuinticCoefficients kModular[] = {{3, -3.2, 1.2}};
@@ -47,9 +50,10 @@ std::span<const QuinticCoefficients> polar_schedule(PolarSchedule schedule) {
   return {};
 }
 
-void NewtonSchulzWorkspace::reserve(Index rows, Index columns) {
+template <class T>
+void NewtonSchulzWorkspace<T>::reserve(Index rows, Index columns) {
   const Index side = std::min(rows, columns);
-  const auto room = [](std::vector<double>& v, Index entries) {
+  const auto room = [](std::vector<T>& v, Index entries) {
     if (std::ssize(v) < entries) v.resize(static_cast<std::size_t>(entries));
   };
   room(gram, side * side);
@@ -57,22 +61,28 @@ void NewtonSchulzWorkspace::reserve(Index rows, Index columns) {
   room(product, rows * columns);
 }
 
-bool newton_schulz(Index rows, Index columns, double* X, const NewtonSchulzOptions& options,
-                   NewtonSchulzWorkspace& workspace) {
+template <class T>
+bool newton_schulz(Index rows, Index columns, const double* A, T* X, const NewtonSchulzOptions& options,
+                   NewtonSchulzWorkspace<T>& workspace) {
   const Index n = rows * columns;
   if (n == 0) return true;
-  Eigen::Map<Vector> entries(X, n);
-  const double size = norm(entries);
+  const double size = norm(A, n);
   if (!std::isfinite(size)) return false;
-  if (size == 0) return true;
-  entries /= size + options.eps;
+  if (size == 0) {
+    std::fill_n(X, n, T(0));
+    return true;
+  }
+  parallel_for(block_count(n, kBlock), [&](Index task) {
+    const Range r = block_range(n, kBlock, task);
+    for (Index i = r.begin; i < r.end; ++i) X[i] = static_cast<T>(A[i] / (size + options.eps));
+  });
   workspace.reserve(rows, columns);
   const bool wide = rows <= columns;
   const Index side = std::min(rows, columns);
-  double* G = workspace.gram.data();
-  double* P = workspace.polynomial.data();
-  double* current = X;
-  double* next = workspace.product.data();
+  T* G = workspace.gram.data();
+  T* P = workspace.polynomial.data();
+  T* current = X;
+  T* next = workspace.product.data();
   const auto schedule = polar_schedule(options.schedule);
   for (Index k = 0; k < options.steps; ++k) {
     const QuinticCoefficients q = schedule[std::min(static_cast<std::size_t>(k), schedule.size() - 1)];
@@ -82,8 +92,9 @@ bool newton_schulz(Index rows, Index columns, double* X, const NewtonSchulzOptio
       symmetric_product(Transpose::yes, Transpose::no, side, rows, 1, current, rows, current, rows, 0, G, side);
     }
     std::copy(G, G + side * side, P);
-    symmetric_product(Transpose::no, Transpose::no, side, side, q.c, G, side, G, side, q.b, P, side);
-    for (Index i = 0; i < side; ++i) P[i * (side + 1)] += q.a;
+    symmetric_product(Transpose::no, Transpose::no, side, side, static_cast<T>(q.c), G, side, G, side,
+                      static_cast<T>(q.b), P, side);
+    for (Index i = 0; i < side; ++i) P[i * (side + 1)] += static_cast<T>(q.a);
     if (wide) {
       multiply(Transpose::no, Transpose::no, rows, columns, side, 1, P, side, current, rows, 0, next, rows);
     } else {
@@ -94,5 +105,12 @@ bool newton_schulz(Index rows, Index columns, double* X, const NewtonSchulzOptio
   if (current != X) std::copy(current, current + n, X);
   return true;
 }
+
+template struct NewtonSchulzWorkspace<float>;
+template struct NewtonSchulzWorkspace<double>;
+template bool newton_schulz<float>(Index, Index, const double*, float*, const NewtonSchulzOptions&,
+                                   NewtonSchulzWorkspace<float>&);
+template bool newton_schulz<double>(Index, Index, const double*, double*, const NewtonSchulzOptions&,
+                                    NewtonSchulzWorkspace<double>&);
 
 }  // namespace hesse

@@ -44,17 +44,20 @@ struct NewtonSchulzOptions {
 };
 
 /// Kept between calls: two Gram matrices and one more X.
+template <class T>
 struct NewtonSchulzWorkspace {
-  std::vector<double> gram;
-  std::vector<double> polynomial;
-  std::vector<double> product;
+  std::vector<T> gram;
+  std::vector<T> polynomial;
+  std::vector<T> product;
   void reserve(Index rows, Index columns);
 };
 
-/// Overwrites X (rows x columns, column-major, without gaps) by its approximate polar factor; 0 stays 0. Products are
-/// split over the threads. With r <= s the sides, 4 r^2 s + r^3 flops an iteration or somewhat less. False when X is
-/// not finite, and then it is left as it is.
-bool newton_schulz(Index rows, Index columns, double* X, const NewtonSchulzOptions& options,
-                   NewtonSchulzWorkspace& workspace);
+/// Writes the approximate polar factor of A to X, both rows x columns, column-major and without gaps; X may be A where
+/// T is double. That of 0 is 0. Products are made in T, float or double, whose rounding the schedule's slope
+/// multiplies, and split over the threads. With r <= s the sides, 3 r^2 s + r^3 flops an iteration. False when A is not
+/// finite, and then X is left as it is.
+template <class T>
+bool newton_schulz(Index rows, Index columns, const double* A, T* X, const NewtonSchulzOptions& options,
+                   NewtonSchulzWorkspace<T>& workspace);
 
 }  // namespace hesse

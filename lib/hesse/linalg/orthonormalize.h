@@ -5,22 +5,26 @@
 
 #include "hesse/core/types.h"
 
+#include <type_traits>
 #include <vector>
 
 namespace hesse {
 
 /// LAPACK's workspace, kept between calls.
+template <class T>
 struct OrthonormalizeWorkspace {
-  std::vector<double> work;
-  std::vector<double> scalars;  ///< of the reflections
-  std::vector<double> signs;
+  std::vector<T> work;
+  std::vector<T> scalars;  ///< of the reflections
+  std::vector<T> signs;
   /// Makes room for up to n columns.
   void reserve(Index n);
 };
 
-/// Overwrites the columns of A (m x n, m >= n) by orthonormal ones that span the same spaces, first to last; where A
-/// has not full rank, those that are missing are some orthonormal completion. By dgeqrf and dorgqr, 8/3 n^3 flops for
-/// m = n. False when A is not finite. Throws Error when n > m.
-bool orthonormalize(MatrixView A, OrthonormalizeWorkspace& workspace);
+/// Overwrites the columns of A (of float or double, m x n, m >= n) by orthonormal ones that span the same spaces, first
+/// to last; where A has not full rank, those that are missing are some orthonormal completion. By LAPACK's geqrf and
+/// orgqr, 8/3 n^3 flops for m = n. False when A is not finite. Throws Error when n > m.
+template <class T>
+bool orthonormalize(std::type_identity_t<Eigen::Ref<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>>> A,
+                    OrthonormalizeWorkspace<T>& workspace);
 
 }  // namespace hesse

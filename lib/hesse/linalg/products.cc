@@ -9,18 +9,21 @@ namespace {
 /// makes several tasks.
 constexpr Index kPanel = 128;
 
-const double* rows_from(Transpose op, const double* A, Index lda, Index i) {
+template <class T>
+const T* rows_from(Transpose op, const T* A, Index lda, Index i) {
   return op == Transpose::no ? A + i : A + i * lda;
 }
 
-const double* columns_from(Transpose op, const double* B, Index ldb, Index j) {
+template <class T>
+const T* columns_from(Transpose op, const T* B, Index ldb, Index j) {
   return op == Transpose::no ? B + j * ldb : B + j;
 }
 
 }  // namespace
 
-void multiply(Transpose a_op, Transpose b_op, Index m, Index n, Index k, double alpha, const double* A, Index lda,
-              const double* B, Index ldb, double beta, double* C, Index ldc) {
+template <class T>
+void multiply(Transpose a_op, Transpose b_op, Index m, Index n, Index k, std::type_identity_t<T> alpha, const T* A,
+              Index lda, const T* B, Index ldb, std::type_identity_t<T> beta, T* C, Index ldc) {
   if (n >= m) {
     parallel_for(block_count(n, kPanel), [&](Index task) {
       const Range r = block_range(n, kPanel, task);
@@ -35,8 +38,9 @@ void multiply(Transpose a_op, Transpose b_op, Index m, Index n, Index k, double 
   }
 }
 
-void symmetric_product(Transpose a_op, Transpose b_op, Index n, Index k, double alpha, const double* A, Index lda,
-                       const double* B, Index ldb, double beta, double* C, Index ldc) {
+template <class T>
+void symmetric_product(Transpose a_op, Transpose b_op, Index n, Index k, std::type_identity_t<T> alpha, const T* A,
+                       Index lda, const T* B, Index ldb, std::type_identity_t<T> beta, T* C, Index ldc) {
   const Index panels = block_count(n, kPanel);
   parallel_for(panels, [&](Index task) {
     const Range r = block_range(n, kPanel, task);
@@ -50,5 +54,14 @@ void symmetric_product(Transpose a_op, Transpose b_op, Index n, Index k, double 
     }
   });
 }
+
+template void multiply<float>(Transpose, Transpose, Index, Index, Index, float, const float*, Index, const float*,
+                              Index, float, float*, Index);
+template void multiply<double>(Transpose, Transpose, Index, Index, Index, double, const double*, Index, const double*,
+                               Index, double, double*, Index);
+template void symmetric_product<float>(Transpose, Transpose, Index, Index, float, const float*, Index, const float*,
+                                       Index, float, float*, Index);
+template void symmetric_product<double>(Transpose, Transpose, Index, Index, double, const double*, Index, const double*,
+                                        Index, double, double*, Index);
 
 }  // namespace hesse

@@ -916,7 +916,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
     return sweeps + share * 2 * multiplications() / gradient_flops();
   }
 
-  Precision kronecker_precision() const override { return model_->options.precision; }
+  Precision precision() const override { return model_->options.precision; }
 
   CostWeights cost_weights() const override {
     const double p = multiplications();

@@ -2,7 +2,6 @@
 /// Kronecker factors of the layers of a network, for K-FAC and its kin.
 #pragma once
 
-#include "hesse/core/precision.h"
 #include "hesse/core/types.h"
 #include "hesse/objective/objective.h"
 
@@ -57,8 +56,8 @@ struct FactorRequest {
   Curvature kind = Curvature::fisher_sampled;
   std::uint64_t seed = 0;  ///< the sampled targets are a function of (seed, draw)
   std::uint64_t draw = 0;
-  double share = 1;        ///< of the selected samples, the first ones: tau_1 in (0, 1]
-  double decay = 0;        ///< factors become decay factors + (1 - decay) statistics; in [0, 1)
+  double share = 1;  ///< of the selected samples, the first ones: tau_1 in (0, 1]
+  double decay = 0;  ///< factors become decay factors + (1 - decay) statistics; in [0, 1)
   WeightSharing sharing = WeightSharing::expand;
   bool neighbours = false;  ///< A_next and G_next too
 };
@@ -93,9 +92,6 @@ class KroneckerStructure {
   /// bases a place and sample. `bases` and `moments` are in the order of kronecker_factors().
   virtual double kronecker_moments(const Vector& x, const FactorRequest& request,
                                    const std::vector<KroneckerBasis>& bases, std::vector<Matrix>& moments) = 0;
-
-  /// In what the statistics are computed.
-  virtual Precision kronecker_precision() const = 0;
 };
 
 }  // namespace hesse

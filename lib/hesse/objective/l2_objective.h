@@ -30,6 +30,7 @@ class L2Objective final : public Objective {
     return inner_->linearisation_cost(x, kind);
   }
   std::uint64_t revision() const override { return inner_->revision(); }
+  Precision precision() const override { return inner_->precision(); }
   double value_noise() const override { return inner_->value_noise(); }
   std::string explain_non_finite(const Vector& x) override { return inner_->explain_non_finite(x); }
   Objective* decorated() override { return inner_.get(); }

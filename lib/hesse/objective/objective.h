@@ -5,6 +5,7 @@
 
 #include "hesse/core/cost.h"
 #include "hesse/core/parameter_layout.h"
+#include "hesse/core/precision.h"
 #include "hesse/core/types.h"
 #include "hesse/linalg/linear_operator.h"
 
@@ -63,6 +64,9 @@ class Objective {
   /// Changes whenever f becomes another function (another batch): evaluations at one x under one
   /// revision agree.
   virtual std::uint64_t revision() const { return 0; }
+
+  /// In what it computes its matrix products; a method computes its own in the same, unless they need more.
+  virtual Precision precision() const { return Precision::float64; }
 
   /// Relative error to expect in a value from rounding alone: differences below it mean nothing.
   virtual double value_noise() const { return 1e-15; }

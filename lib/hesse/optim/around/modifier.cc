@@ -32,6 +32,7 @@ class GradientModifier::Seen final : public Objective {
   CostWeights cost_weights() const override { return f_->cost_weights(); }
   double linearisation_cost(const Vector& x, Curvature kind) const override { return f_->linearisation_cost(x, kind); }
   std::uint64_t revision() const override { return f_->revision(); }
+  Precision precision() const override { return f_->precision(); }
   double value_noise() const override { return f_->value_noise(); }
   std::string explain_non_finite(const Vector& x) override { return f_->explain_non_finite(x); }
   Objective* decorated() override { return f_; }

@@ -74,6 +74,7 @@ class GaussNewton final : public Direction {
     Index samples() const override { return f_->samples(); }
     Index total_samples() const override { return f_->total_samples(); }
     std::uint64_t revision() const override { return f_->revision(); }
+    Precision precision() const override { return f_->precision(); }
     double value_noise() const override { return f_->value_noise(); }
     Objective* decorated() override { return f_; }
 

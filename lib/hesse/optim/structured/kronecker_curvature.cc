@@ -44,7 +44,7 @@ void visit_kronecker(KroneckerOptions& o, OptionVisitor& v) {
 KroneckerCurvature::KroneckerCurvature(Objective& f, const KroneckerOptions& options, std::uint64_t seed)
     : options_(options), seed_(seed) {
   KroneckerStructure& structure = structure_of(f);
-  precision_ = structure.kronecker_precision();
+  precision_ = f.precision();
   factors_ = structure.kronecker_layers();
   inverse_.factors = make_kronecker_preconditioner(options_.form, factors_, precision_);
   for (std::size_t l = 0; l < factors_.size(); ++l) {

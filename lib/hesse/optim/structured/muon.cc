@@ -44,6 +44,10 @@ HESSE_MULTIVERSION double descend(Index n, const double* __restrict d, double* _
                                   double shrink) {
   return update_entries(n, x, [&](Index i) { return -rate * d[i] - shrink * x[i]; });
 }
+HESSE_MULTIVERSION double descend(Index n, const float* __restrict d, double* __restrict x, double rate,
+                                  double shrink) {
+  return update_entries(n, x, [&](Index i) { return -rate * static_cast<double>(d[i]) - shrink * x[i]; });
+}
 
 double scale_of(MuonScale scale, Index rows, Index columns) {
   const auto r = static_cast<double>(rows);
@@ -82,8 +86,9 @@ void visit_options(MuonOptions& o, OptionVisitor& v) {
   v.option("hidden_only", o.hidden_only, "the first and the last matrix by AdamW too");
 }
 
-void Muon::plan(const ParameterLayout& layout) {
-  planned_for_ = layout.blocks();
+void Muon::plan(const Objective& f) {
+  planned_for_ = f.layout().blocks();
+  precision_ = f.precision();
   blocks_.clear();
   work_.clear();
   v_size_ = 0;
@@ -112,9 +117,15 @@ void Muon::plan(const ParameterLayout& layout) {
   for (Block& block : blocks_) {
     if (block.matrix) {
       block.scale = scale_of(options_.scale, block.rows, block.columns);
-      block.workspace.reserve(block.rows, block.columns);
+      if (precision_ == Precision::float32) block.polar.emplace<Polar<float>>();
+      std::visit(
+          [&](auto& polar) {
+            polar.workspace.reserve(block.rows, block.columns);
+            polar.X.resize(static_cast<std::size_t>(block.size));
+          },
+          block.polar);
       const auto r = static_cast<double>(std::min(block.rows, block.columns));
-      work_.push_back(static_cast<double>(options_.newton_schulz.steps) * 4 * r * static_cast<double>(block.size));
+      work_.push_back(static_cast<double>(options_.newton_schulz.steps) * 3 * r * static_cast<double>(block.size));
     } else {
       block.v_offset = v_size_;
       v_size_ += block.size;
@@ -123,10 +134,33 @@ void Muon::plan(const ParameterLayout& layout) {
   }
 }
 
+template <class T>
+void Muon::step_matrix(Block& block, Polar<T>& polar, Vector& x) {
+  double* g = gradient_.data() + block.offset;
+  double* m = m_.data() + block.offset;
+  parallel_for(block_count(block.size, kUpdateBlock), [&](Index task) {
+    const Range r = block_range(block.size, kUpdateBlock, task);
+    momentum_update(r.size(), g + r.begin, m + r.begin, options_.momentum, options_.nesterov);
+  });
+  // Row-major, the block is its transpose in columns, and the polar factor of that is the transpose of its own.
+  if (!newton_schulz(block.columns, block.rows, g, polar.X.data(), options_.newton_schulz, polar.workspace)) {
+    std::fill(polar.X.begin(), polar.X.end(), std::numeric_limits<T>::quiet_NaN());
+  }
+  const double squares = blocked_sum(block.size, kUpdateBlock, [&](Index begin, Index n) {
+    return static_cast<double>(Eigen::Map<const Eigen::VectorX<T>>(polar.X.data() + begin, n).squaredNorm());
+  });
+  block.rms = std::sqrt(squares / static_cast<double>(std::min(block.rows, block.columns)));
+  const double rate = options_.lr * block.scale;
+  const double shrink = options_.weight_decay * options_.lr;
+  block.squares = blocked_sum(block.size, kUpdateBlock, [&](Index begin, Index n) {
+    return descend(n, polar.X.data() + begin, x.data() + block.offset + begin, rate, shrink);
+  });
+}
+
 StepReport Muon::step(Objective& f, Vector& x) {
   StepReport report;
   if (!evaluate_gradient(f, x, gradient_, report)) return report;
-  if (!same_blocks(planned_for_, f.layout())) plan(f.layout());
+  if (!same_blocks(planned_for_, f.layout()) || precision_ != f.precision()) plan(f);
   if (m_.size() != x.size()) m_ = Vector::Zero(x.size());
   if (v_.size() != v_size_) v_ = Vector::Zero(v_size_);
   ++t_;
@@ -139,30 +173,17 @@ StepReport Muon::step(Objective& f, Vector& x) {
   adam.eps = options_.aux_eps;
   for_each_item(work_, [&](Index which) {
     Block& block = blocks_[static_cast<std::size_t>(which)];
+    if (block.matrix) {
+      std::visit([&](auto& polar) { step_matrix(block, polar, x); }, block.polar);
+      return;
+    }
     double* g = gradient_.data() + block.offset;
     double* m = m_.data() + block.offset;
-    double rate = options_.lr;
-    if (block.matrix) {
-      parallel_for(block_count(block.size, kUpdateBlock), [&](Index task) {
-        const Range r = block_range(block.size, kUpdateBlock, task);
-        momentum_update(r.size(), g + r.begin, m + r.begin, options_.momentum, options_.nesterov);
-      });
-      // Row-major, the block is its transpose in columns, and the polar factor of that is the transpose of its own.
-      newton_schulz(block.columns, block.rows, g, options_.newton_schulz, block.workspace);
-      const double length = norm(gradient_.segment(block.offset, block.size));
-      block.rms = length / std::sqrt(static_cast<double>(std::min(block.rows, block.columns)));
-      rate *= block.scale;
-    } else {
-      double* v = v_.data() + block.v_offset;
-      parallel_for(block_count(block.size, kUpdateBlock), [&](Index task) {
-        const Range r = block_range(block.size, kUpdateBlock, task);
-        adam_direction(r.size(), g + r.begin, m + r.begin, v + r.begin, adam);
-      });
-      rate *= options_.aux_ratio;
-    }
-    const double shrink = options_.weight_decay * (block.matrix ? options_.lr : rate);
+    double* v = v_.data() + block.v_offset;
+    const double rate = options_.lr * options_.aux_ratio;
     block.squares = blocked_sum(block.size, kUpdateBlock, [&](Index begin, Index n) {
-      return descend(n, g + begin, x.data() + block.offset + begin, rate, shrink);
+      adam_direction(n, g + begin, m + begin, v + begin, adam);
+      return descend(n, g + begin, x.data() + block.offset + begin, rate, options_.weight_decay * rate);
     });
   });
   double least = std::numeric_limits<double>::infinity();

@@ -22,6 +22,9 @@
 #include "hesse/linalg/newton_schulz.h"
 #include "hesse/optim/optimizer.h"
 
+#include <variant>
+#include <vector>
+
 namespace hesse {
 
 enum class MuonScale { original, rms, none };
@@ -41,9 +44,9 @@ struct MuonOptions {
 };
 void visit_options(MuonOptions& options, OptionVisitor& visitor);
 
-/// One gradient a step, and for a block of sides r <= s about 5 (4 r^2 s + r^3) flops. State: m of all, v of what goes
-/// by AdamW, t. Tells the least and the greatest root mean square singular value of the polar factors, the norms of
-/// both parts of the step, and how many blocks were matrices.
+/// One gradient a step, and for a block of sides r <= s about 5 (3 r^2 s + r^3) flops in the precision of f. State: m
+/// of all, v of what goes by AdamW, t. Tells the least and the greatest root mean square singular value of the polar
+/// factors, the norms of both parts of the step, and how many blocks were matrices.
 class Muon final : public Optimizer {
  public:
   explicit Muon(const MuonOptions& options) : options_(options) {}
@@ -53,6 +56,12 @@ class Muon final : public Optimizer {
   double* momentum() override { return &options_.momentum; }
 
  private:
+  /// A polar factor and what it is made in.
+  template <class T>
+  struct Polar {
+    std::vector<T> X;
+    NewtonSchulzWorkspace<T> workspace;
+  };
   struct Block {
     Index rows = 0;
     Index columns = 0;
@@ -63,17 +72,20 @@ class Muon final : public Optimizer {
     double scale = 1;
     double rms = 0;      ///< of the singular values, at this step
     double squares = 0;  ///< of this step
-    NewtonSchulzWorkspace workspace;
+    std::variant<Polar<double>, Polar<float>> polar;
   };
 
-  void plan(const ParameterLayout& layout);
+  void plan(const Objective& f);
+  template <class T>
+  void step_matrix(Block& block, Polar<T>& polar, Vector& x);
 
   MuonOptions options_;
   std::vector<ParameterBlock> planned_for_;
+  Precision precision_ = Precision::float64;
   std::vector<Block> blocks_;
   std::vector<double> work_;
   Index v_size_ = 0;
-  Vector gradient_;  ///< overwritten by the direction
+  Vector gradient_;  ///< overwritten by what the directions are made of
   Vector m_;
   Vector v_;
   std::int64_t t_ = 0;

@@ -108,8 +108,21 @@ StateView Shampoo::state() {
           {"graft_squares", &graft_squares_}, {"velocity", &velocity_}, {"last_renewal", &last_}, {"t", &t_}};
 }
 
-void Shampoo::plan(const ParameterLayout& layout) {
-  planned_for_ = layout.blocks();
+template <class T>
+void Shampoo::Buffers<T>::resize(Index n, Index factor_entries) {
+  gathered.resize(static_cast<std::size_t>(n));
+  products.resize(static_cast<std::size_t>(n));
+  if (!std::is_same_v<T, double>) squares.resize(static_cast<std::size_t>(factor_entries));
+}
+
+void Shampoo::plan(const Objective& f) {
+  planned_for_ = f.layout().blocks();
+  precision_ = f.precision();
+  if (precision_ == Precision::float32) {
+    buffers_.emplace<Buffers<float>>();
+  } else {
+    buffers_.emplace<Buffers<double>>();
+  }
   pieces_.clear();
   factors_.clear();
   piece_work_.clear();
@@ -172,7 +185,8 @@ void Shampoo::plan(const ParameterLayout& layout) {
   workspaces_.clear();
 }
 
-void Shampoo::gather(const Piece& piece, const double* from, double* to) const {
+template <class T>
+void Shampoo::gather(const Piece& piece, const double* from, T* to) const {
   const std::size_t order = piece.shape.size();
   const Index run = piece.shape[order - 1];
   for (Index row = 0; row < piece.size / run; ++row) {
@@ -182,11 +196,12 @@ void Shampoo::gather(const Piece& piece, const double* from, double* to) const {
       at += rest % piece.shape[i] * piece.strides[i];
       rest /= piece.shape[i];
     }
-    std::copy(from + at, from + at + run, to + row * run);
+    for (Index j = 0; j < run; ++j) to[row * run + j] = static_cast<T>(from[at + j]);
   }
 }
 
-void Shampoo::scatter(const Piece& piece, const double* from, double* to) const {
+template <class T>
+void Shampoo::scatter(const Piece& piece, const T* from, double* to) const {
   const std::size_t order = piece.shape.size();
   const Index run = piece.shape[order - 1];
   for (Index row = 0; row < piece.size / run; ++row) {
@@ -205,18 +220,21 @@ double Shampoo::statistics_weight() const {
   return options_.accumulation == Accumulation::sum ? 1.0 : 1 - std::pow(options_.beta2, static_cast<double>(t_));
 }
 
-void Shampoo::accumulate(Factor& factor) {
+template <class T>
+void Shampoo::accumulate(const Factor& factor, Buffers<T>& buffers) {
   const Piece& piece = pieces_[factor.piece];
-  const double* G = gathered_.data() + piece.offset;
+  const T* G = buffers.gathered.data() + piece.offset;
   double* A = statistics_.data() + factor.offset;
   const bool sum = options_.accumulation == Accumulation::sum;
   const double beta = sum ? 1 : options_.beta2;
   const double weight = sum ? 1 : 1 - options_.beta2;
-  if (!factor.diagonal) {
+  if (factor.diagonal) {
+    mode_squares(piece.shape, factor.mode, G, weight, beta, A);
+  } else if constexpr (std::is_same_v<T, double>) {
     mode_gram(piece.shape, factor.mode, G, weight, beta, A);
-    return;
+  } else {
+    mode_gram(piece.shape, factor.mode, G, weight, beta, A, buffers.squares.data() + factor.offset);
   }
-  mode_squares(piece.shape, factor.mode, G, weight, beta, A);
 }
 
 void Shampoo::renew_diagonal(Factor& factor) {
@@ -289,9 +307,10 @@ void Shampoo::renew(Factor& factor) {
 }
 
 /// direction_ = the piece of `from`, times its roots.
-void Shampoo::precondition(const Piece& piece, const double* from) {
-  double* current = gathered_.data() + piece.offset;
-  double* next = scratch_.data() + piece.offset;
+template <class T>
+void Shampoo::precondition(const Piece& piece, const double* from, Buffers<T>& buffers) {
+  T* current = buffers.gathered.data() + piece.offset;
+  T* next = buffers.products.data() + piece.offset;
   gather(piece, from, current);
   for (std::size_t mode = 0; mode < piece.shape.size(); ++mode) {
     const Factor& factor = factors_[piece.first_factor + mode];
@@ -300,7 +319,8 @@ void Shampoo::precondition(const Piece& piece, const double* from) {
       mode_scale(piece.shape, mode, X, current);
       continue;
     }
-    mode_product(piece.shape, mode, current, Transpose::no, X, next);
+    const T* root = in_type(factor.entries(), X, buffers.squares.data() + factor.offset);
+    mode_product(piece.shape, mode, current, Transpose::no, root, next);
     std::swap(current, next);
   }
   scatter(piece, current, direction_.data());
@@ -335,7 +355,7 @@ StepReport Shampoo::step(Objective& f, Vector& x) {
   StepReport report;
   if (!evaluate_gradient(f, x, gradient_, report)) return report;
   const Index n = x.size();
-  if (!same_blocks(planned_for_, f.layout())) plan(f.layout());
+  if (!same_blocks(planned_for_, f.layout()) || precision_ != f.precision()) plan(f);
   if (statistics_.size() != factor_entries_) statistics_ = Vector::Zero(factor_entries_);
   if (roots_.size() != factor_entries_) {
     roots_ = Vector::Zero(factor_entries_);
@@ -354,7 +374,8 @@ StepReport Shampoo::step(Objective& f, Vector& x) {
   if (has_squares && graft_squares_.size() != n) graft_squares_ = Vector::Zero(n);
   if (options_.momentum > 0 && velocity_.size() != n) velocity_ = Vector::Zero(n);
   if (last_.size() != kFigures) last_ = Vector::Zero(kFigures);
-  for (Vector* each : {&gathered_, &scratch_, &direction_, &graft_}) each->resize(n);
+  for (Vector* each : {&direction_, &graft_}) each->resize(n);
+  std::visit([&](auto& buffers) { buffers.resize(n, factor_entries_); }, buffers_);
   workspaces_.reserve([&](Workspace& w) {
     w.root.reserve(largest_extent_, options_.root);
     w.result.resize(static_cast<std::size_t>(largest_extent_ * largest_extent_));
@@ -367,11 +388,15 @@ StepReport Shampoo::step(Objective& f, Vector& x) {
       mean_update(r.size(), gradient_.data() + r.begin, mean_.data() + r.begin, options_.beta1);
     });
   }
-  parallel_for(static_cast<Index>(pieces_.size()), [&](Index i) {
-    const Piece& piece = pieces_[static_cast<std::size_t>(i)];
-    gather(piece, gradient_.data(), gathered_.data() + piece.offset);
-  });
-  for_each_item(factor_work_, [&](Index i) { accumulate(factors_[static_cast<std::size_t>(i)]); });
+  std::visit(
+      [&](auto& buffers) {
+        parallel_for(static_cast<Index>(pieces_.size()), [&](Index i) {
+          const Piece& piece = pieces_[static_cast<std::size_t>(i)];
+          gather(piece, gradient_.data(), buffers.gathered.data() + piece.offset);
+        });
+        for_each_item(factor_work_, [&](Index i) { accumulate(factors_[static_cast<std::size_t>(i)], buffers); });
+      },
+      buffers_);
   graft_step();
 
   const bool preconditions = t_ >= options_.start;
@@ -394,7 +419,12 @@ StepReport Shampoo::step(Objective& f, Vector& x) {
 
   if (preconditions) {
     const double* from = options_.beta1 > 0 ? mean_.data() : gradient_.data();
-    for_each_item(piece_work_, [&](Index i) { precondition(pieces_[static_cast<std::size_t>(i)], from); });
+    std::visit(
+        [&](auto& buffers) {
+          for_each_item(piece_work_,
+                        [&](Index i) { precondition(pieces_[static_cast<std::size_t>(i)], from, buffers); });
+        },
+        buffers_);
   }
   double squares = 0;
   double graft_total = 0;

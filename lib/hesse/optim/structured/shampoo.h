@@ -35,6 +35,9 @@
 #include "hesse/optim/optimizer.h"
 #include "hesse/optim/structured/tensor_modes.h"
 
+#include <variant>
+#include <vector>
+
 namespace hesse {
 
 enum class Accumulation { sum, mean };
@@ -111,18 +114,32 @@ class Shampoo final : public Optimizer {
     std::vector<double> result;
   };
 
-  void plan(const ParameterLayout& layout);
-  void gather(const Piece& piece, const double* from, double* to) const;
-  void scatter(const Piece& piece, const double* from, double* to) const;
-  void accumulate(Factor& factor);
+  /// What products are made of and written to, in the precision of f.
+  template <class T>
+  struct Buffers {
+    std::vector<T> gathered;  ///< gradients, piece by piece
+    std::vector<T> products;
+    std::vector<T> squares;  ///< Gram matrices, then roots, as statistics_ is laid out; empty for double
+    void resize(Index n, Index factor_entries);
+  };
+
+  void plan(const Objective& f);
+  template <class T>
+  void gather(const Piece& piece, const double* from, T* to) const;
+  template <class T>
+  void scatter(const Piece& piece, const T* from, double* to) const;
+  template <class T>
+  void accumulate(const Factor& factor, Buffers<T>& buffers);
   void renew(Factor& factor);
   void renew_diagonal(Factor& factor);
-  void precondition(const Piece& piece, const double* from);
+  template <class T>
+  void precondition(const Piece& piece, const double* from, Buffers<T>& buffers);
   void graft_step();
   double statistics_weight() const;
 
   ShampooOptions options_;
   std::vector<ParameterBlock> planned_for_;
+  Precision precision_ = Precision::float64;
   std::vector<Piece> pieces_;
   std::vector<Factor> factors_;
   std::vector<double> piece_work_;
@@ -130,8 +147,7 @@ class Shampoo final : public Optimizer {
   Index factor_entries_ = 0;
   Index largest_extent_ = 0;
   Workspaces<Workspace> workspaces_;
-  Vector gathered_;  ///< gradients, piece by piece
-  Vector scratch_;
+  std::variant<Buffers<double>, Buffers<float>> buffers_;
   Vector gradient_;
   Vector direction_;  ///< P, as x is laid out
   Vector graft_;      ///< S

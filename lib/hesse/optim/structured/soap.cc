@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace hesse {
@@ -17,28 +18,30 @@ using ConstMap = Eigen::Map<const Matrix>;
 
 enum LastRenewal { kStaleness, kCondition, kFailures, kFigures };
 
-struct Coefficients {
-  double beta1;
-  double beta2;
-  double rate;         // lr / (1 - beta1^t)
-  double root_factor;  // 1 / sqrt(1 - beta2^t)
-  double eps;
-};
-
 /// d <- Adam's step for the gradient d. The expressions are those of Adam, which the same compiler rounds alike.
-HESSE_MULTIVERSION void adam_step(Index n, double* __restrict d, double* __restrict m, double* __restrict v,
-                                  const Coefficients& coefficients) {
-  const Coefficients c = coefficients;
+template <class T>
+[[gnu::always_inline]] inline void adam_entries(Index n, T* __restrict d, double* __restrict m, double* __restrict v,
+                                                const SoapCoefficients& coefficients) {
+  const SoapCoefficients c = coefficients;
   for (Index i = 0; i < n; ++i) {
     const double g = d[i];
     m[i] = c.beta1 * m[i] + (1 - c.beta1) * g;
     v[i] = c.beta2 * v[i] + (1 - c.beta2) * g * g;
-    d[i] = -c.rate * m[i] / (std::sqrt(v[i]) * c.root_factor + c.eps);
+    d[i] = static_cast<T>(-c.rate * m[i] / (std::sqrt(v[i]) * c.root_factor + c.eps));
   }
+}
+HESSE_MULTIVERSION void adam_step(Index n, double* d, double* m, double* v, const SoapCoefficients& c) {
+  adam_entries(n, d, m, v, c);
+}
+HESSE_MULTIVERSION void adam_step(Index n, float* d, double* m, double* v, const SoapCoefficients& c) {
+  adam_entries(n, d, m, v, c);
 }
 
 HESSE_MULTIVERSION double descend(Index n, const double* __restrict d, double* __restrict x, double shrink) {
   return update_entries(n, x, [&](Index i) { return d[i] - shrink * x[i]; });
+}
+HESSE_MULTIVERSION double descend(Index n, const float* __restrict d, double* __restrict x, double shrink) {
+  return update_entries(n, x, [&](Index i) { return static_cast<double>(d[i]) - shrink * x[i]; });
 }
 
 }  // namespace
@@ -56,8 +59,9 @@ void visit_options(SoapOptions& o, OptionVisitor& v) {
   v.option("merge", o.merge, Interval::at_least(1), "neighbouring extents are merged up to this product");
 }
 
-void Soap::plan(const ParameterLayout& layout) {
-  planned_for_ = layout.blocks();
+void Soap::plan(const Objective& f) {
+  planned_for_ = f.layout().blocks();
+  precision_ = f.precision();
   blocks_.clear();
   factors_.clear();
   block_work_.clear();
@@ -95,60 +99,97 @@ void Soap::plan(const ParameterLayout& layout) {
     block_work_.push_back(work);
     blocks_.push_back(std::move(block));
   }
-  workspaces_.clear();
+  if (precision_ == Precision::float32) {
+    buffers_.emplace<Buffers<float>>();
+  } else {
+    buffers_.emplace<Buffers<double>>();
+  }
 }
 
-void Soap::accumulate(double beta) {
-  for_each_item(factor_work_, [&](Index i) {
-    const Factor& factor = factors_[static_cast<std::size_t>(i)];
-    const Block& block = blocks_[factor.block];
-    mode_gram(block.shape, factor.mode, gradient_.data() + block.offset, 1 - options_.beta3, beta,
-              statistics_.data() + factor.offset);
+/// Room, and the gradient and the bases in T.
+template <class T>
+void Soap::prepare(Buffers<T>& buffers) {
+  const auto n = static_cast<std::size_t>(gradient_.size());
+  const auto entries = static_cast<std::size_t>(factor_entries_);
+  buffers.first.resize(n);
+  buffers.second.resize(n);
+  buffers.rotations.resize(entries);
+  if constexpr (!std::is_same_v<T, double>) {
+    buffers.gradient.resize(n);
+    buffers.bases.resize(entries);
+  }
+  buffers.g = in_type(gradient_.size(), gradient_.data(), buffers.gradient.data());
+  buffers.Q = in_type(factor_entries_, bases_.data(), buffers.bases.data());
+  buffers.workspaces.reserve([&](Workspace<T>& w) {
+    const auto side = static_cast<std::size_t>(largest_extent_);
+    for (std::vector<T>* square : {&w.A, &w.AQ, &w.next}) square->resize(side * side);
+    w.values.resize(side);
+    w.qr.reserve(largest_extent_);
   });
 }
 
-/// The eigenvectors of A, greatest eigenvalue first.
-void Soap::initialise(Factor& factor) {
-  const Index n = factor.extent;
-  auto workspace = workspaces_.lease();
-  Map Q(bases_.data() + factor.offset, n, n);
-  Map A(workspace->product.data(), n, n);
-  A = ConstMap(statistics_.data() + factor.offset, n, n);
-  Eigen::Map<Vector> values(workspace->values.data(), n);
-  factor.failed = !symmetric_eigen_in_place(A, values, workspace->eigen);
-  if (factor.failed) {
-    Q.setIdentity();
-    return;
-  }
-  for (Index j = 0; j < n; ++j) Q.col(j) = A.col(n - 1 - j);
+template <class T>
+void Soap::accumulate(double beta, Buffers<T>& buffers) {
+  for_each_item(factor_work_, [&](Index i) {
+    const Factor& factor = factors_[static_cast<std::size_t>(i)];
+    const Block& block = blocks_[factor.block];
+    const T* G = buffers.g + block.offset;
+    double* A = statistics_.data() + factor.offset;
+    if constexpr (std::is_same_v<T, double>) {
+      mode_gram(block.shape, factor.mode, G, 1 - options_.beta3, beta, A);
+    } else {
+      mode_gram(block.shape, factor.mode, G, 1 - options_.beta3, beta, A, buffers.rotations.data() + factor.offset);
+    }
+  });
+}
+
+/// The eigenvectors of each A, greatest eigenvalue first.
+void Soap::set_up_bases() {
+  parallel_for(static_cast<Index>(factors_.size()), [&](Index i) {
+    Factor& factor = factors_[static_cast<std::size_t>(i)];
+    const Index n = factor.extent;
+    Map Q(bases_.data() + factor.offset, n, n);
+    Vector values;
+    Matrix vectors;
+    factor.failed = !symmetric_eigen(ConstMap(statistics_.data() + factor.offset, n, n), values, vectors);
+    if (factor.failed) {
+      Q.setIdentity();
+    } else {
+      Q = vectors.rowwise().reverse();
+    }
+  });
 }
 
 /// One step of orthogonal iteration for one basis; what m and v have to follow is left in its order and rotation.
-void Soap::renew(Factor& factor) {
+template <class T>
+void Soap::renew(Factor& factor, Buffers<T>& buffers) {
+  using MapT = Eigen::Map<Eigen::MatrixX<T>>;
   const Index n = factor.extent;
   factor.renewed = false;
   factor.failed = false;
-  auto workspace = workspaces_.lease();
-  const double* A = statistics_.data() + factor.offset;
-  Map Q(bases_.data() + factor.offset, n, n);
-  Map AQ(workspace->product.data(), n, n);
-  Map next(workspace->rotated.data(), n, n);
-  multiply(Transpose::no, Transpose::no, n, n, n, 1, A, n, Q.data(), n, 0, AQ.data(), n);
-  multiply(Transpose::yes, Transpose::no, n, n, n, 1, Q.data(), n, AQ.data(), n, 0, next.data(), n);
+  factor.stale = 0;
+  factor.condition = 1;
+  const ConstMap statistics(statistics_.data() + factor.offset, n, n);
+  const double size = statistics.norm();
+  if (!std::isfinite(size)) factor.failed = true;
+  if (!std::isfinite(size) || size == 0) return;
+  auto workspace = buffers.workspaces.lease();
+  // Of norm 1, so that the range of T is no limit.
+  MapT A(workspace->A.data(), n, n);
+  A = (statistics / size).template cast<T>();
+  const T* Q = buffers.Q + factor.offset;
+  MapT AQ(workspace->AQ.data(), n, n);
+  MapT next(workspace->next.data(), n, n);
+  multiply(Transpose::no, Transpose::no, n, n, n, 1, A.data(), n, Q, n, 0, AQ.data(), n);
+  multiply(Transpose::yes, Transpose::no, n, n, n, 1, Q, n, AQ.data(), n, 0, next.data(), n);
   Eigen::Map<Vector> estimates(workspace->values.data(), n);
-  estimates = next.diagonal();
+  estimates = next.diagonal().template cast<double>();
   next.diagonal().setZero();
-  const double size = ConstMap(A, n, n).norm();
-  factor.stale = size > 0 ? next.norm() / size : 0.0;
+  factor.stale = static_cast<double>(next.norm());
   const double greatest = estimates.maxCoeff();
-  factor.condition = greatest > 0 ? greatest / std::max(estimates.minCoeff(), 1e-16 * greatest) : 1.0;
-  if (!std::isfinite(factor.stale) || !std::isfinite(size)) {
-    factor.failed = true;
-    factor.stale = 0;
-    factor.condition = 1;
-    return;
-  }
-  if (size == 0 || (options_.staleness > 0 && factor.stale <= options_.staleness)) return;
+  const double least = std::numeric_limits<T>::epsilon() * greatest;
+  factor.condition = greatest > 0 ? greatest / std::max(estimates.minCoeff(), least) : 1.0;
+  if (options_.staleness > 0 && factor.stale <= options_.staleness) return;
   std::iota(factor.order.begin(), factor.order.end(), Index{0});
   // Ties in the order that they have, as a stable sort would, which allocates.
   std::sort(factor.order.begin(), factor.order.end(),
@@ -158,100 +199,101 @@ void Soap::renew(Factor& factor) {
     factor.failed = true;
     return;
   }
-  multiply(Transpose::yes, Transpose::no, n, n, n, 1, next.data(), n, Q.data(), n, 0, rotations_.data() + factor.offset,
-           n);
-  Q = next;
+  T* rotation = buffers.rotations.data() + factor.offset;
+  multiply(Transpose::yes, Transpose::no, n, n, n, 1, next.data(), n, Q, n, 0, rotation, n);
+  Map(bases_.data() + factor.offset, n, n) = next.template cast<double>();
   factor.renewed = true;
 }
 
 /// m and v in the new basis.
-void Soap::follow_basis(Block& block) {
+template <class T>
+void Soap::follow_basis(const Block& block, Buffers<T>& buffers) {
   for (const std::size_t which : block.factors) {
     const Factor& factor = factors_[which];
     if (!factor.renewed) continue;
-    double* scratch = scratch_.data() + block.offset;
     double* m = m_.data() + block.offset;
+    const T* old = in_type(block.size, m, buffers.first.data() + block.offset);
+    T* rotated = buffers.second.data() + block.offset;
+    mode_product(block.shape, factor.mode, old, Transpose::no, buffers.rotations.data() + factor.offset, rotated);
+    convert(block.size, rotated, m);
+    // Nobody needs the gradient any more.
     double* v = v_.data() + block.offset;
-    mode_product(block.shape, factor.mode, m, Transpose::no, rotations_.data() + factor.offset, scratch);
-    std::copy_n(scratch, block.size, m);
-    mode_permute(block.shape, factor.mode, v, factor.order.data(), scratch);
-    std::copy_n(scratch, block.size, v);
+    double* permuted = gradient_.data() + block.offset;
+    mode_permute(block.shape, factor.mode, v, factor.order.data(), permuted);
+    convert(block.size, permuted, v);
   }
 }
 
-/// Into the basis (op: yes) or out of it; returns which of the two buffers holds the result.
-double* Soap::rotate(const Block& block, double* from, double* spare, Transpose op) const {
+/// Into the basis (op: yes) or out of it, in turn from one of the buffers of the block into the other; returns the
+/// last.
+template <class T>
+T* Soap::rotate(const Block& block, const T* from, Transpose op, Buffers<T>& buffers) const {
+  T* to = buffers.first.data() + block.offset;
+  T* spare = buffers.second.data() + block.offset;
+  if (from == to) std::swap(to, spare);
   for (const std::size_t which : block.factors) {
     const Factor& factor = factors_[which];
-    mode_product(block.shape, factor.mode, from, op, bases_.data() + factor.offset, spare);
-    std::swap(from, spare);
+    mode_product(block.shape, factor.mode, from, op, buffers.Q + factor.offset, to);
+    from = to;
+    std::swap(to, spare);
   }
-  return from;
+  return spare;
 }
 
-StepReport Soap::step(Objective& f, Vector& x) {
-  StepReport report;
-  if (!evaluate_gradient(f, x, gradient_, report)) return report;
-  const Index n = x.size();
-  if (!same_blocks(planned_for_, f.layout())) plan(f.layout());
-  for (Vector* each : {&m_, &v_}) {
-    if (each->size() != n) *each = Vector::Zero(n);
+/// The step of a block, and its square.
+template <class T>
+void Soap::step_block(Block& block, const SoapCoefficients& c, Vector& x, Buffers<T>& buffers) {
+  const auto adam = [&](auto* d) {
+    parallel_for(block_count(block.size, kUpdateBlock), [&](Index task) {
+      const Range r = block_range(block.size, kUpdateBlock, task);
+      adam_step(r.size(), d + r.begin, m_.data() + block.offset + r.begin, v_.data() + block.offset + r.begin, c);
+    });
+  };
+  const auto move = [&](const auto* d) {
+    const double shrink = options_.lr * options_.weight_decay;
+    block.squares = blocked_sum(block.size, kUpdateBlock, [&](Index begin, Index size) {
+      return descend(size, d + begin, x.data() + block.offset + begin, shrink);
+    });
+  };
+  if (block.factors.empty()) {
+    double* d = gradient_.data() + block.offset;
+    adam(d);
+    move(d);
+    return;
   }
-  for (Vector* each : {&statistics_, &bases_}) {
-    if (each->size() != factor_entries_) *each = Vector::Zero(factor_entries_);
-  }
-  if (last_.size() != kFigures) last_ = Vector::Zero(kFigures);
-  rotated_.resize(n);
-  scratch_.resize(n);
-  rotations_.resize(factor_entries_);
-  workspaces_.reserve([&](Workspace& w) {
-    const auto side = static_cast<std::size_t>(largest_extent_);
-    w.product.resize(side * side);
-    w.rotated.resize(side * side);
-    w.values.resize(side);
-    w.eigen.reserve(largest_extent_);
-    w.qr.reserve(largest_extent_);
-  });
+  T* d = rotate(block, buffers.g + block.offset, Transpose::yes, buffers);
+  adam(d);
+  move(rotate(block, d, Transpose::no, buffers));
+}
+
+template <class T>
+void Soap::step_in(Buffers<T>& buffers, Vector& x, StepReport& report) {
+  prepare(buffers);
   ++t_;
   report.step_size = options_.lr;
   double renewed = 0;
   if (t_ == 1) {
-    accumulate(0);
-    parallel_for(static_cast<Index>(factors_.size()),
-                 [&](Index i) { initialise(factors_[static_cast<std::size_t>(i)]); });
+    accumulate(0, buffers);
+    set_up_bases();
     report.step_norm = 0;
     renewed = 1;
   } else {
     const auto t = static_cast<double>(t_ - 1);
-    Coefficients c{};
+    SoapCoefficients c{};
     c.beta1 = options_.beta1;
     c.beta2 = options_.beta2;
     c.rate = options_.lr / (1 - std::pow(options_.beta1, t));
     c.root_factor = 1 / std::sqrt(1 - std::pow(options_.beta2, t));
     c.eps = options_.eps;
-    const double shrink = options_.lr * options_.weight_decay;
-    for_each_item(block_work_, [&](Index which) {
-      Block& block = blocks_[static_cast<std::size_t>(which)];
-      double* first = rotated_.data() + block.offset;
-      double* second = scratch_.data() + block.offset;
-      std::copy_n(gradient_.data() + block.offset, block.size, first);
-      double* d = rotate(block, first, second, Transpose::yes);
-      parallel_for(block_count(block.size, kUpdateBlock), [&](Index task) {
-        const Range r = block_range(block.size, kUpdateBlock, task);
-        adam_step(r.size(), d + r.begin, m_.data() + block.offset + r.begin, v_.data() + block.offset + r.begin, c);
-      });
-      d = rotate(block, d, d == first ? second : first, Transpose::no);
-      block.squares = blocked_sum(block.size, kUpdateBlock, [&](Index begin, Index size) {
-        return descend(size, d + begin, x.data() + block.offset + begin, shrink);
-      });
-    });
+    for_each_item(block_work_, [&](Index i) { step_block(blocks_[static_cast<std::size_t>(i)], c, x, buffers); });
     double squares = 0;
     for (const Block& block : blocks_) squares += block.squares;
     report.step_norm = std::sqrt(squares);
-    accumulate(options_.beta3);
+    accumulate(options_.beta3, buffers);
     if ((t_ - 1) % options_.period == 0) {
-      parallel_for(static_cast<Index>(factors_.size()), [&](Index i) { renew(factors_[static_cast<std::size_t>(i)]); });
-      for_each_item(block_work_, [&](Index i) { follow_basis(blocks_[static_cast<std::size_t>(i)]); });
+      parallel_for(static_cast<Index>(factors_.size()),
+                   [&](Index i) { renew(factors_[static_cast<std::size_t>(i)], buffers); });
+      for_each_item(block_work_, [&](Index i) { follow_basis(blocks_[static_cast<std::size_t>(i)], buffers); });
       last_.setZero();
       for (const Factor& factor : factors_) {
         last_[kStaleness] = std::max(last_[kStaleness], factor.stale);
@@ -266,7 +308,21 @@ StepReport Soap::step(Objective& f, Vector& x) {
   report.tell("condition", last_[kCondition]);
   report.tell("renewed", renewed);
   report.tell("basis_failures", last_[kFailures]);
-  report.tell("share_with_basis", static_cast<double>(with_basis_) / static_cast<double>(std::max<Index>(1, n)));
+  report.tell("share_with_basis", static_cast<double>(with_basis_) / static_cast<double>(std::max<Index>(1, x.size())));
+}
+
+StepReport Soap::step(Objective& f, Vector& x) {
+  StepReport report;
+  if (!evaluate_gradient(f, x, gradient_, report)) return report;
+  if (!same_blocks(planned_for_, f.layout()) || precision_ != f.precision()) plan(f);
+  for (Vector* each : {&m_, &v_}) {
+    if (each->size() != x.size()) *each = Vector::Zero(x.size());
+  }
+  for (Vector* each : {&statistics_, &bases_}) {
+    if (each->size() != factor_entries_) *each = Vector::Zero(factor_entries_);
+  }
+  if (last_.size() != kFigures) last_ = Vector::Zero(kFigures);
+  std::visit([&](auto& buffers) { step_in(buffers, x, report); }, buffers_);
   return report;
 }
 

@@ -26,6 +26,9 @@
 #include "hesse/optim/optimizer.h"
 #include "hesse/optim/structured/tensor_modes.h"
 
+#include <variant>
+#include <vector>
+
 namespace hesse {
 
 struct SoapOptions {
@@ -41,6 +44,15 @@ struct SoapOptions {
   Index merge = 1;             ///< greatest product of merged extents; 1 merges none
 };
 void visit_options(SoapOptions& options, OptionVisitor& visitor);
+
+/// Of one step.
+struct SoapCoefficients {
+  double beta1;
+  double beta2;
+  double rate;         ///< lr / (1 - beta1^t)
+  double root_factor;  ///< 1 / sqrt(1 - beta2^t)
+  double eps;
+};
 
 /// One gradient a step; for a matrix of r x c weights about 6 r c (r + c) flops a step and 7 n^3 with 2 n r c for each
 /// side n at a renewal. State: m and v, and r^2 + c^2 numbers each for statistics and bases, and t. Tells, as of the
@@ -77,23 +89,48 @@ class Soap final : public Optimizer {
     std::vector<std::size_t> factors;
     double squares = 0;  ///< of this step
   };
+  /// For the renewal of one basis, in the precision of f.
+  template <class T>
   struct Workspace {
-    std::vector<double> product;
-    std::vector<double> rotated;
+    std::vector<T> A;
+    std::vector<T> AQ;
+    std::vector<T> next;
     std::vector<double> values;
-    SymmetricEigenWorkspace eigen;
-    OrthonormalizeWorkspace qr;
+    OrthonormalizeWorkspace<T> qr;
+  };
+  /// What products are made of and written to, in the precision of f.
+  template <class T>
+  struct Buffers {
+    std::vector<T> gradient;
+    std::vector<T> bases;
+    const T* g;  ///< the gradient, in `gradient` or where it is
+    const T* Q;  ///< the bases, likewise
+    std::vector<T> first;
+    std::vector<T> second;
+    std::vector<T> rotations;  ///< Q_new' Q of the renewal at hand; room for Gram matrices before
+    Workspaces<Workspace<T>> workspaces;
   };
 
-  void plan(const ParameterLayout& layout);
-  void accumulate(double beta);
-  void initialise(Factor& factor);
-  void renew(Factor& factor);
-  void follow_basis(Block& block);
-  double* rotate(const Block& block, double* from, double* spare, Transpose op) const;
+  void plan(const Objective& f);
+  template <class T>
+  void step_in(Buffers<T>& buffers, Vector& x, StepReport& report);
+  template <class T>
+  void prepare(Buffers<T>& buffers);
+  template <class T>
+  void accumulate(double beta, Buffers<T>& buffers);
+  void set_up_bases();
+  template <class T>
+  void step_block(Block& block, const SoapCoefficients& c, Vector& x, Buffers<T>& buffers);
+  template <class T>
+  void renew(Factor& factor, Buffers<T>& buffers);
+  template <class T>
+  void follow_basis(const Block& block, Buffers<T>& buffers);
+  template <class T>
+  T* rotate(const Block& block, const T* from, Transpose op, Buffers<T>& buffers) const;
 
   SoapOptions options_;
   std::vector<ParameterBlock> planned_for_;
+  Precision precision_ = Precision::float64;
   std::vector<Block> blocks_;
   std::vector<Factor> factors_;
   std::vector<double> block_work_;
@@ -101,11 +138,8 @@ class Soap final : public Optimizer {
   Index factor_entries_ = 0;
   Index largest_extent_ = 0;
   Index with_basis_ = 0;  ///< parameters
-  Workspaces<Workspace> workspaces_;
+  std::variant<Buffers<double>, Buffers<float>> buffers_;
   Vector gradient_;
-  Vector rotated_;  ///< the gradient in the basis, then the step
-  Vector scratch_;
-  Vector rotations_;  ///< Q_new' Q of the renewal at hand
   Vector m_;
   Vector v_;
   Vector statistics_;

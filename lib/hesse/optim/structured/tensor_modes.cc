@@ -41,7 +41,9 @@ TensorShape merged_shape(const std::vector<Index>& shape, Index merge) {
   return {reversed.rbegin(), reversed.rend()};
 }
 
-void mode_gram(const TensorShape& shape, std::size_t mode, const double* T, double alpha, double beta, double* A) {
+template <class S>
+void mode_gram(const TensorShape& shape, std::size_t mode, const S* T, std::type_identity_t<S> alpha,
+               std::type_identity_t<S> beta, S* A) {
   const auto [before, d, after] = extents(shape, mode);
   if (after == 1) {
     // Row-major, T is d x before in columns.
@@ -50,14 +52,25 @@ void mode_gram(const TensorShape& shape, std::size_t mode, const double* T, doub
   }
   // Each slice is after x d in columns.
   for (Index o = 0; o < before; ++o) {
-    const double* slice = T + o * d * after;
-    symmetric_product(Transpose::yes, Transpose::no, d, after, alpha, slice, after, slice, after, o == 0 ? beta : 1.0,
+    const S* slice = T + o * d * after;
+    symmetric_product(Transpose::yes, Transpose::no, d, after, alpha, slice, after, slice, after, o == 0 ? beta : S(1),
                       A, d);
   }
 }
 
-void mode_product(const TensorShape& shape, std::size_t mode, const double* T, Transpose op, const double* P,
-                  double* out) {
+void mode_gram(const TensorShape& shape, std::size_t mode, const float* T, double alpha, double beta, double* A,
+               float* spare) {
+  mode_gram<float>(shape, mode, T, 1, 0, spare);
+  constexpr Index kBlock = 8192;
+  const Index n = shape[mode] * shape[mode];
+  parallel_for(block_count(n, kBlock), [&](Index task) {
+    const Range r = block_range(n, kBlock, task);
+    for (Index i = r.begin; i < r.end; ++i) A[i] = beta * A[i] + alpha * static_cast<double>(spare[i]);
+  });
+}
+
+template <class S>
+void mode_product(const TensorShape& shape, std::size_t mode, const S* T, Transpose op, const S* P, S* out) {
   const auto [before, d, after] = extents(shape, mode);
   if (after == 1) {
     multiply(op, Transpose::no, d, before, d, 1, P, d, T, d, 0, out, d);
@@ -71,7 +84,7 @@ void mode_product(const TensorShape& shape, std::size_t mode, const double* T, T
   const Index rows = after;
   const Index n = d;
   parallel_for(before, [&](Index o) {
-    gemm(Transpose::no, other, rows, n, n, 1.0, T + o * n * rows, rows, P, n, 0.0, out + o * n * rows, rows);
+    gemm(Transpose::no, other, rows, n, n, S(1), T + o * n * rows, rows, P, n, S(0), out + o * n * rows, rows);
   });
 }
 
@@ -85,20 +98,25 @@ void mode_solve_transposed(const TensorShape& shape, std::size_t mode, const dou
   for (Index o = 0; o < before; ++o) solve_upper(Side::right, Transpose::no, after, d, U, d, T + o * d * after, after);
 }
 
-void mode_scale(const TensorShape& shape, std::size_t mode, const double* scale, double* T) {
+template <class S>
+void mode_scale(const TensorShape& shape, std::size_t mode, const double* scale, S* T) {
   const auto [before, d, after] = extents(shape, mode);
   for (Index row = 0; row < before * d; ++row) {
     const double factor = scale[row % d];
-    for (Index j = 0; j < after; ++j) T[row * after + j] *= factor;
+    for (Index j = 0; j < after; ++j) T[row * after + j] = static_cast<S>(factor * T[row * after + j]);
   }
 }
 
-void mode_squares(const TensorShape& shape, std::size_t mode, const double* T, double alpha, double beta, double* a) {
+template <class S>
+void mode_squares(const TensorShape& shape, std::size_t mode, const S* T, double alpha, double beta, double* a) {
   const auto [before, d, after] = extents(shape, mode);
   for (Index i = 0; i < d; ++i) a[i] *= beta;
   for (Index row = 0; row < before * d; ++row) {
     double squares = 0;
-    for (Index j = 0; j < after; ++j) squares += T[row * after + j] * T[row * after + j];
+    for (Index j = 0; j < after; ++j) {
+      const double entry = T[row * after + j];
+      squares += entry * entry;
+    }
     a[row % d] += alpha * squares;
   }
 }
@@ -112,6 +130,15 @@ void mode_permute(const TensorShape& shape, std::size_t mode, const double* T, c
     }
   }
 }
+
+template void mode_gram<float>(const TensorShape&, std::size_t, const float*, float, float, float*);
+template void mode_gram<double>(const TensorShape&, std::size_t, const double*, double, double, double*);
+template void mode_product<float>(const TensorShape&, std::size_t, const float*, Transpose, const float*, float*);
+template void mode_product<double>(const TensorShape&, std::size_t, const double*, Transpose, const double*, double*);
+template void mode_scale<float>(const TensorShape&, std::size_t, const double*, float*);
+template void mode_scale<double>(const TensorShape&, std::size_t, const double*, double*);
+template void mode_squares<float>(const TensorShape&, std::size_t, const float*, double, double, double*);
+template void mode_squares<double>(const TensorShape&, std::size_t, const double*, double, double, double*);
 
 bool same_blocks(const std::vector<ParameterBlock>& blocks, const ParameterLayout& layout) {
   return std::equal(

@@ -9,6 +9,9 @@
 #include "hesse/core/parallel.h"
 #include "hesse/core/parameter_layout.h"
 
+#include <algorithm>
+#include <numeric>
+#include <type_traits>
 #include <vector>
 
 namespace hesse {
@@ -20,37 +23,68 @@ using TensorShape = std::vector<Index>;
 /// block of less than two entries has one mode.
 TensorShape merged_shape(const std::vector<Index>& shape, Index merge);
 
-/// A = alpha T_(i) T_(i)' + beta A, d_i x d_i and symmetric to the bit. 2 n d_i flops or half of it.
-void mode_gram(const TensorShape& shape, std::size_t mode, const double* T, double alpha, double beta, double* A);
+/// A = alpha T_(i) T_(i)' + beta A, d_i x d_i and symmetric to the bit, S float or double. n d_i flops.
+template <class S>
+void mode_gram(const TensorShape& shape, std::size_t mode, const S* T, std::type_identity_t<S> alpha,
+               std::type_identity_t<S> beta, S* A);
+/// The same with the product made in float, in `spare` (d_i x d_i), and added up in double.
+void mode_gram(const TensorShape& shape, std::size_t mode, const float* T, double alpha, double beta, double* A,
+               float* spare);
 
-/// out_(i) = op(P) T_(i) with P d_i x d_i, column-major. `out` must not overlap T. 2 n d_i flops.
-void mode_product(const TensorShape& shape, std::size_t mode, const double* T, Transpose op, const double* P,
-                  double* out);
+/// out_(i) = op(P) T_(i) with P d_i x d_i, column-major, S float or double. `out` must not overlap T. 2 n d_i flops.
+template <class S>
+void mode_product(const TensorShape& shape, std::size_t mode, const S* T, Transpose op, const S* P, S* out);
 
 /// T_(i) <- U^-T T_(i) with U d_i x d_i upper triangular, column-major. n d_i flops.
 void mode_solve_transposed(const TensorShape& shape, std::size_t mode, const double* U, double* T);
 
 /// T_(i) <- diag(scale) T_(i).
-void mode_scale(const TensorShape& shape, std::size_t mode, const double* scale, double* T);
+template <class S>
+void mode_scale(const TensorShape& shape, std::size_t mode, const double* scale, S* T);
 
 /// a <- alpha diag(T_(i) T_(i)') + beta a.
-void mode_squares(const TensorShape& shape, std::size_t mode, const double* T, double alpha, double beta, double* a);
+template <class S>
+void mode_squares(const TensorShape& shape, std::size_t mode, const S* T, double alpha, double beta, double* a);
 
 /// out_(i) = rows order[0], order[1], ... of T_(i). `out` must not overlap T.
 void mode_permute(const TensorShape& shape, std::size_t mode, const double* T, const Index* order, double* out);
 
-/// Calls body(i) for i in [0, work.size()): the items whose work, in flops, is worth several threads one after the
-/// other, so that their products are split, the rest in one parallel loop. Bits do not depend on the order.
+/// Calls body(i) for i in [0, work.size()): the items whose work, in flops, is a large part of what falls to a thread
+/// one after the other, so that their products are split, the rest in one parallel loop. Bits do not depend on the
+/// order.
 template <class Body>
 void for_each_item(const std::vector<double>& work, Body&& body) {
-  constexpr double kAlone = 2e7;  // a millisecond or so
+  constexpr double kLeast = 2e7;  // a millisecond or so
+  const double all = std::accumulate(work.begin(), work.end(), 0.0);
+  const double alone = std::max(kLeast, all / (8.0 * threads()));
   const auto n = static_cast<Index>(work.size());
   for (Index i = 0; i < n; ++i) {
-    if (work[static_cast<std::size_t>(i)] > kAlone) body(i);
+    if (work[static_cast<std::size_t>(i)] > alone) body(i);
   }
   parallel_for(n, [&](Index i) {
-    if (!(work[static_cast<std::size_t>(i)] > kAlone)) body(i);
+    if (!(work[static_cast<std::size_t>(i)] > alone)) body(i);
   });
+}
+
+/// to[i] = from[i] rounded to the type of `to`, by fixed blocks in parallel.
+template <class From, class To>
+void convert(Index n, const From* from, To* to) {
+  constexpr Index kBlock = 16384;
+  parallel_for(block_count(n, kBlock), [&](Index task) {
+    const Range r = block_range(n, kBlock, task);
+    for (Index i = r.begin; i < r.end; ++i) to[i] = static_cast<To>(from[i]);
+  });
+}
+
+/// The numbers themselves where S is double, or else their copy in S at `room`.
+template <class S>
+const S* in_type(Index n, const double* from, S* room) {
+  if constexpr (std::is_same_v<S, double>) {
+    return from;
+  } else {
+    convert(n, from, room);
+    return room;
+  }
 }
 
 /// True when these are the blocks of the layout.
