@@ -34,6 +34,29 @@ TEST_CASE("With CG run to its end, a Hessian-free step is the damped Gauss-Newto
   CHECK(told(report, "predicted_decrease") == Approx(-(g.dot(d) + 0.5 * d.dot(B * d))).epsilon(1e-8));
 }
 
+TEST_CASE(
+    "With a share of the samples for curvature, the step solves the system of those samples with the gradient of all") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(4, 3, 60, c.loss));
+  const Vector start = 0.3 * test_point(f->size());
+  const auto optimizer = make_optimizer(
+      "hessian-free:tolerance=1e-18,max_iterations=400,preconditioner=none,curvature_share=0.25", {*f, 7});
+  Vector x = start;
+  const StepReport report = optimizer->step(*f, x);
+  CHECK(static_cast<Index>(f->selection().size()) == 60);
+  Vector g;
+  f->value_and_gradient(start, g);
+  SubsetSampler sampler;
+  const auto drawn = sampler.draw(60, 15, RandomStream(7, Purpose::curvature_samples, 0));
+  f->select(drawn);
+  Matrix B = dense(*f->curvature(start, Curvature::gauss_newton));
+  f->select_all();
+  B.diagonal().array() += 1;
+  const Vector expected = -report.step_size * B.llt().solve(g);
+  CHECK((x - start - expected).norm() <= 1e-7 * expected.norm());
+  CHECK(report.gradient_norm == Approx(g.norm()).epsilon(1e-12));
+}
+
 TEST_CASE("The damping of Hessian-free optimization follows the reduction ratio, and no step raises f") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
   const auto f = make_objective(c, make_data(4, 3, 60, c.loss));

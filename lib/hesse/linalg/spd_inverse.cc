@@ -2,6 +2,7 @@
 
 #include "hesse/core/blas.h"
 #include "hesse/core/error.h"
+#include "hesse/core/workspaces.h"
 
 #include <lapacke.h>
 
@@ -13,9 +14,9 @@ namespace hesse {
 namespace {
 
 /// Largest sum of absolute values in a column of a symmetric matrix.
-double one_norm(const Matrix& A) { return A.size() == 0 ? 0.0 : A.cwiseAbs().colwise().sum().maxCoeff(); }
+double one_norm(ConstMatrixView A) { return A.size() == 0 ? 0.0 : A.cwiseAbs().colwise().sum().maxCoeff(); }
 
-void mirror_upper(Matrix& A) {
+void mirror_upper(MatrixView A) {
   // Blocks, so that neither side strides through memory.
   constexpr Index kBlock = 64;
   for (Index j = 0; j < A.cols(); j += kBlock) {
@@ -36,7 +37,7 @@ InverseReport spd_inverse(const Matrix& A, double shift, Matrix& inverse, Invers
   const Index n = A.rows();
   if (A.cols() != n) fail("inverse: a {} x {} matrix is not square", A.rows(), A.cols());
   InverseReport report;
-  Matrix& M = workspace.damped;
+  auto M = matrix_in(workspace.matrix, n, n);
   M = A;
   mirror_upper(M);
   M.diagonal().array() += shift;
@@ -60,17 +61,17 @@ InverseReport spd_inverse(const Matrix& A, double shift, Matrix& inverse, Invers
     if (std::isfinite(report.condition)) return report;
   }
   report.status = InverseStatus::by_eigenvalues;
-  if (!symmetric_eigen(M, workspace.values, workspace.vectors, workspace.eigen)) {
+  auto values = vector_in(workspace.values, n);
+  if (!symmetric_eigen_in_place(M, values, workspace.eigen)) {
     report.status = InverseStatus::non_finite;
     return report;
   }
   const double least =
-      std::max(static_cast<double>(n) * std::numeric_limits<double>::epsilon() * workspace.values.cwiseAbs().maxCoeff(),
+      std::max(static_cast<double>(n) * std::numeric_limits<double>::epsilon() * values.cwiseAbs().maxCoeff(),
                std::numeric_limits<double>::min());
   // U / sqrt(values), times its own transpose.
-  for (Index i = 0; i < n; ++i) workspace.vectors.col(i) /= std::sqrt(std::max(workspace.values[i], least));
-  gemm(Transpose::no, Transpose::yes, n, n, n, 1.0, workspace.vectors.data(), n, workspace.vectors.data(), n, 0.0,
-       inverse.data(), n);
+  for (Index i = 0; i < n; ++i) M.col(i) /= std::sqrt(std::max(values[i], least));
+  gemm(Transpose::no, Transpose::yes, n, n, n, 1.0, M.data(), n, M.data(), n, 0.0, inverse.data(), n);
   report.condition = norm * one_norm(inverse);
   return report;
 }

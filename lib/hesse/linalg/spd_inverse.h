@@ -5,6 +5,8 @@
 #include "hesse/core/types.h"
 #include "hesse/linalg/eigen.h"
 
+#include <vector>
+
 namespace hesse {
 
 enum class InverseStatus {
@@ -20,16 +22,15 @@ struct InverseReport {
 
 /// Workspace, kept between calls.
 struct InverseWorkspace {
-  Matrix damped;
-  Matrix vectors;
-  Vector values;
+  std::vector<double> matrix;
+  std::vector<double> values;
   SymmetricEigenWorkspace eigen;
 };
 
 /// Writes (A + shift I)^-1, all of it, from the upper triangle of A, shift >= 0. n^3 flops by Cholesky's factorisation
 /// (LAPACK's dpotrf and dpotri); where that meets a pivot that is not positive, 9 n^3 and more by eigenvalues, of which
 /// those below n eps |A| count as n eps |A|, so that no inverse is ever infinite or indefinite. Runs on the calling
-/// thread, and allocates nothing once it has been called with this size.
+/// thread, and allocates nothing once it has been called with this size or a larger one.
 InverseReport spd_inverse(const Matrix& A, double shift, Matrix& inverse, InverseWorkspace& workspace);
 
 }  // namespace hesse

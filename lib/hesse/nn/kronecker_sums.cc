@@ -1,6 +1,7 @@
 #include "hesse/nn/kronecker_sums.h"
 
 #include "hesse/core/blas.h"
+#include "hesse/core/workspaces.h"
 
 #include <algorithm>
 
@@ -34,6 +35,7 @@ void add_products(ConstColumns<T> U, bool u_one, ConstColumns<T> V, bool v_one, 
                   double weight, Matrix& S) {
   const Index real = std::min(columns.end, V.rows()) - columns.begin;
   const Index rows = upper ? std::min(columns.end, U.rows()) : U.rows();
+  thread_local std::vector<double> ones;  // products with the ones
   if (real > 0) {
     thread_local Eigen::Matrix<T, Eigen::Dynamic, 1> products;
     grow(products, rows * real);
@@ -42,14 +44,15 @@ void add_products(ConstColumns<T> U, bool u_one, ConstColumns<T> V, bool v_one, 
     blend(keep, weight * ConstColumns<T>(products.data(), rows, real).template cast<double>(),
           S.block(0, columns.begin, rows, real));
     if (u_one && !upper) {
-      Vector sum = Vector::Zero(real);
+      auto sum = vector_in(ones, real);
+      sum.setZero();
       for (Index j = 0; j < V.cols(); ++j) sum += V.col(j).segment(columns.begin, real).template cast<double>();
       blend(keep, weight * sum.transpose(), S.row(U.rows()).segment(columns.begin, real));
     }
   }
   if (v_one && columns.end > V.rows()) {
-    thread_local Vector sum;
-    sum.setZero(U.rows());
+    auto sum = vector_in(ones, U.rows());
+    sum.setZero();
     for (Index j = 0; j < U.cols(); ++j) sum += U.col(j).template cast<double>();
     blend(keep, weight * sum, S.col(V.rows()).head(U.rows()));
     if (u_one) {

@@ -72,6 +72,11 @@ struct Model {
       for (Index tile = 0; tile < maps.back()->tiles(); ++tile) tiles.push_back({l, tile});
     }
     wire();
+    for (std::size_t l = 0; l < network->layers().size(); ++l) {
+      const double count = network->layers()[l]->multiplications();
+      multiplications += count;
+      if (edges[l].input == 0) first_multiplications += count;
+    }
     // A tile lies where its middle would be if all were written one after the other.
     Index before = 0;
     for (const Tile& t : tiles) {
@@ -117,10 +122,12 @@ struct Model {
   std::vector<const LayerMaps<T>*> maps;
   std::vector<Index> sizes;  ///< outputs of each layer
   std::vector<Tile> tiles;
-  std::vector<double> positions;  ///< of the tiles among the parameters, in [0, 1)
-  std::vector<Edges> edges;       ///< of each layer
-  std::vector<Segment> segments;  ///< in order; the first and the last (which may be empty) couple nothing
-  Index joined_rows = 0;          ///< largest activation to which several layers return adjoints; 0: none
+  std::vector<double> positions;     ///< of the tiles among the parameters, in [0, 1)
+  std::vector<Edges> edges;          ///< of each layer
+  double multiplications = 0;        ///< of a sample, by all layers
+  double first_multiplications = 0;  ///< by those that read the data
+  std::vector<Segment> segments;     ///< in order; the first and the last (which may be empty) couple nothing
+  Index joined_rows = 0;             ///< largest activation to which several layers return adjoints; 0: none
 
  private:
   void wire() {
@@ -562,7 +569,9 @@ class CurvatureOperator final : public LinearOperator {
     }
     // Products are of the mean over all selected samples.
     out *= static_cast<double>(point_->selection.count()) / static_cast<double>(wanted);
-    out = (0.5 * (out + out.transpose())).eval();
+    for (Index v = 0; v < k; ++v) {
+      for (Index w = 0; w < v; ++w) out(v, w) = out(w, v) = 0.5 * (out(v, w) + out(w, v));
+    }
   }
 
  private:
@@ -1047,18 +1056,8 @@ class NetworkObjectiveOf final : public NetworkObjective {
   };
 
   /// P, and P1: those of layers that read the data and return no adjoints.
-  double multiplications() const {
-    double sum = 0;
-    for (const auto& layer : model_->network->layers()) sum += layer->multiplications();
-    return sum;
-  }
-  double first_multiplications() const {
-    double sum = 0;
-    for (std::size_t l = 0; l < model_->depth(); ++l) {
-      if (model_->edges[l].input == 0) sum += model_->network->layers()[l]->multiplications();
-    }
-    return sum;
-  }
+  double multiplications() const { return model_->multiplications; }
+  double first_multiplications() const { return model_->first_multiplications; }
   double gradient_flops() const { return 6 * multiplications() - 2 * first_multiplications(); }
 
   /// How many of the selected samples a share of them is.

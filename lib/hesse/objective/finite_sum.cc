@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -58,6 +59,18 @@ std::span<const Index> SubsetSampler::draw(Index population, Index count, const 
   }
   std::sort(order_.begin(), order_.begin() + count);
   return std::span<const Index>(order_).first(static_cast<std::size_t>(count));
+}
+
+ShareSelection::ShareSelection(FiniteSum& sum, double share, const RandomStream& stream, Room& room) {
+  const auto count = static_cast<Index>(sum.selection().size());
+  const auto wanted = std::max<Index>(1, std::llround(share * static_cast<double>(count)));
+  if (wanted >= count) return;
+  guard_.emplace(sum, room.found);
+  room.drawn.clear();
+  for (const Index position : room.sampler.draw(count, wanted, stream)) {
+    room.drawn.push_back(room.found[static_cast<std::size_t>(position)]);
+  }
+  sum.select(room.drawn);
 }
 
 }  // namespace hesse

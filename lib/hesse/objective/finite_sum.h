@@ -7,6 +7,7 @@
 #include "hesse/objective/objective.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -82,6 +83,23 @@ class SubsetSampler {
 
  private:
   std::vector<Index> order_;
+};
+
+/// For as long as it lives, a share of the samples that it found selected is selected: the whole number nearest to the
+/// share, at least one, drawn without replacement.
+class ShareSelection {
+ public:
+  /// What is kept between such selections, so that nothing is allocated again and again.
+  struct Room {
+    SubsetSampler sampler;
+    std::vector<Index> found;
+    std::vector<Index> drawn;
+  };
+  /// A share of 1 leaves the selection as it is.
+  ShareSelection(FiniteSum& sum, double share, const RandomStream& stream, Room& room);
+
+ private:
+  std::optional<SelectionGuard> guard_;
 };
 
 }  // namespace hesse

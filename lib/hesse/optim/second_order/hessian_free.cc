@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace hesse {
 
@@ -22,6 +23,8 @@ void visit_options(HessianFreeOptions& o, OptionVisitor& v) {
       "preconditioner", o.preconditioner,
       {{"gradient-squares", HessianFreePreconditioner::gradient_squares}, {"none", HessianFreePreconditioner::none}},
       "the mean squares of single samples' gradients (of a network's layers), or none");
+  v.option("curvature_share", o.curvature_share, Interval::left_open(0, 1),
+           "of the step's samples, for products and preconditioner");
 }
 
 void HessianFree::precondition(Objective& f, const Vector& x) {
@@ -105,6 +108,16 @@ Index HessianFree::solve(const LinearOperator& B) {
   return i;
 }
 
+Index HessianFree::solve_on_share(Objective& f, const Vector& x) {
+  std::optional<ShareSelection> part;
+  if (options_.curvature_share < 1) {
+    const RandomStream stream(seed_, Purpose::curvature_samples, static_cast<std::uint64_t>(draws_++));
+    part.emplace(finite_sum_of(f, "hessian-free"), options_.curvature_share, stream, room_);
+  }
+  precondition(f, x);
+  return solve(*f.curvature(x, Curvature::gauss_newton));
+}
+
 StepReport HessianFree::step(Objective& f, Vector& x) {
   StepReport report;
   if (!evaluate_gradient(f, x, gradient_, report)) return report;
@@ -115,8 +128,7 @@ StepReport HessianFree::step(Objective& f, Vector& x) {
   if (solution_.size() != n) solution_ = Vector::Zero(n);
   solution_ *= options_.decay;
   product_.resize(n);
-  precondition(f, x);
-  report.inner_iterations = solve(*f.curvature(x, Curvature::gauss_newton));
+  report.inner_iterations = solve_on_share(f, x);
   if (report.inner_iterations < 0) {
     solution_.setZero();
     report.status = StepStatus::non_finite;
@@ -172,9 +184,13 @@ StepReport HessianFree::step(Objective& f, Vector& x) {
 }
 
 OptimizerEntry hessian_free_entry() {
-  return optimizer_entry<HessianFree, HessianFreeOptions>(
+  return registry_entry<HessianFreeOptions, std::unique_ptr<Optimizer>, const OptimizerContext&>(
       "hessian-free", "Conjugate gradients on the damped Gauss-Newton system, warm-started and backtracked",
-      "Martens (2010), section 4");
+      "Martens (2010), section 4",
+      [](const HessianFreeOptions& options, const OptimizerContext& context) -> std::unique_ptr<Optimizer> {
+        if (options.curvature_share < 1) finite_sum_of(context.objective, "hessian-free");
+        return std::make_unique<HessianFree>(options, context.seed);
+      });
 }
 
 }  // namespace hesse

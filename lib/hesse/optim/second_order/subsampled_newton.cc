@@ -1,8 +1,5 @@
 #include "hesse/optim/second_order/subsampled_newton.h"
 
-#include <algorithm>
-#include <cmath>
-
 namespace hesse {
 
 void visit_options(SubsampledNewtonOptions& o, OptionVisitor& v) {
@@ -17,17 +14,7 @@ void visit_options(SubsampledNewtonOptions& o, OptionVisitor& v) {
 void SubsampledNewton::prepare(Objective& f, const Point& at) {
   FiniteSum& sum = finite_sum_of(f, "subsampled-newton");
   const auto draw = static_cast<std::uint64_t>(draws_++);
-  const auto count = static_cast<Index>(sum.selection().size());
-  const auto wanted = std::max<Index>(1, std::llround(fraction_ * static_cast<double>(count)));
-  if (wanted >= count) {
-    newton_cg_.prepare(f, at);
-    return;
-  }
-  const SelectionGuard guard(sum, found_);
-  const auto positions = sampler_.draw(count, wanted, RandomStream(seed_, Purpose::curvature_samples, draw));
-  drawn_.clear();
-  for (const Index position : positions) drawn_.push_back(found_[static_cast<std::size_t>(position)]);
-  sum.select(drawn_);
+  const ShareSelection part(sum, fraction_, RandomStream(seed_, Purpose::curvature_samples, draw), room_);
   newton_cg_.prepare(f, at);
 }
 

@@ -47,9 +47,7 @@ class SubsampledNewton final : public Direction {
   double fraction_;
   std::uint64_t seed_;
   std::int64_t draws_ = 0;
-  SubsetSampler sampler_;
-  std::vector<Index> found_;
-  std::vector<Index> drawn_;
+  ShareSelection::Room room_;
 };
 
 }  // namespace hesse

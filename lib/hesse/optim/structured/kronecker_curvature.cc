@@ -12,7 +12,7 @@ namespace {
 
 KroneckerStructure& structure_of(Objective& f) {
   auto* const structure = find<KroneckerStructure>(f);
-  if (structure == nullptr || structure->kronecker_layers().empty()) {
+  if (structure == nullptr) {
     fail("K-FAC: the objective has no layers with Kronecker factors; give it a network, for example 'mlp'");
   }
   return *structure;
@@ -46,6 +46,7 @@ KroneckerCurvature::KroneckerCurvature(Objective& f, const KroneckerOptions& opt
   KroneckerStructure& structure = structure_of(f);
   precision_ = f.precision();
   factors_ = structure.kronecker_layers();
+  if (factors_.empty()) fail("K-FAC: no layer of the network is a linear map, and only those have Kronecker factors");
   inverse_.factors = make_kronecker_preconditioner(options_.form, factors_, precision_);
   for (std::size_t l = 0; l < factors_.size(); ++l) {
     KroneckerFactors& k = factors_[l];

@@ -1,6 +1,7 @@
 #include "hesse/optim/structured/kronecker_preconditioner.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/workspaces.h"
 #include "hesse/linalg/spd_inverse.h"
 #include "hesse/optim/structured/layer_products.h"
 
@@ -36,12 +37,10 @@ double split_damping(const KroneckerFactors& factors, double gamma, bool of_inpu
 }
 
 /// C = op(A) op(B).
-void multiply(Transpose a_op, const Matrix& A, Transpose b_op, const Matrix& B, Matrix& C) {
-  const Index m = a_op == Transpose::no ? A.rows() : A.cols();
+void multiply(Transpose a_op, ConstMatrixView A, Transpose b_op, ConstMatrixView B, MatrixView C) {
   const Index k = a_op == Transpose::no ? A.cols() : A.rows();
-  const Index n = b_op == Transpose::no ? B.cols() : B.rows();
-  C.resize(m, n);
-  gemm(a_op, b_op, m, n, k, 1.0, A.data(), A.rows(), B.data(), B.rows(), 0.0, C.data(), m);
+  gemm(a_op, b_op, C.rows(), C.cols(), k, 1.0, A.data(), A.outerStride(), B.data(), B.outerStride(), 0.0, C.data(),
+       C.outerStride());
 }
 
 InverseWorkspace& workspace() {
@@ -138,18 +137,21 @@ class Eigenbasis final : public KroneckerPreconditioner {
       const Matrix& factor = side.of_inputs ? f.A : f.G;
       InverseWorkspace& w = workspace();
       // The library's solver reads the lower triangle.
-      w.damped = factor.transpose();
+      const Index n = factor.rows();
+      auto vectors = matrix_in(w.matrix, n, n);
+      auto values = vector_in(w.values, n);
+      vectors = factor.transpose();
       reports_[t] = {};
-      if (!symmetric_eigen(w.damped, w.values, w.vectors, w.eigen)) {
+      if (!symmetric_eigen_in_place(vectors, values, w.eigen)) {
         reports_[t].status = InverseStatus::non_finite;
         return;
       }
       const double damping = split_damping(f, gamma[side.layer], side.of_inputs);
       reports_[t].condition =
-          (std::max(w.values.maxCoeff(), 0.0) + damping) / (std::max(w.values.minCoeff(), 0.0) + damping);
+          (std::max(values.maxCoeff(), 0.0) + damping) / (std::max(values.minCoeff(), 0.0) + damping);
       // Rounding may leave eigenvalues a little below 0.
-      (side.of_inputs ? values_A_ : values_G_)[side.layer] = w.values.cwiseMax(0.0);
-      (side.of_inputs ? bases_[side.layer].A : bases_[side.layer].G) = w.vectors;
+      (side.of_inputs ? values_A_ : values_G_)[side.layer] = values.cwiseMax(0.0);
+      (side.of_inputs ? bases_[side.layer].A : bases_[side.layer].G) = vectors;
     });
     for (std::size_t l = 0; l < scales_.size(); ++l) {
       damping_[static_cast<Index>(l)] = gamma[l] * gamma[l];
@@ -319,13 +321,15 @@ class Tridiagonal final : public KroneckerPreconditioner {
   /// Psi = C M_next^-1 for the cross factor C, and K with K'M K = I and K'(C M_next^-1 C')K = diag(s).
   void condition_on_next(const Matrix& factor, double damping, const Matrix& cross, std::size_t l, bool of_inputs) {
     InverseWorkspace& w = workspace();
-    w.damped = factor.transpose();
-    w.damped.diagonal().array() += damping;
-    symmetric_eigen(w.damped, w.values, w.vectors, w.eigen);
-    const double least = std::max(1e-15 * w.values.cwiseAbs().maxCoeff(), std::numeric_limits<double>::min());
-    thread_local Matrix R, M, MR;
-    R = w.vectors;
-    for (Index i = 0; i < R.cols(); ++i) R.col(i) /= std::sqrt(std::max(w.values[i], least));
+    thread_local std::vector<double> room[3];
+    const Index n = factor.rows();
+    auto values = vector_in(w.values, n);
+    auto R = matrix_in(room[0], n, n);
+    R = factor.transpose();
+    R.diagonal().array() += damping;
+    symmetric_eigen_in_place(R, values, w.eigen);
+    const double least = std::max(1e-15 * values.cwiseAbs().maxCoeff(), std::numeric_limits<double>::min());
+    for (Index i = 0; i < R.cols(); ++i) R.col(i) /= std::sqrt(std::max(values[i], least));
     Matrix& K = of_inputs ? K_A_[l] : K_G_[l];
     Vector& s = of_inputs ? s_A_[l] : s_G_[l];
     if (!joined_[l]) {
@@ -336,12 +340,15 @@ class Tridiagonal final : public KroneckerPreconditioner {
     Matrix& Psi = of_inputs ? Psi_A_[l] : Psi_G_[l];
     const Matrix& next = of_inputs ? inverse_A_[l + 1] : inverse_G_[l + 1];
     multiply(Transpose::no, cross, Transpose::no, next, Psi);
+    auto M = matrix_in(room[1], n, n);
+    auto MR = matrix_in(room[2], n, n);
+    auto vectors = matrix_in(w.matrix, n, n);
     multiply(Transpose::no, Psi, Transpose::yes, cross, M);
     multiply(Transpose::no, M, Transpose::no, R, MR);
-    multiply(Transpose::yes, R, Transpose::no, MR, w.damped);
-    symmetric_eigen(w.damped, w.values, w.vectors, w.eigen);
-    s = w.values.cwiseMax(0.0).cwiseMin(1.0);
-    multiply(Transpose::no, R, Transpose::no, w.vectors, K);
+    multiply(Transpose::yes, R, Transpose::no, MR, vectors);
+    symmetric_eigen_in_place(vectors, values, w.eigen);
+    s = values.cwiseMax(0.0).cwiseMin(1.0);
+    multiply(Transpose::no, R, Transpose::no, vectors, K);
   }
 
   /// out_l -= Psi_A in_{l+1} Psi_G', or out_{l+1} -= Psi_A' in_l Psi_G with `op`.
@@ -376,7 +383,9 @@ class Tridiagonal final : public KroneckerPreconditioner {
     typed_[1].update(K_G_);
     typed_[2].update(Psi_A_);
     typed_[3].update(Psi_G_);
-    pointers_ = {typed_[0].of(K_A_), typed_[1].of(K_G_), typed_[2].of(Psi_A_), typed_[3].of(Psi_G_)};
+    const std::vector<Matrix>* const originals[] = {&K_A_, &K_G_, &Psi_A_, &Psi_G_};
+    pointers_.resize(4);
+    for (std::size_t i = 0; i < 4; ++i) pointers_[i] = typed_[i].of(*originals[i]);
   }
 
   LayerProducts<T> products_;
