@@ -77,6 +77,12 @@ TEST_CASE("moments of uniform, normal and sign draws lie within five standard er
   CHECK(std::abs(z.array().pow(4).mean() - 3) <= 5 * std::sqrt(96.0) / root);
   CHECK(std::abs(s.mean()) <= 5 / root);
   CHECK((s.array().abs() == 1).all());
+  for (const Index first : {0, 1, 63, 64, 130}) {
+    Vector part(200);
+    stream.fill_rademacher(part, static_cast<std::uint64_t>(first));
+    CHECK(part == s.segment(first, 200));
+    CHECK(part[77] == stream.rademacher(static_cast<std::uint64_t>(first + 77)));
+  }
   Eigen::VectorXi count = Eigen::VectorXi::Zero(7);
   for (std::uint64_t i = 0; i < 70000; ++i) ++count[static_cast<Index>(stream.below(7, i))];
   // Each count is binomial with variance 70000 (1/7)(6/7).

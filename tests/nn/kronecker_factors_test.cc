@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
+#include "hesse/nn/image_layers.h"
 #include "nn/network_cases.h"
 
 #include <Eigen/Eigenvalues>
@@ -80,6 +81,72 @@ TEST_CASE("Kronecker factors: the product is the Fisher block of a single sample
     CHECK_THROWS_AS(f->kronecker_factors(x, {.kind = Curvature::hessian}, none), Error);
     CHECK_THROWS_AS(f->kronecker_factors(x, {.share = 0}, none), Error);
     CHECK_THROWS_AS(f->kronecker_factors(x, {.decay = 1}, none), Error);
+  }
+}
+
+/// Networks of linear layers on 6 pixels: two 1 x 1 convolutions, and for one loss an image a mean over the pixels with
+/// a dense layer behind it.
+Network deep_linear_network(bool pooled) {
+  std::vector<std::unique_ptr<Layer>> layers;
+  layers.push_back(convolution_layer({3, 2, 3}, 4, {1, 1, 1, 0}));
+  layers.push_back(convolution_layer({4, 2, 3}, 2, {1, 1, 1, 0}));
+  if (pooled) {
+    layers.push_back(average_pooling_layer({2, 2, 3}, {2, 3, 1, 0}));
+    layers.push_back(dense_layer(2, 2));
+  }
+  return Network(std::move(layers));
+}
+
+TEST_CASE("On deep linear networks expand is exact for a loss at every place, and reduce for one of the mean") {
+  // Eschenhagen et al. (2023), sections 3.1 and 3.2. Residuals whose second moment is the identity stand for the
+  // expectation over the model's targets.
+  constexpr Index kSamples = 4;
+  constexpr Index kPixels = 6;
+  const bool pooled = GENERATE(false, true);
+  const auto given = make_data(3 * kPixels, 2 * (pooled ? 1 : kPixels), kSamples, Loss::squared_error);
+  const auto network = std::make_shared<const Network>(deep_linear_network(pooled));
+  const Vector x = test_point(network->layout().size());
+  const Matrix z = make_network_objective(network, Loss::squared_error, given, {})->outputs(x);
+  Matrix residuals(z.rows(), z.cols());
+  // Pairs (1, 1) and (1, -1) at the places in turn; pixels of one channel lie together.
+  for (Index s = 0; s < kSamples; ++s) {
+    for (Index p = 0; p < (pooled ? 1 : kPixels); ++p) {
+      residuals(p, s) = 1;
+      residuals((pooled ? 1 : kPixels) + p, s) = (s + p) % 2 == 0 ? 1 : -1;
+    }
+  }
+  const auto data = std::make_shared<Dataset>();
+  data->name = "drawn";
+  data->inputs = given->inputs;
+  data->targets = z - residuals;
+  const auto f = make_network_objective(network, Loss::squared_error, data, {});
+  const Matrix B = dense(*f->curvature(x, Curvature::gauss_newton));
+  for (const WeightSharing sharing : {WeightSharing::expand, WeightSharing::reduce}) {
+    std::vector<KroneckerFactors> factors;
+    f->kronecker_factors(x, {.kind = Curvature::fisher_empirical, .sharing = sharing}, factors);
+    for (std::size_t l = 0; l < 2; ++l) {
+      KroneckerFactors& k = factors[l];
+      complete(k);
+      const auto place = [&](Index o, Index in) {
+        return k.begin + (in < k.inputs ? o * k.inputs + in : k.inputs * k.outputs + o);
+      };
+      double error = 0;
+      double size = 0;
+      for (Index o = 0; o < k.outputs; ++o)
+        for (Index p = 0; p < k.outputs; ++p)
+          for (Index a = 0; a <= k.inputs; ++a)
+            for (Index b = 0; b <= k.inputs; ++b) {
+              error = std::max(error, std::abs(k.G(o, p) * k.A(a, b) - B(place(o, a), place(p, b))));
+              size = std::max(size, std::abs(B(place(o, a), place(p, b))));
+            }
+      const bool exact = (sharing == WeightSharing::reduce) == pooled;
+      CAPTURE(pooled, l, error, size);
+      if (exact) {
+        CHECK(error <= 100 * kEps * size);
+      } else {
+        CHECK(error > 1e-3 * size);
+      }
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 #include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
 #include "hesse/nn/image_layers.h"
 #include "hesse/nn/kronecker_sums.h"
 #include "hesse/nn/models.h"
@@ -84,6 +85,7 @@ const std::vector<LayerCase>& smooth_layers() {
       {"attention with one head", [] { return causal_attention_layer(3, 1, 4); }},
       {"attention with two heads", [] { return causal_attention_layer(4, 2, 3); }},
       {"attention on one position", [] { return causal_attention_layer(2, 1, 1); }},
+      {"dropout", [] { return dropout_layer(9, 0.4); }},
   };
   return all;
 }
@@ -279,6 +281,62 @@ TEST_CASE("Inputs and adjoints at the places of a shared map make its gradient, 
   Matrix found = Matrix::Zero(f.outputs, f.columns());
   sums.add_moments(view(x), view(dy), {}, weights, found);
   CHECK((found - moments).norm() <= 1e-12 * moments.norm());
+}
+
+TEST_CASE("Dropout keeps each entry with its probability, scaled so that the mean stays, by the samples selected") {
+  constexpr Index kUnits = 37;
+  constexpr Index kSamples = 400;
+  const double rate = GENERATE(0.1, 0.5);
+  const auto f = around(dropout_layer(kUnits, rate), kSamples, Precision::float64);
+  const Vector x = test_point(f->size());
+  const auto mask = [&] { return Matrix(f->outputs(x, 3).cwiseQuotient(f->outputs(x, 2))); };
+  const Matrix all = mask();
+  REQUIRE(all.rows() == kUnits);
+  // The rate to sixteen bits.
+  const double kept = 1 / (1 - std::round(rate * 65536) / 65536);
+  const auto zeros = static_cast<double>((all.array().abs() < 0.5).count());
+  CHECK(((all.array().abs() < 0.5) || ((all.array() - kept).abs() < 1e-12)).all());
+  const double entries = static_cast<double>(all.size());
+  CHECK(std::abs(zeros / entries - rate) <= 5 * std::sqrt(rate * (1 - rate) / entries));
+  // No unit and no sample is favoured: chi-squared over rows has variance 2 each.
+  const Vector by_unit = (all.array().abs() < 0.5).cast<double>().rowwise().sum();
+  const double chi = (by_unit.array() - rate * kSamples).square().sum() / (kSamples * rate * (1 - rate));
+  CHECK(std::abs(chi - kUnits) <= 5 * std::sqrt(2.0 * kUnits));
+
+  // The same selection, the same mask, whatever came between, and another for another.
+  std::vector<Index> some = {3, 7, 1, 250};
+  f->select(some);
+  const Matrix first = mask();
+  some[0] = 4;
+  f->select(some);
+  const Matrix second = mask();
+  CHECK((first - second).norm() > 0);
+  some[0] = 3;
+  f->select(some);
+  CHECK((mask() - first).norm() == 0);
+  f->select_all();
+  CHECK((mask() - all).norm() == 0);
+  const int machine = threads();
+  set_threads(machine == 1 ? 2 : 1);
+  f->select(some);
+  CHECK((mask() - first).norm() == 0);
+  set_threads(machine);
+
+  CHECK_THROWS_AS(dropout_layer(3, 1), Error);
+  CHECK_THROWS_AS(dropout_layer(3, -0.1), Error);
+}
+
+TEST_CASE("Kronecker factors and single samples' gradients see the mask of dropout") {
+  const auto f = around(dropout_layer(6, 0.5), 12, Precision::float64);
+  const Vector x = test_point(f->size());
+  Vector g;
+  f->value_and_gradient(x, g);
+  std::vector<KroneckerFactors> factors;
+  f->kronecker_factors(x, {.kind = Curvature::fisher_empirical}, factors);
+  const Matrix inputs = f->outputs(x, 4);
+  const Matrix expected = inputs * inputs.transpose() / 12;
+  const Matrix found = factors[1].A.selfadjointView<Eigen::Upper>();
+  CHECK((found.topLeftCorner(6, 6) - expected).norm() <= 1e-13 * expected.norm());
 }
 
 TEST_CASE("The loss of a text is the mean over its positions, and drawn scores have the Hessian as second moment") {

@@ -85,8 +85,16 @@ void RandomStream::fill_normal(VectorView out) const {
   for (Index i = 0; i < out.size(); ++i) out[i] = normal(static_cast<std::uint64_t>(i));
 }
 
-void RandomStream::fill_rademacher(VectorView out) const {
-  for (Index i = 0; i < out.size(); ++i) out[i] = rademacher(static_cast<std::uint64_t>(i));
+void RandomStream::fill_rademacher(VectorView out, std::uint64_t first) const {
+  const auto n = static_cast<std::uint64_t>(out.size());
+  // 64 signs come from one block.
+  for (std::uint64_t i = 0; i < n;) {
+    const std::uint64_t position = first + i;
+    const std::uint64_t word = bits(position / 64);
+    for (std::uint64_t bit = position % 64; bit < 64 && i < n; ++bit, ++i) {
+      out[static_cast<Index>(i)] = static_cast<double>((word >> bit) & 1U) * 2 - 1;
+    }
+  }
 }
 
 void RandomStream::permutation(Index n, std::vector<Index>& out) const {

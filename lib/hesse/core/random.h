@@ -48,7 +48,8 @@ class RandomStream {
 
   void fill_uniform(VectorView out, double low, double high) const;
   void fill_normal(VectorView out) const;
-  void fill_rademacher(VectorView out) const;
+  /// Those from position `first` on.
+  void fill_rademacher(VectorView out, std::uint64_t first = 0) const;
   /// A uniformly random permutation of 0..n-1 (Fisher and Yates), into `out`, resized to n.
   void permutation(Index n, std::vector<Index>& out) const;
 

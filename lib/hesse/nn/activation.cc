@@ -184,7 +184,7 @@ class ActivationMaps final : public LayerMaps<T> {
 };
 
 template <class Phi>
-class ActivationLayer final : public Layer {
+class ActivationLayer : public Layer {
  public:
   ActivationLayer(std::string name, Index size) : name_(std::move(name)), size_(size) {}
 
@@ -199,6 +199,16 @@ class ActivationLayer final : public Layer {
   Index size_;
   ActivationMaps<Phi, float> in_float_;
   ActivationMaps<Phi, double> in_double_;
+};
+
+/// Its maps are those of the identity; the objective puts the mask before and behind them.
+class DropoutLayer final : public ActivationLayer<Identity> {
+ public:
+  DropoutLayer(Index size, double rate) : ActivationLayer(fmt::format("dropout({:g})", rate), size), rate_(rate) {}
+  double dropout_rate() const override { return rate_; }
+
+ private:
+  double rate_;
 };
 
 }  // namespace
@@ -226,6 +236,11 @@ std::unique_ptr<Layer> activation_layer(Activation activation, Index size) {
     case Activation::softplus: return std::make_unique<ActivationLayer<Softplus>>(name, size);
   }
   fail("there is no activation of number {}", static_cast<int>(activation));
+}
+
+std::unique_ptr<Layer> dropout_layer(Index size, double rate) {
+  if (!(rate >= 0 && rate < 1)) fail("dropout: rate {} lies outside [0, 1)", rate);
+  return std::make_unique<DropoutLayer>(size, rate);
 }
 
 std::unique_ptr<Layer> sum_layer(Index size) { return std::make_unique<ActivationLayer<Identity>>(kSumLayer, size); }

@@ -117,6 +117,8 @@ class Layer {
   /// True when a sample's output depends on the other samples of the batch (batch normalisation in
   /// training); such a layer is handed whole passes of samples, any other one chunk after chunk.
   virtual bool couples_samples() const { return false; }
+  /// Share of its outputs that the objective sets to 0; 0 but for layers made by dropout_layer.
+  virtual double dropout_rate() const { return 0; }
 
   virtual const LayerMaps<float>& in_float() const = 0;
   virtual const LayerMaps<double>& in_double() const = 0;
@@ -138,6 +140,13 @@ std::unique_ptr<Layer> dense_layer(Index inputs, Index outputs);
 inline constexpr const char* kSumLayer = "sum";
 /// y = x on `size` entries, to which the network adds another activation: where branches join.
 std::unique_ptr<Layer> sum_layer(Index size);
+
+/// y = m x / (1 - rate) on `size` entries, where each m is 0 with probability `rate` and otherwise 1 (Srivastava et al.
+/// 2014, section 10), so that the mean of y is x. Which are 0 is a function of the samples that the objective's mean is
+/// over: f stays one smooth function from one selection to the next, all its derivatives are exact, and a run that goes
+/// on after an interruption meets the masks that it would have met. A mean over all samples has always the same mask.
+/// Throws Error unless 0 <= rate < 1.
+std::unique_ptr<Layer> dropout_layer(Index size, double rate);
 
 enum class Activation { identity, tanh, sigmoid, relu, gelu, softplus };
 const char* to_string(Activation activation);

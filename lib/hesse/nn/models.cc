@@ -71,7 +71,7 @@ Network residual_chain(const ImageShape& image, Index width, Index stages, Index
 }  // namespace
 
 Network convolutional_network(const ImageShape& image, std::span<const Index> channels, Index kernel,
-                              std::span<const Index> hidden, Index outputs, Activation activation) {
+                              std::span<const Index> hidden, Index outputs, Activation activation, double dropout) {
   if (kernel < 1 || kernel % 2 == 0) {
     fail("convolutional network: a kernel of {} x {}; its extent must be odd, so that padding keeps that of the image",
          kernel, kernel);
@@ -91,6 +91,7 @@ Network convolutional_network(const ImageShape& image, std::span<const Index> ch
   for (const Index count : hidden) {
     layers.push_back(dense_layer(units, count));
     layers.push_back(activation_layer(activation, count));
+    if (dropout > 0) layers.push_back(dropout_layer(count, dropout));
     units = count;
   }
   layers.push_back(dense_layer(units, outputs));
@@ -114,20 +115,26 @@ ResidualNetwork residual_network(const ImageShape& image, Index width, Index sta
   return {std::move(training), std::move(judging), std::move(statistics)};
 }
 
-Network transformer(Index vocabulary, Index positions, Index features, Index heads, Index blocks) {
+Network transformer(Index vocabulary, Index positions, Index features, Index heads, Index blocks, double dropout) {
   Builder net;
+  const auto drop = [&] {
+    if (dropout > 0) net.add(dropout_layer(features * positions, dropout));
+  };
   net.add(embedding_layer(vocabulary, features, positions));
+  drop();
   for (Index block = 0; block < blocks; ++block) {
     Index stream = net.last();
     net.add(layer_normalisation_layer(features, positions));
     net.add(positionwise_dense_layer(features, 3 * features, positions));
     net.add(causal_attention_layer(features, heads, positions));
     net.add(positionwise_dense_layer(features, features, positions));
+    drop();
     stream = net.add_sum(stream);
     net.add(layer_normalisation_layer(features, positions));
     net.add(positionwise_dense_layer(features, 4 * features, positions));
     net.add(activation_layer(Activation::gelu, 4 * features * positions));
     net.add(positionwise_dense_layer(4 * features, features, positions));
+    drop();
     net.add_sum(stream);
   }
   net.add(layer_normalisation_layer(features, positions));

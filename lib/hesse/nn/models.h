@@ -13,9 +13,10 @@
 namespace hesse {
 
 /// Blocks of convolution (padded to keep the extent), activation and 2 x 2 max pooling, one for each of `channels`,
-/// then dense layers of `hidden` units with the activation, and the outputs (LeCun et al. 1998).
+/// then dense layers of `hidden` units with the activation, and the outputs (LeCun et al. 1998). With `dropout` > 0, a
+/// dropout layer of that rate behind the activation of each dense layer.
 Network convolutional_network(const ImageShape& image, std::span<const Index> channels, Index kernel,
-                              std::span<const Index> hidden, Index outputs, Activation activation);
+                              std::span<const Index> hidden, Index outputs, Activation activation, double dropout = 0);
 
 /// A residual network and its twin for judging: the twin has the same parameters, and statistics in the place of its
 /// batch normalisations' own, in their order.
@@ -35,7 +36,8 @@ ResidualNetwork residual_network(const ImageShape& image, Index width, Index sta
 ///
 ///     x + W_o attention(W_qkv norm(x)),   x + W_2 gelu(W_1 norm(x)),   W_1 to 4 times the features
 ///
-/// a last normalisation, and the logits of the next token at every position.
-Network transformer(Index vocabulary, Index positions, Index features, Index heads, Index blocks);
+/// a last normalisation, and the logits of the next token at every position. With `dropout` > 0, layers of that rate
+/// behind the embeddings and behind both branches of every block.
+Network transformer(Index vocabulary, Index positions, Index features, Index heads, Index blocks, double dropout = 0);
 
 }  // namespace hesse

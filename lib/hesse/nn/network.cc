@@ -150,13 +150,14 @@ std::string Network::describe() const {
   return text;
 }
 
-Network multilayer_perceptron(std::span<const Index> sizes, Activation activation, Index linear) {
+Network multilayer_perceptron(std::span<const Index> sizes, Activation activation, Index linear, double dropout) {
   if (sizes.size() < 2) fail("multilayer perceptron: give at least the numbers of inputs and outputs");
   std::vector<std::unique_ptr<Layer>> layers;
   for (std::size_t l = 1; l < sizes.size(); ++l) {
     layers.push_back(dense_layer(sizes[l - 1], sizes[l]));
     if (l + 1 < sizes.size() && sizes[l] != linear && activation != Activation::identity) {
       layers.push_back(activation_layer(activation, sizes[l]));
+      if (dropout > 0) layers.push_back(dropout_layer(sizes[l], dropout));
     }
   }
   return Network(std::move(layers));

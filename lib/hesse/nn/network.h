@@ -75,7 +75,9 @@ class Network {
 };
 
 /// Dense layers sizes[0] -> sizes[1] -> ..., with `activation` after each but the last; units of
-/// size `linear` (0: none) get no activation either, as the code layer of the deep autoencoder.
-Network multilayer_perceptron(std::span<const Index> sizes, Activation activation, Index linear = 0);
+/// size `linear` (0: none) get no activation either, as the code layer of the deep autoencoder. With `dropout` > 0, a
+/// dropout layer of that rate behind each activation.
+Network multilayer_perceptron(std::span<const Index> sizes, Activation activation, Index linear = 0,
+                              double dropout = 0);
 
 }  // namespace hesse

@@ -3,6 +3,7 @@
 #include "hesse/core/blas.h"
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
+#include "hesse/core/random.h"
 #include "hesse/nn/kronecker_sums.h"
 
 #include <algorithm>
@@ -75,6 +76,7 @@ struct Model {
     for (std::size_t l = 0; l < network->layers().size(); ++l) {
       const double count = network->layers()[l]->multiplications();
       multiplications += count;
+      dropout.push_back(network->layers()[l]->dropout_rate());
       if (edges[l].input == 0) first_multiplications += count;
     }
     // A tile lies where its middle would be if all were written one after the other.
@@ -107,6 +109,9 @@ struct Model {
 
   std::size_t depth() const { return maps.size(); }
   bool couples_samples() const { return segments.size() > 1; }
+  bool drops() const {
+    return std::any_of(dropout.begin(), dropout.end(), [](double rate) { return rate > 0; });
+  }
   /// Entries of activation i.
   Index rows(std::size_t i) const { return i == 0 ? features : sizes[i - 1]; }
   Index parameters() const { return network->layout().size(); }
@@ -126,6 +131,7 @@ struct Model {
   std::vector<Edges> edges;          ///< of each layer
   double multiplications = 0;        ///< of a sample, by all layers
   double first_multiplications = 0;  ///< by those that read the data
+  std::vector<double> dropout;       ///< rate of each layer
   std::vector<Segment> segments;     ///< in order; the first and the last (which may be empty) couple nothing
   Index joined_rows = 0;             ///< largest activation to which several layers return adjoints; 0: none
 
@@ -163,7 +169,16 @@ struct Model {
 struct Selection {
   std::vector<Index> samples;
   bool contiguous = true;  ///< samples are 0, 1, ..., N-1: the data is read in place
+  std::uint64_t key = 0;   ///< of the samples in their order, from which masks are drawn; 0 without dropout
   Index count() const { return static_cast<Index>(samples.size()); }
+  void draw_key() {
+    key = 0;
+    for (const Index sample : samples) {
+      // Multiplication by the golden ratio and a shift: Fibonacci hashing (Knuth, volume 3, section 6.4).
+      key = (key ^ static_cast<std::uint64_t>(sample)) * 0x9E3779B97F4A7C15U;
+      key ^= key >> 29U;
+    }
+  }
 };
 
 /// What the sweeps over one pass of samples leave behind: inputs a[0] (only when gathered), outputs
@@ -172,7 +187,8 @@ template <class T>
 struct Pass {
   std::vector<Buffer<T>> a;
   std::vector<Buffer<T>> d;
-  Buffer<T> joined;  ///< adjoints on their way to an activation that has some already
+  std::vector<Buffer<T>> masks;  ///< of each layer with dropout, 0 or 1 / (1 - rate)
+  Buffer<T> joined;              ///< adjoints on their way to an activation that has some already
   Buffer<T> cache;
   std::vector<double> sums;
   std::vector<Index> correct;
@@ -184,8 +200,10 @@ struct Pass {
     const Index n = range.size();
     a.resize(model.depth() + 1);
     d.resize(model.depth() + 1);
+    masks.resize(model.depth());
     for (std::size_t l = 0; l < model.depth(); ++l) {
       reserve(a[l + 1], model.sizes[l] * n);
+      if (model.dropout[l] > 0) reserve(masks[l], model.sizes[l] * n);
       if (adjoints) reserve(d[l + 1], model.sizes[l] * n);
     }
     if (adjoints) reserve(joined, model.joined_rows * n);
@@ -291,6 +309,35 @@ void gather(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Range c
   }
 }
 
+/// Draws the mask of layer l for some columns: sixteen bits an entry, by the selection, the layer and the sample.
+template <class T>
+void draw_mask(const Model<T>& model, const Point<T>& point, Pass<T>& pass, std::size_t l, Range columns) {
+  constexpr double kCells = 65536;
+  const auto threshold = static_cast<std::uint64_t>(std::lround(model.dropout[l] * kCells));
+  const auto kept = static_cast<T>(kCells / (kCells - static_cast<double>(threshold)));
+  const RandomStream stream(point.selection.key, Purpose::dropout, l);
+  const Index* samples = point.selection.samples.data() + pass.range.begin;
+  const Index rows = model.sizes[l];
+  const Index words = block_count(rows, 4);
+  for (Index j = columns.begin; j < columns.end; ++j) {
+    T* const mask = pass.masks[l].data() + j * rows;
+    const auto first = static_cast<std::uint64_t>(samples[j] * words);
+    for (Index word = 0; word < words; ++word) {
+      std::uint64_t bits = stream.bits(first + static_cast<std::uint64_t>(word));
+      const Index end = std::min(rows, 4 * (word + 1));
+      for (Index i = 4 * word; i < end; ++i, bits >>= 16U) mask[i] = (bits & 0xFFFFU) < threshold ? T(0) : kept;
+    }
+  }
+}
+
+/// Multiplies what goes through layer l, forward or back, by its mask.
+template <class T>
+void drop(const Model<T>& model, const Pass<T>& pass, std::size_t l, Range columns, Columns<T> values) {
+  if (!(model.dropout[l] > 0)) return;
+  const Index rows = model.sizes[l];
+  values.array() *= ConstColumns<T>(pass.masks[l].data() + columns.begin * rows, rows, columns.size()).array();
+}
+
 /// The losses of a chunk, from the outputs of the last layer.
 template <class T>
 void losses(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Range columns, Index chunk_index,
@@ -326,6 +373,8 @@ void forward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, const 
     Columns<T> y = pass.at(model, pass.a[l + 1], l + 1, columns);
     model.maps[l]->forward(point.weights.data() + model.network->offset(l), pass.output(model, edges.input, columns),
                            y);
+    if (model.dropout[l] > 0) draw_mask(model, point, pass, l, columns);
+    drop(model, pass, l, columns, y);
     if (edges.addend != 0) y += pass.output(model, edges.addend, columns);
   }
   if (segment.end == model.depth() && !segment.couples) losses(model, point, pass, columns, chunk, count_correct);
@@ -370,6 +419,7 @@ void backward_chain(const Model<T>& model, const Point<T>& point, const Pass<T>&
     model.maps[l]->backward(point.weights.data() + model.network->offset(l),
                             pass.output(model, model.edges[l].input, columns), pass.output(model, l + 1, columns),
                             ConstColumns<T>(dy.data(), dy.rows(), dy.cols()), dx);
+    drop(model, pass, l, columns, dx);
   });
 }
 
@@ -643,6 +693,7 @@ class CurvatureOperator final : public LinearOperator {
       model.maps[l]->forward_tangent(point_->weights.data() + offset, t.direction.data() + offset,
                                      pass.output(model, edges.input, columns), pass.output(model, l + 1, columns),
                                      edges.input == 0 ? nullptr : read(pass, t.ra, edges.input, columns).data(), ry);
+      drop(model, pass, l, columns, ry);
       if (edges.addend != 0) ry += read(pass, t.ra, edges.addend, columns);
     }
   }
@@ -669,6 +720,7 @@ class CurvatureOperator final : public LinearOperator {
       } else {
         model.maps[l]->backward(weights, x, y, rdy, rdx);
       }
+      drop(model, pass, l, columns, rdx);
     });
   }
 
@@ -747,6 +799,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
     }
     selection_.samples.assign(samples.begin(), samples.end());
     selection_.contiguous = false;
+    if (model_->drops()) selection_.draw_key();
     selection_changed_ = true;
     ++revision_;
   }
@@ -756,6 +809,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
     selection_.samples.resize(static_cast<std::size_t>(sample_count()));
     std::iota(selection_.samples.begin(), selection_.samples.end(), Index{0});
     selection_.contiguous = true;
+    if (model_->drops()) selection_.draw_key();
     selection_changed_ = true;
     ++revision_;
   }

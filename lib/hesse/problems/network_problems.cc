@@ -47,16 +47,22 @@ void visit_activation(Activation& activation, OptionVisitor& v) {
            "of the hidden units");
 }
 
+void visit_dropout(double& dropout, OptionVisitor& v) {
+  v.option("dropout", dropout, Interval::half_open(0, 1), "share of units set to 0 at every step of training");
+}
+
 struct RegressionOptions : DataOptions {};
 void visit_options(RegressionOptions& o, OptionVisitor& v) { visit_data(o, v); }
 
 struct MlpOptions : DataOptions {
   std::vector<Index> hidden = {128, 64};
   Activation activation = Activation::tanh;
+  double dropout = 0;
 };
 void visit_options(MlpOptions& o, OptionVisitor& v) {
   visit_data(o, v);
   v.option("hidden", o.hidden, "units of the hidden layers");
+  visit_dropout(o.dropout, v);
   visit_activation(o.activation, v);
   visit_initialisation(o.init, v);
 }
@@ -77,6 +83,7 @@ struct ConvnetOptions : DataOptions {
   Index kernel = 5;
   std::vector<Index> hidden = {64};
   Activation activation = Activation::relu;
+  double dropout = 0;
   std::vector<Index> image;
 };
 void visit_image(std::vector<Index>& image, OptionVisitor& v) {
@@ -87,6 +94,7 @@ void visit_options(ConvnetOptions& o, OptionVisitor& v) {
   v.option("channels", o.channels, "of the convolutions, each followed by 2 x 2 max pooling");
   v.option("kernel", o.kernel, Interval::closed(1, 99), "extent of the convolutions, odd");
   v.option("hidden", o.hidden, "units of the dense layers behind them");
+  visit_dropout(o.dropout, v);
   visit_activation(o.activation, v);
   visit_initialisation(o.init, v);
   visit_image(o.image, v);
@@ -111,12 +119,14 @@ struct TransformerOptions : DataOptions {
   Index features = 64;
   Index heads = 4;
   Index blocks = 2;
+  double dropout = 0;
 };
 void visit_options(TransformerOptions& o, OptionVisitor& v) {
   visit_data(o, v);
   v.option("features", o.features, Interval::closed(1, 65536), "width of the residual stream");
   v.option("heads", o.heads, Interval::closed(1, 1024), "of the attention; they must divide the features");
   v.option("blocks", o.blocks, Interval::closed(1, 1000), "of attention and perceptron");
+  visit_dropout(o.dropout, v);
   visit_initialisation(o.init, v);
 }
 
@@ -156,7 +166,9 @@ double reconstruction_error(const Matrix& logits, const Matrix& inputs) {
 /// Fills the statistics with which a network is judged from those of the training data at a point.
 using Calibrate = std::function<void(const Vector&)>;
 
-/// `judging` is the network that test metrics are of, where it is another, with the same parameters.
+/// `judging` is the network that test metrics are of, where it is another, with the same parameters: one without the
+/// dropout that the objective has, of which the reported training figures are too; or, with `calibration`, one with
+/// statistics of the training data.
 Problem problem_of(const DataOptions& o, const DataSplit& split, Network architecture, Loss loss, bool reconstruct,
                    Initialisation init, Precision precision, std::shared_ptr<const Network> judging = nullptr,
                    const std::function<Calibrate(std::shared_ptr<const Network>)>& calibration = {}) {
@@ -171,7 +183,9 @@ Problem problem_of(const DataOptions& o, const DataSplit& split, Network archite
   Problem problem;
   auto regularised = std::make_unique<L2Objective>(objective_on(split.train), o.l2, o.l2_biases);
   const L2Objective* const penalty = regularised.get();
-  const auto train = std::make_shared<Judge>(objective_on(split.train));
+  const auto train =
+      std::make_shared<Judge>(judging && !calibration ? make_network_objective(judging, loss, split.train, options)
+                                                      : objective_on(split.train));
   problem.value = [train, penalty](const Vector& x) { return train->at(x).value + penalty->penalty(x); };
   problem.objective = std::move(regularised);
   problem.start = [network, init](std::uint64_t seed) { return network->initial_parameters(init, seed); };
@@ -198,6 +212,12 @@ Problem problem_of(const DataOptions& o, const DataSplit& split, Network archite
                   split.train->name, split.train->sample_count(),
                   split.test != nullptr ? split.test->sample_count() : 0, network->layout().size(), to_string(loss));
   return problem;
+}
+
+/// The network to judge one with dropout by; null where there is none.
+template <class Make>
+std::shared_ptr<const Network> without_dropout(const Make& network, double dropout) {
+  return dropout > 0 ? std::make_shared<const Network>(network(0)) : nullptr;
 }
 
 void require_classes(const DataSplit& split, const char* what) {
@@ -251,8 +271,9 @@ Problem make_mlp(const MlpOptions& o, const ProblemContext& context) {
   std::vector<Index> sizes = {split.train->feature_count()};
   sizes.insert(sizes.end(), o.hidden.begin(), o.hidden.end());
   sizes.push_back(classes ? split.train->class_count : target_count(split));
-  return problem_of(o, split, multilayer_perceptron(sizes, o.activation),
-                    classes ? Loss::softmax_cross_entropy : Loss::squared_error, false, o.init, context.precision);
+  const auto network = [&](double dropout) { return multilayer_perceptron(sizes, o.activation, 0, dropout); };
+  return problem_of(o, split, network(o.dropout), classes ? Loss::softmax_cross_entropy : Loss::squared_error, false,
+                    o.init, context.precision, without_dropout(network, o.dropout));
 }
 
 Problem make_autoencoder(const AutoencoderOptions& o, const ProblemContext& context) {
@@ -289,10 +310,12 @@ ImageShape image_of(const Dataset& data, const std::vector<Index>& told) {
 Problem make_convnet(const ConvnetOptions& o, const ProblemContext& context) {
   const DataSplit split = load_data(o.data);
   require_classes(split, "convnet");
-  return problem_of(o, split,
-                    convolutional_network(image_of(*split.train, o.image), o.channels, o.kernel, o.hidden,
-                                          split.train->class_count, o.activation),
-                    Loss::softmax_cross_entropy, false, o.init, context.precision);
+  const auto network = [&](double dropout) {
+    return convolutional_network(image_of(*split.train, o.image), o.channels, o.kernel, o.hidden,
+                                 split.train->class_count, o.activation, dropout);
+  };
+  return problem_of(o, split, network(o.dropout), Loss::softmax_cross_entropy, false, o.init, context.precision,
+                    without_dropout(network, o.dropout));
 }
 
 Problem make_resnet(const ResnetOptions& o, const ProblemContext& context) {
@@ -329,8 +352,11 @@ Problem make_transformer(const TransformerOptions& o, const ProblemContext& cont
   if (split.train->places != split.train->feature_count()) {
     fail("char-transformer: data set '{}' is no text; give data=text:path=/folder/book.txt", split.train->name);
   }
-  return problem_of(o, split, transformer(split.train->class_count, split.train->places, o.features, o.heads, o.blocks),
-                    Loss::softmax_cross_entropy, false, o.init, context.precision);
+  const auto network = [&](double dropout) {
+    return transformer(split.train->class_count, split.train->places, o.features, o.heads, o.blocks, dropout);
+  };
+  return problem_of(o, split, network(o.dropout), Loss::softmax_cross_entropy, false, o.init, context.precision,
+                    without_dropout(network, o.dropout));
 }
 
 /// A problem whose data is `data` unless told otherwise.

@@ -122,10 +122,9 @@ void Psgd::update_factors(Block& block) {
   const double noise = options_.damping * norm(g) / std::sqrt(static_cast<double>(n));
   parallel_for(block_count(n, kUpdateBlock), [&](Index task) {
     const Range r = block_range(n, kUpdateBlock, task);
-    for (Index i = r.begin; i < r.end; ++i) {
-      V[i] = stream.rademacher(static_cast<std::uint64_t>(block.offset + i));
-      A[i] = g[i] + noise * V[i];
-    }
+    Eigen::Map<Vector> signs(V + r.begin, r.size());
+    stream.fill_rademacher(signs, static_cast<std::uint64_t>(block.offset + r.begin));
+    Eigen::Map<Vector>(A + r.begin, r.size()) = g.segment(r.begin, r.size()) + noise * signs;
   });
   for (std::size_t mode = 0; mode < block.factors.size(); ++mode) {
     const Factor& factor = block.factors[mode];

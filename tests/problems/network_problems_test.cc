@@ -1,0 +1,33 @@
+#include "hesse/objective/finite_sum.h"
+#include "hesse/problems/problem.h"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+#include <vector>
+
+using namespace hesse;
+
+TEST_CASE("A network with dropout trains through its masks and is judged without them") {
+  const std::string data = "mlp:data=gaussian-blobs,hidden=20";
+  const Problem plain = problems().make(parse_spec(data), {Precision::float64});
+  const Problem dropped = problems().make(parse_spec(data + ",dropout=0.5"), {Precision::float64});
+  const Vector x = plain.start(3);
+  REQUIRE(x == dropped.start(3));
+  CHECK(dropped.value(x) == plain.value(x));
+  REQUIRE(dropped.metrics.size() == plain.metrics.size());
+  for (std::size_t i = 0; i < plain.metrics.size(); ++i) {
+    CHECK(dropped.metrics[i].name == plain.metrics[i].name);
+    CHECK(dropped.metrics[i].evaluate(x) == plain.metrics[i].evaluate(x));
+  }
+  FiniteSum& sum = finite_sum_of(*dropped.objective, "test");
+  const std::vector<Index> batch = {1, 5, 9, 13};
+  sum.select(batch);
+  const double with_mask = dropped.objective->value(x);
+  finite_sum_of(*plain.objective, "test").select(batch);
+  CHECK(with_mask != plain.objective->value(x));
+  // Off by default: the same bits.
+  const Problem none = problems().make(parse_spec(data + ",dropout=0"), {Precision::float64});
+  finite_sum_of(*none.objective, "test").select(batch);
+  CHECK(none.objective->value(x) == plain.objective->value(x));
+}
