@@ -16,9 +16,9 @@ struct CompareOptions : RunOptions {
   std::string tuned;
 };
 void visit_options(CompareOptions& o, OptionVisitor& v) {
-  v.option(
-      "optimizer", o.optimizer,
-      "a method, as name:key=value,...; batch=N sets its samples a step; +name:key=value,... adds what goes around it");
+  v.option("optimizer", o.optimizer,
+           "a method, as name:key=value,...; batch=N sets its samples a step, full_batch_at=K the step at which they "
+           "are all; +name:key=value,... adds what goes around it");
   v.option("repetitions", o.repetitions, Interval::closed(1, 100000), "runs of each method, from seed, seed + 1, ...");
   v.option("trials", o.trials, Interval::closed(0, 1000),
            "runs that tune each method, under the same budget; 0 leaves them as they are");

@@ -11,7 +11,8 @@ struct TrainOptions : RunOptions {
 };
 void visit_options(TrainOptions& o, OptionVisitor& v) {
   v.option("optimizer", o.optimizer,
-           "the method, as name:key=value,...; batch=N sets its samples a step; +name:key=value,... adds what goes "
+           "the method, as name:key=value,...; batch=N sets its samples a step, full_batch_at=K the step at which they "
+           "are all; +name:key=value,... adds what goes "
            "around it");
   visit_run_options(o, v);
 }

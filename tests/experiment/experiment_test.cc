@@ -57,6 +57,10 @@ TEST_CASE("a method's batch belongs to the run, the rest to the optimizer") {
   CHECK(parse_method("lbfgs").batch == -1);
   CHECK_THROWS_AS(parse_method("adam:batch=-1"), Error);
   CHECK_THROWS_AS(parse_method("adam:batch=many"), Error);
+  CHECK(parse_method("kfac:full_batch_at=500,batch=1000").full_batch_at == 500);
+  CHECK(parse_method("kfac:full_batch_at=500").optimizer.text() == "kfac");
+  CHECK_THROWS_WITH(parse_method("kfac:full_batch_at=1"), Catch::Contains("give a step >= 2"));
+  CHECK_THROWS_WITH(parse_method("kfac:full_batch_at=9,batch=0"), Catch::Contains("nothing to grow from"));
 }
 
 TEST_CASE("an objective that throws ends its run as failed, recorded and not repeated") {

@@ -439,3 +439,25 @@ TEST_CASE("each epoch of batches is a permutation, and a batch is a function of 
   CHECK_THROWS_AS(BatchSequence(0, 1, 0), Error);
   CHECK_THROWS_AS(BatchSequence(5, 0, 0), Error);
 }
+
+TEST_CASE("batches that grow do so exponentially, each drawn without replacement and a function of its step alone") {
+  constexpr Index n = 60000;
+  BatchSequence grows(n, 1000, 4, 500);
+  // m_k = m_1 exp((k - 1) / b) with b = 499 / log(60).
+  for (const std::int64_t k : {1, 2, 100, 250, 499, 500, 501, 900}) {
+    const auto batch = grows.batch(k - 1);
+    const double expected = std::min(60000.0, 1000 * std::exp(static_cast<double>(k - 1) * std::log(60.0) / 499));
+    CHECK(std::abs(static_cast<double>(batch.size()) - expected) <= 0.5 + 1e-6);
+    CHECK(std::adjacent_find(batch.begin(), batch.end(), std::greater_equal<>()) == batch.end());
+    CHECK(batch.front() >= 0);
+    CHECK(batch.back() < n);
+  }
+  const auto late = grows.batch(77);
+  const std::vector<Index> copy(late.begin(), late.end());
+  BatchSequence other(n, 1000, 4, 500);
+  const auto again = other.batch(77);
+  CHECK(copy == std::vector<Index>(again.begin(), again.end()));
+  const auto next = other.batch(78);
+  CHECK(copy != std::vector<Index>(next.begin(), next.end()));
+  CHECK_THROWS_AS(BatchSequence(5, 1, 0, 1), Error);
+}

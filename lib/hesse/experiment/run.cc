@@ -128,6 +128,13 @@ Method parse_method(std::string_view text) {
   Method method{std::string(text), parse_optimizer(text), -1};
   const std::string& name = method.optimizer.method.name;
   std::erase_if(method.optimizer.method.arguments, [&](const auto& argument) {
+    if (argument.first == "full_batch_at") {
+      method.full_batch_at = parse_whole_number(fmt::format("{}: option full_batch_at", name), argument.second);
+      if (method.full_batch_at < 2) {
+        fail("{}: option full_batch_at: {} is out of range; give a step >= 2", name, method.full_batch_at);
+      }
+      return true;
+    }
     if (argument.first != "batch") return false;
     method.batch = parse_whole_number(fmt::format("{}: option batch", name), argument.second);
     if (method.batch < 0) {
@@ -135,6 +142,10 @@ Method parse_method(std::string_view text) {
     }
     return true;
   });
+  if (method.full_batch_at > 0 && method.batch == 0) {
+    fail("{}: full_batch_at={} has nothing to grow from with batch=0; give the first batch", name,
+         method.full_batch_at);
+  }
   return method;
 }
 
@@ -197,8 +208,8 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     Interrupt interrupt(hooks.interrupted);
     std::vector<Observer*> observers = {&trace, &interrupt, &checkpoints};
     observers.insert(observers.end(), hooks.observers.begin(), hooks.observers.end());
-    const Summary summary =
-        minimize(*optimizer, *problem.objective, x, stopping, {batch, settings.seed}, observers, progress);
+    const Summary summary = minimize(*optimizer, *problem.objective, x, stopping,
+                                     {batch, settings.seed, method.full_batch_at}, observers, progress);
     std::vector<std::pair<std::string, double>> metrics;
     for (const Metric& metric : problem.metrics) metrics.emplace_back(metric.name, metric.evaluate(x));
     Verdict verdict = verdict_of(summary, std::move(metrics));

@@ -19,11 +19,13 @@
 namespace hesse {
 
 /// A method as it is written: an optimizer's chain (optim/registry.h), in whose first link `batch=N` (samples of a
-/// step, 0 for all) belongs to the run and not to the optimizer.
+/// step, 0 for all) and `full_batch_at=K` (the step at which they have grown to all samples, BatchSequence) belong to
+/// the run and not to the optimizer.
 struct Method {
-  std::string text;         ///< as given; the method's name in tables
-  OptimizerSpec optimizer;  ///< without `batch`
-  Index batch = -1;         ///< -1: left to the run
+  std::string text;                ///< as given; the method's name in tables
+  OptimizerSpec optimizer;         ///< without those two
+  Index batch = -1;                ///< -1: left to the run
+  std::int64_t full_batch_at = 0;  ///< 0: batches do not grow
 };
 /// Throws Error on bad grammar or an impossible batch.
 Method parse_method(std::string_view text);

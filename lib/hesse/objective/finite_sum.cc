@@ -9,14 +9,28 @@
 
 namespace hesse {
 
-BatchSequence::BatchSequence(Index sample_count, Index batch_size, std::uint64_t seed)
-    : sample_count_(sample_count), batch_size_(std::min(batch_size, sample_count)), batches_per_epoch_(0), seed_(seed) {
+BatchSequence::BatchSequence(Index sample_count, Index batch_size, std::uint64_t seed, std::int64_t full_at)
+    : sample_count_(sample_count),
+      batch_size_(std::min(batch_size, sample_count)),
+      batches_per_epoch_(0),
+      seed_(seed),
+      full_at_(full_at) {
   if (sample_count < 1) fail("batches: there are no samples to draw from");
   if (batch_size < 1) fail("batch size {} is not possible; give a whole number >= 1", batch_size);
+  if (full_at != 0 && full_at < 2) {
+    fail("batches that grow to all samples by step {} are not possible; give a step >= 2", full_at);
+  }
   batches_per_epoch_ = (sample_count_ + batch_size_ - 1) / batch_size_;
 }
 
 std::span<const Index> BatchSequence::batch(std::int64_t step) {
+  if (full_at_ > 0) {
+    const double way = std::min(1.0, static_cast<double>(step) / static_cast<double>(full_at_ - 1));
+    const double growth = static_cast<double>(sample_count_) / static_cast<double>(batch_size_);
+    const auto size = static_cast<Index>(std::llround(static_cast<double>(batch_size_) * std::pow(growth, way)));
+    return sampler_.draw(sample_count_, std::min(size, sample_count_),
+                         RandomStream(seed_, Purpose::batch_order, static_cast<std::uint64_t>(step)));
+  }
   const std::int64_t epoch = step / batches_per_epoch_;
   if (epoch != epoch_) {
     RandomStream(seed_, Purpose::batch_order, static_cast<std::uint64_t>(epoch))

@@ -33,14 +33,30 @@ class FiniteSum {
   virtual void select_all() = 0;
 };
 
+/// Samples without replacement: `count` of the numbers 0, ..., population - 1, each subset as likely as any other,
+/// ascending. A pure function of the stream.
+class SubsetSampler {
+ public:
+  /// Throws Error unless 0 <= count <= population. Valid until the next call.
+  std::span<const Index> draw(Index population, Index count, const RandomStream& stream);
+
+ private:
+  std::vector<Index> order_;
+};
+
 /// The batches of mini-batch methods: each epoch is a fresh permutation of all samples, cut into
 /// consecutive batches, the last of which may be smaller. A pure function of (seed, step), so a
 /// resumed run sees the batches that it would have seen.
+///
+/// With `full_at` > 0 the batches grow exponentially, from batch_size at the first step to all N samples at the one of
+/// that number, counted from 1, and from there on: m_k = min(m_1 exp((k - 1) / b), N) (Martens and Grosse 2015, section
+/// 13, with m_500 = N). Each is then drawn by itself, without replacement.
 class BatchSequence {
  public:
-  /// Throws Error unless 1 <= batch_size; a batch_size above N means N.
-  BatchSequence(Index sample_count, Index batch_size, std::uint64_t seed);
+  /// Throws Error unless 1 <= batch_size and full_at is 0 or at least 2; a batch_size above N means N.
+  BatchSequence(Index sample_count, Index batch_size, std::uint64_t seed, std::int64_t full_at = 0);
 
+  /// Of the first size.
   Index batches_per_epoch() const { return batches_per_epoch_; }
   Index batch_size() const { return batch_size_; }
   bool full_batch() const { return batch_size_ == sample_count_; }
@@ -53,8 +69,10 @@ class BatchSequence {
   Index batch_size_;
   Index batches_per_epoch_;
   std::uint64_t seed_;
+  std::int64_t full_at_;
   std::int64_t epoch_ = -1;
   std::vector<Index> permutation_;
+  SubsetSampler sampler_;
 };
 
 /// The finite sum behind f. Throws Error, in which `method` is named, when there is none.
@@ -72,17 +90,6 @@ class SelectionGuard {
  private:
   FiniteSum& sum_;
   const std::vector<Index>& found_;
-};
-
-/// Samples without replacement: `count` of the numbers 0, ..., population - 1, each subset as likely as any other,
-/// ascending. A pure function of the stream.
-class SubsetSampler {
- public:
-  /// Throws Error unless 0 <= count <= population. Valid until the next call.
-  std::span<const Index> draw(Index population, Index count, const RandomStream& stream);
-
- private:
-  std::vector<Index> order_;
 };
 
 /// For as long as it lives, a share of the samples that it found selected is selected: the whole number nearest to the

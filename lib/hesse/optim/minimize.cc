@@ -136,7 +136,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
   std::optional<BatchSequence> sequence;
   if (sum != nullptr) {
     if (batches.size > 0 && batches.size < sum->sample_count()) {
-      sequence.emplace(sum->sample_count(), batches.size, batches.seed);
+      sequence.emplace(sum->sample_count(), batches.size, batches.seed, batches.full_at);
     } else {
       sum->select_all();
     }

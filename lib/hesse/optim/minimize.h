@@ -59,8 +59,9 @@ struct Stopping {
 
 /// How batches are drawn. A plain function ignores it.
 struct Batches {
-  Index size = 0;          ///< samples in a batch; 0 means all
-  std::uint64_t seed = 0;  ///< of the order
+  Index size = 0;            ///< samples in a batch; 0 means all
+  std::uint64_t seed = 0;    ///< of the order
+  std::int64_t full_at = 0;  ///< step at which batches have grown to all samples; 0: they do not grow
 };
 
 /// How far a run has come: with x and the optimizer's state, all that a resumed run needs.
