@@ -8,6 +8,7 @@ namespace {
 
 struct TrainOptions : RunOptions {
   std::string optimizer = "lbfgs";
+  bool figures = false;
 };
 void visit_options(TrainOptions& o, OptionVisitor& v) {
   v.option("optimizer", o.optimizer,
@@ -15,6 +16,8 @@ void visit_options(TrainOptions& o, OptionVisitor& v) {
            "are all; +name:key=value,... adds what goes "
            "around it");
   visit_run_options(o, v);
+  v.option("figures", o.figures,
+           "draw the trace, the method's telemetry with it, into the folder 'figures' of the output");
 }
 
 }  // namespace
@@ -26,7 +29,10 @@ int train_command(Arguments arguments) {
   use_threads(options.threads);
   Problem problem = make_problem(options.problem, options.precision);
   check_run(settings, problem);
-  return run_single(settings, problem, output_folder(options.output, "train"), options.json, options.quiet);
+  const std::filesystem::path folder = output_folder(options.output, "train");
+  const int exit_code = run_single(settings, problem, folder, options.json, options.quiet);
+  if (options.figures && std::filesystem::exists(folder / kTraceFile)) draw_run(folder, problem);
+  return exit_code;
 }
 
 }  // namespace hesse::app

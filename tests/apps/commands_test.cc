@@ -7,6 +7,7 @@
 #include "hesse/problems/problem.h"
 #include "hesse/report/json.h"
 #include "hesse/report/safetensors.h"
+#include "hesse/report/trace.h"
 
 #include <catch2/catch.hpp>
 
@@ -256,6 +257,22 @@ TEST_CASE("a record that was altered is refused before any work, and keeps no ve
     altered[name] = value;
     refused("comparison.json", altered, name);
   }
+}
+
+TEST_CASE("a run's trace is drawn on request, telemetry included") {
+  if (std::system("gnuplot --version > /dev/null 2>&1") != 0) return;
+  const ScratchFolder folder;
+  const std::string train = "train --problem mlp:data=gaussian-blobs --optimizer kfac --budget 4epochs --quiet";
+  CHECK(run_hesse(folder, train + " --figures --trace-rows 2 --output drawn").exit_code == 0);
+  for (const char* figure : {"train_value", "test_loss", "damping", "condition"}) {
+    CHECK(std::filesystem::exists(folder / "drawn" / "figures" / fmt::format("{}_by_steps.svg", figure)));
+  }
+  // Two rows an epoch of several batches, and the start.
+  const Trace trace = read_trace(folder / "drawn" / "trace.csv");
+  CHECK(trace.rows.size() == 9);
+  CHECK(run_hesse(folder, train + " --output plain").exit_code == 0);
+  CHECK(!std::filesystem::exists(folder / "plain" / "figures"));
+  CHECK(read_trace(folder / "plain" / "trace.csv").rows.size() == 5);
 }
 
 TEST_CASE("sets that nobody fetched are no fault of the cache or of the machine, a damaged one is") {

@@ -1,4 +1,5 @@
 #include "hesse/report/comparison.h"
+#include "hesse/report/atomic_file.h"
 
 #include "hesse/core/error.h"
 #include "report/scratch.h"
@@ -87,6 +88,33 @@ TEST_CASE("a comparison's plot holds the known figures of each run, and a failed
   CHECK(plot.series[0].runs[0].y == std::vector<double>{100, 1});
   CHECK(plot.series[1].runs[0].y == std::vector<double>{100, std::numeric_limits<double>::infinity()});
   CHECK_THROWS_WITH(comparison_plot(runs, "seconds", "nothing"), Contains("no column 'nothing'"));
+}
+
+TEST_CASE(
+    "telemetry is what methods tell beside the common columns and the metrics, drawn with the runs that tell it") {
+  const char* const header = "step,epoch,seconds,gradient_equivalents,value,gradient_norm,step_size,train_value,loss";
+  std::vector<RecordedRun> runs = {run("kfac", 1, 0.5, 1), run("adam", 2, 0.5, 1), run("shampoo", 1, 0.5, 1)};
+  runs[0].trace = parse_trace(fmt::format("{},damping,condition,rare\n0,0,0,0,nan,nan,nan,9,9,nan,nan,nan\n"
+                                          "1,1,1,1,8,1,1,8,8,150,1e3,nan\n2,2,2,2,7,1,1,7,7,140,inf,5\n",
+                                          header),
+                              "kfac");
+  runs[1].trace = parse_trace(fmt::format("{}\n0,0,0,0,nan,nan,nan,9,9\n1,1,1,1,8,1,1,8,8\n", header), "adam");
+  runs[2].trace =
+      parse_trace(fmt::format("{},condition\n1,1,1,1,8,1,1,8,8,50\n2,1,1,1,8,1,1,8,8,60\n", header), "shampoo");
+  const std::vector<std::string> metrics = {"loss"};
+  // Of condition, kfac has one finite figure and shampoo two; rare has one in all.
+  CHECK(telemetry_columns(runs, metrics) == std::vector<std::string>{"damping", "condition"});
+  CHECK(telemetry_columns(std::span(runs).first(1), metrics) == std::vector<std::string>{"damping"});
+  CHECK(telemetry_columns(std::span(runs).subspan(1, 1), metrics).empty());
+  if (std::system("gnuplot --version > /dev/null 2>&1") != 0) return;
+  const hesse::test::ScratchFolder scratch;
+  Palette palette;
+  const auto plots = write_telemetry_plots(scratch.path(), runs, metrics, palette);
+  CHECK(plots ==
+        std::vector<std::filesystem::path>{scratch / "damping_by_steps.svg", scratch / "condition_by_steps.svg"});
+  const std::string data = read_file(scratch / "condition_by_steps.csv");
+  CHECK_THAT(data, Contains("kfac") && Contains("shampoo") && !Contains("adam"));
+  CHECK_THAT(read_file(scratch / "damping_by_steps.csv"), !Contains("shampoo"));
 }
 
 TEST_CASE("a comparison is drawn against steps, seconds and gradient equivalents") {

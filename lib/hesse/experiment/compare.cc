@@ -115,6 +115,9 @@ void draw_figures(Comparison& comparison, const Problem& problem, std::span<cons
     for (const Metric& metric : problem.metrics) {
       write_comparison_plots(figures, runs, metric.name, palette, metric.higher_is_better);
     }
+    const std::filesystem::path telemetry = figures / "telemetry";
+    create_folders(telemetry);
+    write_telemetry_plots(telemetry, runs, metric_names(problem, false), palette);
   } catch (const Error& e) {
     comparison.warnings.push_back(fmt::format("not all figures were drawn: {}", e.what()));
   }

@@ -9,6 +9,7 @@
 ///     results.csv, results.json          a row a run
 ///     table.txt, table.md, table.csv, table.tex   median and quartiles a method
 ///     figures/*.svg                      figures of merit against steps, seconds and gradient equivalents
+///     figures/telemetry/*.svg            what methods tell of themselves, against steps
 ///
 /// Runs are independent: one that diverges, throws or is killed leaves the others' bits as they are.
 #pragma once

@@ -10,6 +10,7 @@
 #include "hesse/optim/registry.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/checkpoint.h"
+#include "hesse/report/comparison.h"
 #include "hesse/report/trace.h"
 
 #include <algorithm>
@@ -239,6 +240,24 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     finish(std::move(verdict));
   }
   return outcome;
+}
+
+void draw_run(const std::filesystem::path& folder, const Problem& problem) {
+  const std::vector<RecordedRun> runs = {read_run(folder)};
+  const std::filesystem::path figures = folder / "figures";
+  create_folders(figures);
+  Palette palette;
+  const auto draw = [&](const std::string& column, bool higher_is_better) {
+    write_plot(figures / fmt::format("{}_by_steps.svg", column),
+               comparison_plot(runs, "step", column, higher_is_better), palette);
+  };
+  draw("train_value", false);
+  std::vector<std::string> metrics;
+  for (const Metric& metric : problem.metrics) {
+    metrics.push_back(metric.name);
+    draw(metric.name, metric.higher_is_better);
+  }
+  write_telemetry_plots(figures, runs, metrics, palette);
 }
 
 RunSettings settings_of(const RunRecord& record) {

@@ -73,6 +73,10 @@ void check_run(const RunSettings& settings, Problem& problem);
 RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder,
                const RunHooks& hooks = {});
 
+/// Draws the run that is recorded in `folder` into its folder "figures": training objective, metrics and the method's
+/// telemetry, against steps. Throws Error where gnuplot is missing or complains.
+void draw_run(const std::filesystem::path& folder, const Problem& problem);
+
 /// The settings that a record was made with.
 RunSettings settings_of(const RunRecord& record);
 

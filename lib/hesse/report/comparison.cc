@@ -166,15 +166,16 @@ Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableO
   return table;
 }
 
-Plot comparison_plot(std::span<const RecordedRun> runs, std::string_view x, std::string_view y, bool higher_is_better) {
+namespace {
+
+/// `worst` is what a run that diverged ends in, or NaN where it just ends.
+Plot plot_of(std::span<const Method> methods, std::string_view x, std::string_view y, double worst) {
   Plot plot;
-  plot.title = common_problem(runs);
   plot.x_label = label_text(x);
   plot.y_label = label_text(y);
-  plot.higher_is_better = higher_is_better;
   double least = std::numeric_limits<double>::infinity();
   double greatest = 0;
-  for (const Method& method : methods_of(runs)) {
+  for (const Method& method : methods) {
     Series& series = plot.series.emplace_back(Series{method.name, {}});
     for (const RecordedRun* run : method.runs) {
       Curve& curve = series.runs.emplace_back();
@@ -190,19 +191,66 @@ Plot comparison_plot(std::span<const RecordedRun> runs, std::string_view x, std:
         greatest = std::max(greatest, ys[i]);
       }
       const bool diverged = run->record.verdict && failed(*run);
-      if (diverged && !xs.empty() && !curve.x.empty() && !std::isnan(xs.back())) {
-        const double worst = std::numeric_limits<double>::infinity();
+      if (diverged && !std::isnan(worst) && !xs.empty() && !curve.x.empty() && !std::isnan(xs.back())) {
         if (curve.x.back() < xs.back()) {
           curve.x.push_back(xs.back());
           curve.y.push_back(worst);
         }
-        curve.y.back() = higher_is_better ? -worst : worst;
+        curve.y.back() = worst;
       }
     }
   }
-  // A logarithm tells small figures apart; of accuracies it is the large ones that matter.
-  plot.log_y = !higher_is_better && least > 0 && greatest > 5 * least;
+  plot.log_y = least > 0 && greatest > 5 * least;
   return plot;
+}
+
+std::size_t finite_figures(const RecordedRun& run, const std::string& column) {
+  if (run.trace.find(column) < 0) return 0;
+  const std::vector<double> figures = run.trace.column(column);
+  return static_cast<std::size_t>(
+      std::count_if(figures.begin(), figures.end(), [](double figure) { return std::isfinite(figure); }));
+}
+
+}  // namespace
+
+Plot comparison_plot(std::span<const RecordedRun> runs, std::string_view x, std::string_view y, bool higher_is_better) {
+  const double worst = std::numeric_limits<double>::infinity();
+  Plot plot = plot_of(methods_of(runs), x, y, higher_is_better ? -worst : worst);
+  plot.title = common_problem(runs);
+  plot.higher_is_better = higher_is_better;
+  // A logarithm tells small figures apart; of accuracies it is the large ones that matter.
+  plot.log_y = plot.log_y && !higher_is_better;
+  return plot;
+}
+
+std::vector<std::string> telemetry_columns(std::span<const RecordedRun> runs, std::span<const std::string> metrics) {
+  std::vector<std::string> columns;
+  for (const RecordedRun& run : runs) {
+    for (const std::string& column : run.trace.columns) {
+      const auto among = [&](auto&& names) { return std::find(names.begin(), names.end(), column) != names.end(); };
+      if (among(common_columns()) || among(metrics) || among(columns) || finite_figures(run, column) < 2) continue;
+      columns.push_back(column);
+    }
+  }
+  return columns;
+}
+
+std::vector<std::filesystem::path> write_telemetry_plots(const std::filesystem::path& folder,
+                                                         std::span<const RecordedRun> runs,
+                                                         std::span<const std::string> metrics, Palette& palette) {
+  std::vector<std::filesystem::path> out;
+  for (const std::string& column : telemetry_columns(runs, metrics)) {
+    std::vector<Method> telling = methods_of(runs);
+    for (Method& method : telling) {
+      std::erase_if(method.runs, [&](const RecordedRun* run) { return finite_figures(*run, column) == 0; });
+    }
+    std::erase_if(telling, [](const Method& method) { return method.runs.empty(); });
+    Plot plot = plot_of(telling, "step", column, kNaN);
+    plot.title = common_problem(runs);
+    out.push_back(folder / fmt::format("{}_by_steps.svg", column));
+    write_plot(out.back(), plot, palette);
+  }
+  return out;
 }
 
 std::vector<std::filesystem::path> write_comparison_plots(const std::filesystem::path& folder,

@@ -43,4 +43,14 @@ std::vector<std::filesystem::path> write_comparison_plots(const std::filesystem:
                                                           std::span<const RecordedRun> runs, const std::string& y,
                                                           Palette& palette, bool higher_is_better = false);
 
+/// What methods tell of themselves (damping, condition, staleness, ...): the columns of the traces that are neither of
+/// every run nor among `metrics`, in which some run has two finite figures.
+std::vector<std::string> telemetry_columns(std::span<const RecordedRun> runs, std::span<const std::string> metrics);
+
+/// Draws each of them against steps into `folder`, "NAME_by_steps.svg" with its CSV, with the runs that tell it. A run
+/// that diverged ends where it ended. Returns the paths of the plots.
+std::vector<std::filesystem::path> write_telemetry_plots(const std::filesystem::path& folder,
+                                                         std::span<const RecordedRun> runs,
+                                                         std::span<const std::string> metrics, Palette& palette);
+
 }  // namespace hesse

@@ -54,6 +54,8 @@ void append_row(std::string& out, const std::vector<double>& row) {
 
 }  // namespace
 
+std::span<const std::string> common_columns() { return kCommonColumns; }
+
 Index Trace::find(std::string_view column) const {
   const auto found = std::find(columns.begin(), columns.end(), column);
   return found == columns.end() ? -1 : static_cast<Index>(found - columns.begin());

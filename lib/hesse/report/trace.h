@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,9 @@ struct Trace {
   /// All entries of a column. Throws Error with a suggestion when there is none of this name.
   std::vector<double> column(std::string_view name) const;
 };
+
+/// The columns that every trace begins with.
+std::span<const std::string> common_columns();
 
 /// Reads a trace. A last line without its newline was being written when the writer was killed, and
 /// is left out. Throws Error naming file and line on a repeated or ill-formed column name, a
