@@ -1,0 +1,278 @@
+#include "hesse/linalg/trace_estimation.h"
+
+#include "hesse/core/error.h"
+#include "hesse/core/random.h"
+#include "hesse/core/vector_ops.h"
+#include "hesse/linalg/orthonormalize.h"
+
+#include <boost/math/distributions/students_t.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace hesse {
+namespace {
+
+constexpr Index kFirstLook = 10;                // probes before the first look at the tolerance
+constexpr double kLeaveOneOutDependence = 1.3;  // measured: see the header
+
+/// The mean of independent figures, with its error.
+class Mean {
+ public:
+  void add(double figure) {
+    // Welford's update, which loses nothing to cancellation.
+    ++n_;
+    const double before = figure - mean_;
+    mean_ += before / static_cast<double>(n_);
+    squares_ += before * (figure - mean_);
+  }
+  Index count() const { return n_; }
+  double value() const { return mean_; }
+  double standard_error() const {
+    const auto n = static_cast<double>(n_);
+    return std::sqrt(squares_ / (n * (n - 1)));
+  }
+
+ private:
+  Index n_ = 0;
+  double mean_ = 0;
+  double squares_ = 0;
+};
+
+void check(const EstimateOptions& options) {
+  if (!(options.tolerance >= 0) || !(options.absolute_tolerance >= 0)) fail("estimate: tolerances must be >= 0");
+  if (options.max_products < 6) fail("estimate: {} products are too few for an error; give 6", options.max_products);
+  if (options.block < 1) fail("estimate: a block of {} vectors is not possible; give at least 1", options.block);
+}
+
+Estimate without_value(Index products) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  Estimate estimate;
+  estimate.value = estimate.standard_error = estimate.lower = estimate.upper = nan;
+  estimate.products = products;
+  estimate.is_finite = false;
+  return estimate;
+}
+
+/// `offset` + the mean, with its interval. `dependence`: what the mean of the figures varies by beside that of
+/// independent ones.
+Estimate estimate_of(double offset, const Mean& mean, Index products, const EstimateOptions& options,
+                     double dependence = 1) {
+  Estimate estimate;
+  estimate.value = offset + mean.value();
+  estimate.standard_error = std::sqrt(dependence) * mean.standard_error();
+  estimate.samples = mean.count();
+  estimate.products = products;
+  const boost::math::students_t distribution(static_cast<double>(mean.count() - 1));
+  const double half = boost::math::quantile(distribution, 0.975) * estimate.standard_error;
+  estimate.lower = estimate.value - half;
+  estimate.upper = estimate.value + half;
+  estimate.reached = half <= std::max(options.absolute_tolerance, options.tolerance * std::abs(estimate.value));
+  return estimate;
+}
+
+Estimate exactly(double value, Index products) {
+  Estimate estimate;
+  estimate.value = estimate.lower = estimate.upper = value;
+  estimate.products = products;
+  estimate.reached = true;
+  return estimate;
+}
+
+/// Vectors of random signs, or Gaussian ones, numbered from 0 on.
+void draw(const EstimateOptions& options, Index first, bool gaussian, MatrixView out) {
+  for (Index j = 0; j < out.cols(); ++j) {
+    const RandomStream stream(options.seed, Purpose::probe, static_cast<std::uint64_t>(first + j));
+    if (gaussian) {
+      stream.fill_normal(out.col(j));
+    } else {
+      stream.fill_rademacher(out.col(j));
+    }
+  }
+}
+
+Estimate exact_trace(const LinearOperator& A, Index block) {
+  const Index n = A.size();
+  Matrix E(n, std::min(block, n));
+  Matrix AE(n, E.cols());
+  double trace = 0;
+  for (Index begin = 0; begin < n; begin += block) {
+    const Index k = std::min(block, n - begin);
+    E.leftCols(k).setZero();
+    for (Index j = 0; j < k; ++j) E(begin + j, j) = 1;
+    A.apply(E.leftCols(k), AE.leftCols(k));
+    for (Index j = 0; j < k; ++j) trace += AE(begin + j, j);
+  }
+  return std::isfinite(trace) ? exactly(trace, n) : without_value(n);
+}
+
+/// Adds figure(z, A z) of random signs z to a mean, after `products` products and on top of `offset`, until the
+/// tolerance or the products end it. `project` may move z before the product.
+template <class Project, class Figure>
+Estimate average(const LinearOperator& A, const EstimateOptions& options, Index first, Index products, double offset,
+                 const Project& project, const Figure& figure) {
+  const Index n = A.size();
+  const Index width = std::min(options.block, options.max_products - products);
+  Matrix Z(n, width);
+  Matrix AZ(n, width);
+  Mean mean;
+  Index look = kFirstLook;
+  while (products < options.max_products) {
+    const Index k = std::min({width, options.max_products - products, look - mean.count()});
+    draw(options, first + mean.count(), false, Z.leftCols(k));
+    project(Z.leftCols(k));
+    A.apply(Z.leftCols(k), AZ.leftCols(k));
+    products += k;
+    for (Index j = 0; j < k; ++j) {
+      const double one = figure(Z.col(j), AZ.col(j));
+      if (!std::isfinite(one)) return without_value(products);
+      mean.add(one);
+    }
+    if (mean.count() < look) continue;
+    look *= 2;
+    const Estimate estimate = estimate_of(offset, mean, products, options);
+    if (estimate.reached) return estimate;
+  }
+  return estimate_of(offset, mean, products, options);
+}
+
+Estimate hutch_pp(const LinearOperator& A, const TraceOptions& options) {
+  const Index n = A.size();
+  const Index k = options.max_products / 3;
+  Matrix S(n, k);
+  Matrix Q(n, k);
+  draw(options, 0, false, S);
+  A.apply(S, Q);
+  OrthonormalizeWorkspace<double> workspace;
+  if (!orthonormalize(Q, workspace)) return without_value(k);
+  A.apply(Q, S);
+  const double inside = Q.cwiseProduct(S).sum();
+  if (!std::isfinite(inside)) return without_value(2 * k);
+  Matrix coefficients;
+  return average(
+      A, options, k, 2 * k, inside,
+      [&](MatrixView Z) {
+        coefficients.noalias() = Q.transpose() * Z;
+        Z.noalias() -= Q * coefficients;
+      },
+      [](const auto& u, const auto& Au) { return dot(u, Au); });
+}
+
+/// The k leave-one-out figures. With Y = A W = Q R and s_i = R^-T e_i / |R^-T e_i|, the basis without vector i is that
+/// of Q (I - s_i s_i'), so that u_i = w_i - Q x_i with x_i = (I - s_i s_i') Q'w_i, and all that is needed are k x k
+/// matrices. False when A W has not full rank: then Q holds the range of A.
+bool leave_one_out(const Matrix& W, const Matrix& Y, const Matrix& Q, const Matrix& AQ, Index k, Mean& mean) {
+  const Index n = W.rows();
+  const auto basis = Q.leftCols(k);
+  const Matrix R = basis.transpose() * Y.leftCols(k);
+  const Matrix H = basis.transpose() * AQ.leftCols(k);
+  const Matrix QW = basis.transpose() * W.leftCols(k);
+  const Vector pivots = R.diagonal().cwiseAbs();
+  if (!(pivots.minCoeff() > static_cast<double>(n) * std::numeric_limits<double>::epsilon() * pivots.maxCoeff())) {
+    return false;
+  }
+  // R is triangular but for rounding.
+  Matrix S = Matrix::Identity(k, k);
+  R.triangularView<Eigen::Upper>().transpose().solveInPlace(S);
+  const double all = H.trace();
+  for (Index i = 0; i < k; ++i) {
+    const Vector s = S.col(i).normalized();
+    const Vector x = QW.col(i) - s.dot(QW.col(i)) * s;
+    const double curvature = dot(W.col(i), Y.col(i)) - 2 * x.dot(R.col(i)) + x.dot(H * x);
+    const double square = W.col(i).squaredNorm() - x.squaredNorm();
+    mean.add(all - s.dot(H * s) + static_cast<double>(n - k + 1) * curvature / square);
+  }
+  return true;
+}
+
+Estimate xtrace(const LinearOperator& A, const TraceOptions& options) {
+  const Index n = A.size();
+  const Index most = options.max_products / 2;
+  Matrix W(n, most), Y(n, most), Q(n, most), AQ(n, most);
+  OrthonormalizeWorkspace<double> workspace;
+  Index k = 0;
+  Index look = kFirstLook;
+  Estimate estimate;
+  while (k < most) {
+    const Index wanted = std::min(look, most);
+    while (k < wanted) {
+      const Index more = std::min(options.block, wanted - k);
+      draw(options, k, true, W.middleCols(k, more));
+      A.apply(W.middleCols(k, more), Y.middleCols(k, more));
+      auto fresh = Q.middleCols(k, more);
+      fresh = Y.middleCols(k, more);
+      // Off what is there, twice, and among themselves: the basis only grows.
+      for (int pass = 0; pass < 2; ++pass) {
+        fresh -= (Q.leftCols(k) * (Q.leftCols(k).transpose() * fresh)).eval();
+        if (!orthonormalize<double>(fresh, workspace)) return without_value(2 * k + more);
+      }
+      A.apply(fresh, AQ.middleCols(k, more));
+      k += more;
+    }
+    look *= 2;
+    Mean mean;
+    if (!leave_one_out(W, Y, Q, AQ, k, mean)) {
+      const double trace = Q.leftCols(k).cwiseProduct(AQ.leftCols(k)).sum();
+      return std::isfinite(trace) ? exactly(trace, 2 * k) : without_value(2 * k);
+    }
+    if (!std::isfinite(mean.value())) return without_value(2 * k);
+    estimate = estimate_of(0, mean, 2 * k, options, kLeaveOneOutDependence);
+    if (estimate.reached) break;
+  }
+  return estimate;
+}
+
+}  // namespace
+
+Estimate estimate_trace(const LinearOperator& A, const TraceOptions& options) {
+  check(options);
+  if (A.size() <= options.max_products) return exact_trace(A, options.block);
+  switch (options.method) {
+    case TraceMethod::hutch_pp: return hutch_pp(A, options);
+    case TraceMethod::xtrace: return xtrace(A, options);
+    case TraceMethod::hutchinson: break;
+  }
+  return average(
+      A, options, 0, 0, 0, [](MatrixView) {}, [](const auto& z, const auto& Az) { return dot(z, Az); });
+}
+
+Estimate estimate_frobenius_square(const LinearOperator& A, const EstimateOptions& options) {
+  check(options);
+  return average(
+      A, options, 0, 0, 0, [](MatrixView) {}, [](const auto&, const auto& Az) { return dot(Az, Az); });
+}
+
+DiagonalEstimate estimate_diagonal(const LinearOperator& A, Index probes, std::uint64_t seed, Index block) {
+  if (probes < 2) fail("diagonal: {} probes give no error; give at least 2", probes);
+  if (block < 1) fail("diagonal: a block of {} vectors is not possible; give at least 1", block);
+  const Index n = A.size();
+  EstimateOptions options;
+  options.seed = seed;
+  Matrix Z(n, std::min(block, probes));
+  Matrix AZ(n, Z.cols());
+  DiagonalEstimate estimate;
+  estimate.values.setZero(n);
+  Vector squares = Vector::Zero(n);
+  Vector before(n);
+  for (Index done = 0; done < probes;) {
+    const Index k = std::min(Z.cols(), probes - done);
+    draw(options, done, false, Z.leftCols(k));
+    A.apply(Z.leftCols(k), AZ.leftCols(k));
+    estimate.products += k;
+    for (Index j = 0; j < k; ++j) {
+      ++done;
+      const auto figure = Z.col(j).array() * AZ.col(j).array();
+      before = figure - estimate.values.array();
+      estimate.values += before / static_cast<double>(done);
+      squares.array() += before.array() * (figure - estimate.values.array());
+    }
+  }
+  const auto m = static_cast<double>(probes);
+  estimate.standard_errors = (squares / (m * (m - 1))).cwiseSqrt();
+  estimate.is_finite = estimate.values.allFinite();
+  return estimate;
+}
+
+}  // namespace hesse
