@@ -3,6 +3,11 @@
 #include "comparison_run.h"
 #include "run_options.h"
 
+#include "hesse/core/error.h"
+
+#include <cstdio>
+#include <filesystem>
+
 namespace hesse::app {
 namespace {
 
@@ -31,7 +36,13 @@ int train_command(Arguments arguments) {
   check_run(settings, problem);
   const std::filesystem::path folder = output_folder(options.output, "train");
   const int exit_code = run_single(settings, problem, folder, options.json, options.quiet);
-  if (options.figures && std::filesystem::exists(folder / kTraceFile)) draw_run(folder, problem);
+  if (options.figures && std::filesystem::exists(folder / kTraceFile)) {
+    try {
+      draw_run(folder, problem);
+    } catch (const Error& e) {
+      fmt::print(stderr, "hesse: warning: not all figures were drawn: {}\n", e.what());
+    }
+  }
   return exit_code;
 }
 

@@ -49,6 +49,19 @@ TEST_CASE("budgets are numbers with units, several joined by commas") {
   }
 }
 
+TEST_CASE("batches that cannot grow are refused before any work") {
+  Problem problem = problems().make(parse_spec("mlp:data=gaussian-blobs"), {});
+  RunSettings settings;
+  settings.problem = "mlp:data=gaussian-blobs";
+  for (const char* method :
+       {"lbfgs:full_batch_at=5", "adam:full_batch_at=9,batch=0", "adam:full_batch_at=9,batch=1000000"}) {
+    settings.method = method;
+    CHECK_THROWS_WITH(check_run(settings, problem), Catch::Contains("nothing to grow from"));
+  }
+  settings.method = "adam:full_batch_at=9,batch=16";
+  CHECK_NOTHROW(check_run(settings, problem));
+}
+
 TEST_CASE("a method's batch belongs to the run, the rest to the optimizer") {
   const Method method = parse_method("adam:lr=1e-3,batch=64,beta1=0.8");
   CHECK(method.batch == 64);
@@ -60,7 +73,6 @@ TEST_CASE("a method's batch belongs to the run, the rest to the optimizer") {
   CHECK(parse_method("kfac:full_batch_at=500,batch=1000").full_batch_at == 500);
   CHECK(parse_method("kfac:full_batch_at=500").optimizer.text() == "kfac");
   CHECK_THROWS_WITH(parse_method("kfac:full_batch_at=1"), Catch::Contains("give a step >= 2"));
-  CHECK_THROWS_WITH(parse_method("kfac:full_batch_at=9,batch=0"), Catch::Contains("nothing to grow from"));
 }
 
 TEST_CASE("an objective that throws ends its run as failed, recorded and not repeated") {

@@ -9,7 +9,9 @@
 #include <Eigen/Geometry>
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -158,6 +160,38 @@ TEST_CASE("residuals in blocks have the derivatives of the same residuals writte
       CHECK((ours - theirs).norm() <= 1e-12 * theirs.norm());
     }
   }
+}
+
+/// r_k = c_k x.
+struct Slopes {
+  static constexpr int kResiduals = 1;
+  static constexpr std::array<int, 1> kVariables = {1};
+  std::vector<double> c;
+  template <class T>
+  void operator()(Index k, const T* const* x, T* r) const {
+    r[0] = c[static_cast<std::size_t>(k)] * x[0][0];
+  }
+};
+
+TEST_CASE("column norms survive squares out of range, and what is not finite shows") {
+  const double nan = std::nan("");
+  const double inf = std::numeric_limits<double>::infinity();
+  const auto norm_of = [](const std::vector<double>& c) {
+    BlockResidualObjective<Slopes> f({c}, {0, 1}, std::vector<BlockResidualObjective<Slopes>::Uses>(c.size(), {0}), 1);
+    Vector r, norms;
+    BlockJacobian J;
+    f.residuals_and_jacobian(Vector::Ones(1), r, J);
+    J.column_norms(norms);
+    return norms[0];
+  };
+  CHECK(norm_of({3, 4}) == Approx(5).epsilon(1e-15));
+  CHECK(norm_of({3e-200, 4e-200}) == Approx(5e-200).epsilon(1e-14));
+  CHECK(norm_of({3e200, 4e200}) == Approx(5e200).epsilon(1e-14));
+  CHECK(norm_of({0, 0}) == 0);
+  CHECK(std::isnan(norm_of({5, nan, 0})));
+  CHECK(std::isnan(norm_of({nan, 0, 0})));
+  CHECK(std::isnan(norm_of({inf, nan})));
+  CHECK(norm_of({5, inf, 1}) == inf);
 }
 
 TEST_CASE("the Jacobian of a residual block is that of ceres::Jet on the same functor") {

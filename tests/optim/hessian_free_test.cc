@@ -1,5 +1,6 @@
 #include "hesse/optim/second_order/hessian_free.h"
 
+#include "hesse/nn/normalisation.h"
 #include "hesse/optim/registry.h"
 #include "nn/network_cases.h"
 #include "optim/telemetry.h"
@@ -55,6 +56,34 @@ TEST_CASE(
   const Vector expected = -report.step_size * B.llt().solve(g);
   CHECK((x - start - expected).norm() <= 1e-7 * expected.norm());
   CHECK(report.gradient_norm == Approx(g.norm()).epsilon(1e-12));
+}
+
+TEST_CASE(
+    "Gains of a normalisation are preconditioned by the squares of the batch's gradient, whatever curvature is over") {
+  std::vector<std::unique_ptr<Layer>> layers;
+  layers.push_back(dense_layer(4, 5));
+  layers.push_back(layer_normalisation_layer(5, 1));
+  layers.push_back(activation_layer(Activation::tanh, 5));
+  layers.push_back(dense_layer(5, 3));
+  const auto network = std::make_shared<const Network>(std::move(layers));
+  const auto f = make_network_objective(network, Loss::softmax_cross_entropy,
+                                        make_data(4, 3, 60, Loss::softmax_cross_entropy), {});
+  const Vector start = 0.3 * test_point(f->size());
+  Vector g;
+  f->value_and_gradient(start, g);
+  const std::string share = GENERATE("1", "0.25");
+  const auto optimizer =
+      make_optimizer("hessian-free:max_iterations=1,damping=0.001,curvature_share=" + share, {*f, 3});
+  Vector x = start;
+  optimizer->step(*f, x);
+  // One iteration from nothing goes along g over the preconditioner.
+  const Vector d = x - start;
+  REQUIRE(d.norm() > 0);
+  const Index gains = network->offset(1);
+  const auto expected = [&](Index i) { return g[i] / std::pow(60 * g[i] * g[i] + 0.001, 0.75); };
+  for (Index i = gains + 1; i < gains + 5; ++i) {
+    CHECK(d[i] / d[gains] == Approx(expected(i) / expected(gains)).epsilon(1e-9));
+  }
 }
 
 TEST_CASE("The damping of Hessian-free optimization follows the reduction ratio, and no step raises f") {

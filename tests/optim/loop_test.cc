@@ -220,6 +220,31 @@ TEST_CASE("Batch, single-sample and mini-batch gradient descent are one loop, an
   CHECK_FALSE(sgd->prefers_full_batch());
 }
 
+TEST_CASE("Batches that have grown to all samples end a run by the rules of full batches") {
+  constexpr Index n = 12;
+  FunctorSum<Parabola> f({}, 1, n);
+  const auto sgd = make_optimizer("sgd:lr=0.1", {f, 0});
+  Stopping stopping;
+  stopping.gradient_tolerance = 1e-6;
+  stopping.max_steps = 10000;
+  const auto end = [&](std::int64_t steps) {
+    Vector x = Vector::Constant(1, 4);
+    Stopping until = stopping;
+    until.max_steps = steps;
+    const Summary s = minimize(*sgd, f, x, until, {.size = 1, .seed = 3, .full_at = 5});
+    Vector g;
+    f.select_all();
+    f.value_and_gradient(x, g);
+    return std::pair(s, g.norm());
+  };
+  const auto [s, size] = end(stopping.max_steps);
+  CHECK(s.termination == Termination::gradient);
+  CHECK(size <= 1e-6);
+  // Not an epoch of the first batches later than it could have ended: a step's report is of the point before it.
+  CHECK(end(s.progress.step - 2).second > 1e-6);
+  CHECK(s.progress.epochs > static_cast<double>(s.progress.step - 5));
+}
+
 TEST_CASE("A claim that a fresh evaluation does not confirm stops nothing") {
   Quadratic f = bowl();
   StepReport report;

@@ -59,6 +59,16 @@ Index batch_of(const Method& method, const Optimizer& optimizer, const RunSettin
   return optimizer.prefers_full_batch() ? 0 : settings.batch_size;
 }
 
+/// Batches can only grow where they are a part of the samples at first.
+void check_growth(const Method& method, Problem& problem, Index batch) {
+  if (method.full_batch_at == 0) return;
+  const FiniteSum* const sum = find<FiniteSum>(*problem.objective);
+  if (sum == nullptr || batch == 0 || batch >= sum->sample_count()) {
+    fail("{}: full_batch_at={} has nothing to grow from, since the first step is on all samples; give batch=N",
+         method.text, method.full_batch_at);
+  }
+}
+
 /// Those of a modifier under its name: "clip-norm.max".
 NamedTexts used_options(const OptimizerSpec& spec) {
   NamedTexts all = hesse::used_options(spec.method, optimizers().at(spec.method.name).options);
@@ -143,17 +153,14 @@ Method parse_method(std::string_view text) {
     }
     return true;
   });
-  if (method.full_batch_at > 0 && method.batch == 0) {
-    fail("{}: full_batch_at={} has nothing to grow from with batch=0; give the first batch", name,
-         method.full_batch_at);
-  }
   return method;
 }
 
 void check_run(const RunSettings& settings, Problem& problem) {
   check_settings(settings);
   const Method method = parse_method(settings.method);
-  make_optimizer(method, problem, settings.seed);
+  const auto optimizer = make_optimizer(method, problem, settings.seed);
+  check_growth(method, problem, batch_of(method, *optimizer, settings));
   stopping_of(settings);
 }
 
@@ -176,6 +183,7 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
   const Method method = parse_method(settings.method);
   auto optimizer = make_optimizer(method, problem, settings.seed);
   const Index batch = batch_of(method, *optimizer, settings);
+  check_growth(method, problem, batch);
   Stopping stopping = stopping_of(settings);
   if (settings.escape) {
     stopping.escape = [&](Objective& f, Vector& at) { return escape(f, at, arrival(f, at, settings)); };

@@ -111,14 +111,15 @@ void BlockJacobian::column_norms(Vector& norms) const {
   }
   Vector largest = Vector::Zero(norms.size());
   visit([&](double entry, Index column) {
-    // A NaN stays.
-    if (!(std::abs(entry) <= largest[column])) largest[column] = std::abs(entry);
+    double& most = largest[column];
+    if (!std::isnan(most) && !(std::abs(entry) <= most)) most = std::abs(entry);
   });
   norms.setZero();
   visit([&](double entry, Index column) {
-    if (largest[column] > 0) norms[column] += std::pow(entry / largest[column], 2);
+    const double most = largest[column];
+    if (most > 0 && std::isfinite(most)) norms[column] += std::pow(entry / most, 2);
   });
-  norms = largest.cwiseProduct(norms.cwiseSqrt());
+  for (Index j = 0; j < norms.size(); ++j) norms[j] = norms[j] > 0 ? largest[j] * std::sqrt(norms[j]) : largest[j];
 }
 
 }  // namespace hesse

@@ -239,7 +239,8 @@ std::unique_ptr<Layer> activation_layer(Activation activation, Index size) {
 }
 
 std::unique_ptr<Layer> dropout_layer(Index size, double rate) {
-  if (!(rate >= 0 && rate < 1)) fail("dropout: rate {} lies outside [0, 1)", rate);
+  // Masks are drawn with sixteen bits.
+  if (!(rate >= 0 && rate <= 1 - 0x1p-16)) fail("dropout: rate {} lies outside [0, 1)", rate);
   return std::make_unique<DropoutLayer>(size, rate);
 }
 

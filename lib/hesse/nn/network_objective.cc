@@ -172,7 +172,7 @@ struct Selection {
   std::uint64_t key = 0;   ///< of the samples in their order, from which masks are drawn; 0 without dropout
   Index count() const { return static_cast<Index>(samples.size()); }
   void draw_key() {
-    key = 0;
+    key = samples.size();
     for (const Index sample : samples) {
       // Multiplication by the golden ratio and a shift: Fibonacci hashing (Knuth, volume 3, section 6.4).
       key = (key ^ static_cast<std::uint64_t>(sample)) * 0x9E3779B97F4A7C15U;
@@ -509,7 +509,9 @@ void gradient_tile(const Model<T>& model, const typename Model<T>::Tile& t, T* s
 template <class T>
 std::size_t bytes_of_a_sample(const Model<T>& model) {
   const Index units = std::accumulate(model.sizes.begin(), model.sizes.end(), Index{0});
-  return static_cast<std::size_t>(2 * units + 2 * model.sizes.back() + model.features) * sizeof(T);
+  Index masked = 0;
+  for (std::size_t l = 0; l < model.depth(); ++l) masked += model.dropout[l] > 0 ? model.sizes[l] : 0;
+  return static_cast<std::size_t>(2 * units + masked + 2 * model.sizes.back() + model.features) * sizeof(T);
 }
 
 /// Products with a curvature matrix at a point that it keeps.

@@ -148,7 +148,13 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
   Vector g(x.size());
   Vector before(x.size());
   if (progress.refuge.size() != x.size()) progress.refuge = x;
-  const std::int64_t between_confirmations = sequence ? sequence->batches_per_epoch() : 1;
+  // Of the step at hand: batches that grow are all samples in the end.
+  bool on_part = false;
+  const auto between_confirmations = [&]() -> std::int64_t {
+    if (!on_part) return 1;
+    if (batches.full_at == 0) return sequence->batches_per_epoch();
+    return std::max<Index>(1, counted.total_samples() / counted.samples());
+  };
 
   const auto stop = [&](Termination why, std::string message) {
     summary.termination = why;
@@ -162,7 +168,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
                                 report.gradient_norm <= stopping.gradient_tolerance;
     const bool low_value = report.value_after <= stopping.target_value || report.value <= stopping.target_value;
     if (!small_gradient && !low_value) return false;
-    return progress.last_confirmation < 0 || progress.step - progress.last_confirmation >= between_confirmations;
+    return progress.last_confirmation < 0 || progress.step - progress.last_confirmation >= between_confirmations();
   };
   const auto confirmed = [&] {
     const Truth truth = evaluate(f, sum, x, g);
@@ -181,7 +187,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
   // The rules that a step's own report is enough for.
   const auto ruled = [&](const StepReport& report) {
     // On a mini-batch a failed search concerns this batch alone.
-    if (!sequence) {
+    if (!on_part) {
       switch (report.status) {
         case StepStatus::line_search_at_rounding:
           return stop(Termination::rounding, fmt::format("no decrease of {:.6g} can be told from rounding after {}",
@@ -203,7 +209,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
                   fmt::format("{} steps in a row changed x by at most {:g}, after {}", stopping.patience,
                               stopping.step_tolerance, steps_text(progress.step)));
     }
-    if (stopping.plateau_tolerance > 0 && !sequence && progress.step - progress.plateau_step >= stopping.patience) {
+    if (stopping.plateau_tolerance > 0 && !on_part && progress.step - progress.plateau_step >= stopping.patience) {
       return stop(Termination::plateau, fmt::format("the value fell by less than {:g} of {:.6g} in {} steps, after {}",
                                                     stopping.plateau_tolerance, progress.plateau_value,
                                                     stopping.patience, steps_text(progress.step)));
@@ -213,7 +219,9 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
 
   const auto step_once = [&]() -> bool {
     if (const std::string why = spent(progress, stopping); !why.empty()) return stop(Termination::budget, why);
-    if (sequence) {
+    on_part = sequence && !(batches.full_at > 0 && progress.step + 1 >= batches.full_at);
+    if (sequence && !on_part) sum->select_all();
+    if (on_part) {
       sum->select(sequence->batch(progress.step));
       if (progress.step % sequence->batches_per_epoch() == 0) progress.refuge = x;
     } else {
@@ -234,7 +242,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
       return stop(Termination::non_finite, fmt::format("diverged at step {}: {}", progress.step, what));
     }
     progress.best_value = std::min(progress.best_value, report.value);
-    if (!sequence && report.value < progress.refuge_value) {
+    if (!on_part && report.value < progress.refuge_value) {
       progress.refuge_value = report.value;
       std::swap(progress.refuge, before);
     }
@@ -255,7 +263,7 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
     const bool claimed = claims(report);
     if (claimed) progress.last_confirmation = progress.step;
     bool ends = (claimed && confirmed()) || ruled(report);
-    if (ends && converged(summary.termination) && !sequence && stopping.escape && stopping.escape(counted, x)) {
+    if (ends && converged(summary.termination) && !on_part && stopping.escape && stopping.escape(counted, x)) {
       progress.cost = counted.cost();
       ++progress.escapes;
       progress.small_steps = 0;

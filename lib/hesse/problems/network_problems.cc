@@ -167,7 +167,7 @@ double reconstruction_error(const Matrix& logits, const Matrix& inputs) {
 using Calibrate = std::function<void(const Vector&)>;
 
 /// `judging` is the network that test metrics are of, where it is another, with the same parameters: one without the
-/// dropout that the objective has, of which the reported training figures are too; or, with `calibration`, one with
+/// dropout that the objective has, of which the training accuracy is too; or, with `calibration`, one with
 /// statistics of the training data.
 Problem problem_of(const DataOptions& o, const DataSplit& split, Network architecture, Loss loss, bool reconstruct,
                    Initialisation init, Precision precision, std::shared_ptr<const Network> judging = nullptr,
@@ -183,15 +183,17 @@ Problem problem_of(const DataOptions& o, const DataSplit& split, Network archite
   Problem problem;
   auto regularised = std::make_unique<L2Objective>(objective_on(split.train), o.l2, o.l2_biases);
   const L2Objective* const penalty = regularised.get();
-  const auto train =
-      std::make_shared<Judge>(judging && !calibration ? make_network_objective(judging, loss, split.train, options)
-                                                      : objective_on(split.train));
+  const auto train = std::make_shared<Judge>(objective_on(split.train));
+  const auto accuracy = judging && !calibration
+                            ? std::make_shared<Judge>(make_network_objective(judging, loss, split.train, options))
+                            : train;
   problem.value = [train, penalty](const Vector& x) { return train->at(x).value + penalty->penalty(x); };
   problem.objective = std::move(regularised);
   problem.start = [network, init](std::uint64_t seed) { return network->initial_parameters(init, seed); };
   const bool classes = !split.train->labels.empty() && !reconstruct;
   if (classes) {
-    problem.metrics.push_back({"train_accuracy", true, [train](const Vector& x) { return train->at(x).accuracy; }});
+    problem.metrics.push_back(
+        {"train_accuracy", true, [accuracy](const Vector& x) { return accuracy->at(x).accuracy; }});
   }
   if (split.test != nullptr) {
     const auto test = std::make_shared<Judge>(

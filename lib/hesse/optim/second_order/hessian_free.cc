@@ -27,7 +27,7 @@ void visit_options(HessianFreeOptions& o, OptionVisitor& v) {
            "of the step's samples, for products and preconditioner");
 }
 
-void HessianFree::precondition(Objective& f, const Vector& x) {
+void HessianFree::precondition(Objective& f, const Vector& x, Index samples) {
   const Index n = x.size();
   auto* const structure = find<KroneckerStructure>(f);
   if (options_.preconditioner == HessianFreePreconditioner::none || structure == nullptr) {
@@ -39,7 +39,7 @@ void HessianFree::precondition(Objective& f, const Vector& x) {
     plain_.resize(layers_.size());
   }
   // Parameters of other layers: the batch's gradient stands for those of its samples.
-  preconditioner_ = gradient_.array().square() * static_cast<double>(f.samples());
+  preconditioner_ = gradient_.array().square() * static_cast<double>(samples);
   charge_work(f, structure->kronecker_moments(x, {.kind = Curvature::fisher_empirical}, plain_, squares_));
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const KroneckerFactors& k = layers_[l];
@@ -109,12 +109,13 @@ Index HessianFree::solve(const LinearOperator& B) {
 }
 
 Index HessianFree::solve_on_share(Objective& f, const Vector& x) {
+  const Index samples = f.samples();  // that the gradient is over
   std::optional<ShareSelection> part;
   if (options_.curvature_share < 1) {
     const RandomStream stream(seed_, Purpose::curvature_samples, static_cast<std::uint64_t>(draws_++));
     part.emplace(finite_sum_of(f, "hessian-free"), options_.curvature_share, stream, room_);
   }
-  precondition(f, x);
+  precondition(f, x, samples);
   return solve(*f.curvature(x, Curvature::gauss_newton));
 }
 

@@ -50,7 +50,7 @@ class HessianFree final : public Optimizer {
   bool prefers_full_batch() const override { return true; }
 
  private:
-  void precondition(Objective& f, const Vector& x);
+  void precondition(Objective& f, const Vector& x, Index samples);
   /// Preconditioner and CG on a share of the samples; -1 when a product was not finite.
   Index solve_on_share(Objective& f, const Vector& x);
   /// CG from solution_; fills iterates_. Returns the iterations, -1 when a product was not finite.

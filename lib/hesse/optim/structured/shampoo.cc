@@ -186,7 +186,7 @@ void Shampoo::plan(const Objective& f) {
 }
 
 template <class T>
-void Shampoo::gather(const Piece& piece, const double* from, T* to) const {
+void Shampoo::gather(const Piece& piece, const double* from, T* to, double factor) const {
   const std::size_t order = piece.shape.size();
   const Index run = piece.shape[order - 1];
   for (Index row = 0; row < piece.size / run; ++row) {
@@ -196,12 +196,12 @@ void Shampoo::gather(const Piece& piece, const double* from, T* to) const {
       at += rest % piece.shape[i] * piece.strides[i];
       rest /= piece.shape[i];
     }
-    for (Index j = 0; j < run; ++j) to[row * run + j] = static_cast<T>(from[at + j]);
+    for (Index j = 0; j < run; ++j) to[row * run + j] = static_cast<T>(factor * from[at + j]);
   }
 }
 
 template <class T>
-void Shampoo::scatter(const Piece& piece, const T* from, double* to) const {
+void Shampoo::scatter(const Piece& piece, const T* from, double* to, double factor) const {
   const std::size_t order = piece.shape.size();
   const Index run = piece.shape[order - 1];
   for (Index row = 0; row < piece.size / run; ++row) {
@@ -211,7 +211,7 @@ void Shampoo::scatter(const Piece& piece, const T* from, double* to) const {
       at += rest % piece.shape[i] * piece.strides[i];
       rest /= piece.shape[i];
     }
-    std::copy(from + row * run, from + (row + 1) * run, to + at);
+    for (Index j = 0; j < run; ++j) to[at + j] = factor * static_cast<double>(from[row * run + j]);
   }
 }
 
@@ -220,14 +220,15 @@ double Shampoo::statistics_weight() const {
   return options_.accumulation == Accumulation::sum ? 1.0 : 1 - std::pow(options_.beta2, static_cast<double>(t_));
 }
 
+/// From gradients that were multiplied by `range`.
 template <class T>
-void Shampoo::accumulate(const Factor& factor, Buffers<T>& buffers) {
+void Shampoo::accumulate(const Factor& factor, double range, Buffers<T>& buffers) {
   const Piece& piece = pieces_[factor.piece];
   const T* G = buffers.gathered.data() + piece.offset;
   double* A = statistics_.data() + factor.offset;
   const bool sum = options_.accumulation == Accumulation::sum;
   const double beta = sum ? 1 : options_.beta2;
-  const double weight = sum ? 1 : 1 - options_.beta2;
+  const double weight = (sum ? 1 : 1 - options_.beta2) / (range * range);
   if (factor.diagonal) {
     mode_squares(piece.shape, factor.mode, G, weight, beta, A);
   } else if constexpr (std::is_same_v<T, double>) {
@@ -308,10 +309,10 @@ void Shampoo::renew(Factor& factor) {
 
 /// direction_ = the piece of `from`, times its roots.
 template <class T>
-void Shampoo::precondition(const Piece& piece, const double* from, Buffers<T>& buffers) {
+void Shampoo::precondition(const Piece& piece, const double* from, double range, Buffers<T>& buffers) {
   T* current = buffers.gathered.data() + piece.offset;
   T* next = buffers.products.data() + piece.offset;
-  gather(piece, from, current);
+  gather(piece, from, current, range);
   for (std::size_t mode = 0; mode < piece.shape.size(); ++mode) {
     const Factor& factor = factors_[piece.first_factor + mode];
     const double* X = roots_.data() + factor.offset;
@@ -319,11 +320,12 @@ void Shampoo::precondition(const Piece& piece, const double* from, Buffers<T>& b
       mode_scale(piece.shape, mode, X, current);
       continue;
     }
-    const T* root = in_type(factor.entries(), X, buffers.squares.data() + factor.offset);
+    T* const room = buffers.squares.empty() ? nullptr : buffers.squares.data() + factor.offset;
+    const T* root = in_type(factor.entries(), X, room);
     mode_product(piece.shape, mode, current, Transpose::no, root, next);
     std::swap(current, next);
   }
-  scatter(piece, current, direction_.data());
+  scatter(piece, current, direction_.data(), 1 / range);
 }
 
 /// graft_ = S, from the gradient and its mean.
@@ -389,12 +391,14 @@ StepReport Shampoo::step(Objective& f, Vector& x) {
     });
   }
   std::visit(
-      [&](auto& buffers) {
+      [&]<class T>(Buffers<T>& buffers) {
+        const double range = into_range<T>(report.gradient_norm);
         parallel_for(static_cast<Index>(pieces_.size()), [&](Index i) {
           const Piece& piece = pieces_[static_cast<std::size_t>(i)];
-          gather(piece, gradient_.data(), buffers.gathered.data() + piece.offset);
+          gather(piece, gradient_.data(), buffers.gathered.data() + piece.offset, range);
         });
-        for_each_item(factor_work_, [&](Index i) { accumulate(factors_[static_cast<std::size_t>(i)], buffers); });
+        for_each_item(factor_work_,
+                      [&](Index i) { accumulate(factors_[static_cast<std::size_t>(i)], range, buffers); });
       },
       buffers_);
   graft_step();
@@ -420,9 +424,10 @@ StepReport Shampoo::step(Objective& f, Vector& x) {
   if (preconditions) {
     const double* from = options_.beta1 > 0 ? mean_.data() : gradient_.data();
     std::visit(
-        [&](auto& buffers) {
+        [&]<class T>(Buffers<T>& buffers) {
+          const double range = into_range<T>(report.gradient_norm);
           for_each_item(piece_work_,
-                        [&](Index i) { precondition(pieces_[static_cast<std::size_t>(i)], from, buffers); });
+                        [&](Index i) { precondition(pieces_[static_cast<std::size_t>(i)], from, range, buffers); });
         },
         buffers_);
   }

@@ -125,15 +125,15 @@ class Shampoo final : public Optimizer {
 
   void plan(const Objective& f);
   template <class T>
-  void gather(const Piece& piece, const double* from, T* to) const;
+  void gather(const Piece& piece, const double* from, T* to, double factor) const;
   template <class T>
-  void scatter(const Piece& piece, const T* from, double* to) const;
+  void scatter(const Piece& piece, const T* from, double* to, double factor) const;
   template <class T>
-  void accumulate(const Factor& factor, Buffers<T>& buffers);
+  void accumulate(const Factor& factor, double range, Buffers<T>& buffers);
   void renew(Factor& factor);
   void renew_diagonal(Factor& factor);
   template <class T>
-  void precondition(const Piece& piece, const double* from, Buffers<T>& buffers);
+  void precondition(const Piece& piece, const double* from, double range, Buffers<T>& buffers);
   void graft_step();
   double statistics_weight() const;
 

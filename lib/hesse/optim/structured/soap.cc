@@ -18,23 +18,24 @@ using ConstMap = Eigen::Map<const Matrix>;
 
 enum LastRenewal { kStaleness, kCondition, kFailures, kFigures };
 
-/// d <- Adam's step for the gradient d. The expressions are those of Adam, which the same compiler rounds alike.
+/// d <- Adam's step for the gradient `factor` d. The expressions are those of Adam, which the same compiler rounds
+/// alike.
 template <class T>
 [[gnu::always_inline]] inline void adam_entries(Index n, T* __restrict d, double* __restrict m, double* __restrict v,
-                                                const SoapCoefficients& coefficients) {
+                                                const SoapCoefficients& coefficients, double factor) {
   const SoapCoefficients c = coefficients;
   for (Index i = 0; i < n; ++i) {
-    const double g = d[i];
+    const double g = factor * static_cast<double>(d[i]);
     m[i] = c.beta1 * m[i] + (1 - c.beta1) * g;
     v[i] = c.beta2 * v[i] + (1 - c.beta2) * g * g;
     d[i] = static_cast<T>(-c.rate * m[i] / (std::sqrt(v[i]) * c.root_factor + c.eps));
   }
 }
-HESSE_MULTIVERSION void adam_step(Index n, double* d, double* m, double* v, const SoapCoefficients& c) {
-  adam_entries(n, d, m, v, c);
+HESSE_MULTIVERSION void adam_step(Index n, double* d, double* m, double* v, const SoapCoefficients& c, double factor) {
+  adam_entries(n, d, m, v, c, factor);
 }
-HESSE_MULTIVERSION void adam_step(Index n, float* d, double* m, double* v, const SoapCoefficients& c) {
-  adam_entries(n, d, m, v, c);
+HESSE_MULTIVERSION void adam_step(Index n, float* d, double* m, double* v, const SoapCoefficients& c, double factor) {
+  adam_entries(n, d, m, v, c, factor);
 }
 
 HESSE_MULTIVERSION double descend(Index n, const double* __restrict d, double* __restrict x, double shrink) {
@@ -108,7 +109,7 @@ void Soap::plan(const Objective& f) {
 
 /// Room, and the gradient and the bases in T.
 template <class T>
-void Soap::prepare(Buffers<T>& buffers) {
+void Soap::prepare(Buffers<T>& buffers, double gradient_norm) {
   const auto n = static_cast<std::size_t>(gradient_.size());
   const auto entries = static_cast<std::size_t>(factor_entries_);
   buffers.first.resize(n);
@@ -118,7 +119,8 @@ void Soap::prepare(Buffers<T>& buffers) {
     buffers.gradient.resize(n);
     buffers.bases.resize(entries);
   }
-  buffers.g = in_type(gradient_.size(), gradient_.data(), buffers.gradient.data());
+  buffers.range = into_range<T>(gradient_norm);
+  buffers.g = in_type(gradient_.size(), gradient_.data(), buffers.gradient.data(), buffers.range);
   buffers.Q = in_type(factor_entries_, bases_.data(), buffers.bases.data());
   buffers.workspaces.reserve([&](Workspace<T>& w) {
     const auto side = static_cast<std::size_t>(largest_extent_);
@@ -135,10 +137,11 @@ void Soap::accumulate(double beta, Buffers<T>& buffers) {
     const Block& block = blocks_[factor.block];
     const T* G = buffers.g + block.offset;
     double* A = statistics_.data() + factor.offset;
+    const double weight = (1 - options_.beta3) / (buffers.range * buffers.range);
     if constexpr (std::is_same_v<T, double>) {
-      mode_gram(block.shape, factor.mode, G, 1 - options_.beta3, beta, A);
+      mode_gram(block.shape, factor.mode, G, weight, beta, A);
     } else {
-      mode_gram(block.shape, factor.mode, G, 1 - options_.beta3, beta, A, buffers.rotations.data() + factor.offset);
+      mode_gram(block.shape, factor.mode, G, weight, beta, A, buffers.rotations.data() + factor.offset);
     }
   });
 }
@@ -212,10 +215,10 @@ void Soap::follow_basis(const Block& block, Buffers<T>& buffers) {
     const Factor& factor = factors_[which];
     if (!factor.renewed) continue;
     double* m = m_.data() + block.offset;
-    const T* old = in_type(block.size, m, buffers.first.data() + block.offset);
+    const T* old = in_type(block.size, m, buffers.first.data() + block.offset, buffers.range);
     T* rotated = buffers.second.data() + block.offset;
     mode_product(block.shape, factor.mode, old, Transpose::no, buffers.rotations.data() + factor.offset, rotated);
-    convert(block.size, rotated, m);
+    convert(block.size, rotated, m, 1 / buffers.range);
     // Nobody needs the gradient any more.
     double* v = v_.data() + block.offset;
     double* permuted = gradient_.data() + block.offset;
@@ -243,10 +246,11 @@ T* Soap::rotate(const Block& block, const T* from, Transpose op, Buffers<T>& buf
 /// The step of a block, and its square.
 template <class T>
 void Soap::step_block(Block& block, const SoapCoefficients& c, Vector& x, Buffers<T>& buffers) {
-  const auto adam = [&](auto* d) {
+  const auto adam = [&](auto* d, double factor) {
     parallel_for(block_count(block.size, kUpdateBlock), [&](Index task) {
       const Range r = block_range(block.size, kUpdateBlock, task);
-      adam_step(r.size(), d + r.begin, m_.data() + block.offset + r.begin, v_.data() + block.offset + r.begin, c);
+      adam_step(r.size(), d + r.begin, m_.data() + block.offset + r.begin, v_.data() + block.offset + r.begin, c,
+                factor);
     });
   };
   const auto move = [&](const auto* d) {
@@ -257,18 +261,18 @@ void Soap::step_block(Block& block, const SoapCoefficients& c, Vector& x, Buffer
   };
   if (block.factors.empty()) {
     double* d = gradient_.data() + block.offset;
-    adam(d);
+    adam(d, 1);
     move(d);
     return;
   }
   T* d = rotate(block, buffers.g + block.offset, Transpose::yes, buffers);
-  adam(d);
+  adam(d, 1 / buffers.range);
   move(rotate(block, d, Transpose::no, buffers));
 }
 
 template <class T>
 void Soap::step_in(Buffers<T>& buffers, Vector& x, StepReport& report) {
-  prepare(buffers);
+  prepare(buffers, report.gradient_norm);
   ++t_;
   report.step_size = options_.lr;
   double renewed = 0;

@@ -103,8 +103,9 @@ class Soap final : public Optimizer {
   struct Buffers {
     std::vector<T> gradient;
     std::vector<T> bases;
-    const T* g;  ///< the gradient, in `gradient` or where it is
-    const T* Q;  ///< the bases, likewise
+    double range;  ///< what the gradient is multiplied by there
+    const T* g;    ///< the gradient, in `gradient` or where it is
+    const T* Q;    ///< the bases, likewise
     std::vector<T> first;
     std::vector<T> second;
     std::vector<T> rotations;  ///< Q_new' Q of the renewal at hand; room for Gram matrices before
@@ -115,7 +116,7 @@ class Soap final : public Optimizer {
   template <class T>
   void step_in(Buffers<T>& buffers, Vector& x, StepReport& report);
   template <class T>
-  void prepare(Buffers<T>& buffers);
+  void prepare(Buffers<T>& buffers, double gradient_norm);
   template <class T>
   void accumulate(double beta, Buffers<T>& buffers);
   void set_up_bases();

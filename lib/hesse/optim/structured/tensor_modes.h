@@ -10,6 +10,7 @@
 #include "hesse/core/parameter_layout.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <type_traits>
 #include <vector>
@@ -66,23 +67,31 @@ void for_each_item(const std::vector<double>& work, Body&& body) {
   });
 }
 
-/// to[i] = from[i] rounded to the type of `to`, by fixed blocks in parallel.
+/// A power of two that brings vectors of this norm to about 1 where squares of their entries might leave the range of
+/// S; 1 for double.
+template <class S>
+double into_range(double norm) {
+  if (std::is_same_v<S, double> || !(norm > 0) || !std::isfinite(norm)) return 1;
+  return std::ldexp(1.0, std::clamp(-std::ilogb(norm), -400, 400));
+}
+
+/// to[i] = factor from[i] rounded to the type of `to`, by fixed blocks in parallel.
 template <class From, class To>
-void convert(Index n, const From* from, To* to) {
+void convert(Index n, const From* from, To* to, double factor = 1) {
   constexpr Index kBlock = 16384;
   parallel_for(block_count(n, kBlock), [&](Index task) {
     const Range r = block_range(n, kBlock, task);
-    for (Index i = r.begin; i < r.end; ++i) to[i] = static_cast<To>(from[i]);
+    for (Index i = r.begin; i < r.end; ++i) to[i] = static_cast<To>(factor * static_cast<double>(from[i]));
   });
 }
 
-/// The numbers themselves where S is double, or else their copy in S at `room`.
+/// The numbers themselves where S is double, or else `factor` times them in S at `room`.
 template <class S>
-const S* in_type(Index n, const double* from, S* room) {
+const S* in_type(Index n, const double* from, S* room, double factor = 1) {
   if constexpr (std::is_same_v<S, double>) {
     return from;
   } else {
-    convert(n, from, room);
+    convert(n, from, room, factor);
     return room;
   }
 }
