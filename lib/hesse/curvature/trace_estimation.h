@@ -18,6 +18,7 @@
 /// Intervals are Student's. Where n products are within the limit, the trace is formed exactly, with no error.
 #pragma once
 
+#include "hesse/curvature/estimate.h"
 #include "hesse/linalg/linear_operator.h"
 
 #include <cstdint>
@@ -36,18 +37,6 @@ struct EstimateOptions {
 
 struct TraceOptions : EstimateOptions {
   TraceMethod method = TraceMethod::hutch_pp;
-};
-
-/// A number that was estimated from random products.
-struct Estimate {
-  double value = 0;
-  double standard_error = 0;  ///< 0 where the value is exact
-  double lower = 0;           ///< the interval
-  double upper = 0;
-  Index samples = 0;      ///< figures that the error is from
-  Index products = 0;     ///< operator times vector
-  bool reached = false;   ///< the tolerance, which ended it; else the products did
-  bool is_finite = true;  ///< false when a product was not: then there is no value
 };
 
 /// The trace of A. Looks at the tolerance only after 10, 20, 40, ... probes: the more often one looks, the more often

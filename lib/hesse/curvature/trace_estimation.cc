@@ -1,11 +1,9 @@
-#include "hesse/linalg/trace_estimation.h"
+#include "hesse/curvature/trace_estimation.h"
 
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/linalg/orthonormalize.h"
-
-#include <boost/math/distributions/students_t.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -18,57 +16,18 @@ namespace {
 constexpr Index kFirstLook = 10;                // probes before the first look at the tolerance
 constexpr double kLeaveOneOutDependence = 1.3;  // measured: see the header
 
-/// The mean of independent figures, with its error.
-class Mean {
- public:
-  void add(double figure) {
-    // Welford's update, which loses nothing to cancellation.
-    ++n_;
-    const double before = figure - mean_;
-    mean_ += before / static_cast<double>(n_);
-    squares_ += before * (figure - mean_);
-  }
-  Index count() const { return n_; }
-  double value() const { return mean_; }
-  double standard_error() const {
-    const auto n = static_cast<double>(n_);
-    return std::sqrt(squares_ / (n * (n - 1)));
-  }
-
- private:
-  Index n_ = 0;
-  double mean_ = 0;
-  double squares_ = 0;
-};
-
 void check(const EstimateOptions& options) {
   if (!(options.tolerance >= 0) || !(options.absolute_tolerance >= 0)) fail("estimate: tolerances must be >= 0");
   if (options.max_products < 6) fail("estimate: {} products are too few for an error; give 6", options.max_products);
   if (options.block < 1) fail("estimate: a block of {} vectors is not possible; give at least 1", options.block);
 }
 
-Estimate without_value(Index products) {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  Estimate estimate;
-  estimate.value = estimate.standard_error = estimate.lower = estimate.upper = nan;
-  estimate.products = products;
-  estimate.is_finite = false;
-  return estimate;
-}
-
-/// `offset` + the mean, with its interval. `dependence`: what the mean of the figures varies by beside that of
-/// independent ones.
+/// `offset` + the mean, with its interval, after some products.
 Estimate estimate_of(double offset, const Mean& mean, Index products, const EstimateOptions& options,
                      double dependence = 1) {
-  Estimate estimate;
-  estimate.value = offset + mean.value();
-  estimate.standard_error = std::sqrt(dependence) * mean.standard_error();
-  estimate.samples = mean.count();
+  Estimate estimate = interval_of(mean, offset, 1, dependence);
   estimate.products = products;
-  const boost::math::students_t distribution(static_cast<double>(mean.count() - 1));
-  const double half = boost::math::quantile(distribution, 0.975) * estimate.standard_error;
-  estimate.lower = estimate.value - half;
-  estimate.upper = estimate.value + half;
+  const double half = 0.5 * (estimate.upper - estimate.lower);
   estimate.reached = half <= std::max(options.absolute_tolerance, options.tolerance * std::abs(estimate.value));
   return estimate;
 }

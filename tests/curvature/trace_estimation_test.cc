@@ -1,4 +1,4 @@
-#include "hesse/linalg/trace_estimation.h"
+#include "hesse/curvature/trace_estimation.h"
 
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"

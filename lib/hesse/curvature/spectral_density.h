@@ -1,0 +1,63 @@
+/// \file
+/// The whole spectrum of a symmetric operator, by stochastic Lanczos quadrature (Golub and Meurant 1994; Ubaru, Chen
+/// and Saad 2017; of Hessians: Ghorbani, Krishnan and Xiao 2019).
+///
+/// m steps of Lanczos from a random unit vector v give a rule of m nodes theta_j and weights w_j >= 0, sum w_j = 1,
+/// with
+///
+///     v'f(A) v = sum_j w_j f(theta_j)      exactly for polynomials f of degree up to 2 m - 1,
+///
+/// and the mean over vectors estimates tr f(A) / n: the density of eigenvalues, their number on one side of a value,
+/// the log-determinant. Its spread over the vectors is the error; what m steps cannot resolve is not in it, and shrinks
+/// with m.
+#pragma once
+
+#include "hesse/curvature/estimate.h"
+#include "hesse/linalg/linear_operator.h"
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace hesse {
+
+struct SpectralDensityOptions {
+  Index probes = 8;  ///< >= 2
+  Index steps = 80;  ///< of Lanczos from each, >= 1; at most n are made
+  std::uint64_t seed = 0;
+};
+
+/// One probe's rule.
+struct Quadrature {
+  Vector nodes;    ///< ascending
+  Vector weights;  ///< >= 0, with sum 1
+};
+
+struct SpectralDensity {
+  Index size = 0;  ///< n
+  std::vector<Quadrature> probes;
+  Index products = 0;
+  bool is_finite = true;  ///< false when a product was not: then there are no probes
+  double least = 0;       ///< of all nodes: within A's spectrum, and close to its ends after some steps
+  double greatest = 0;
+};
+
+/// Probes are Gaussian vectors scaled to one, uniform on the sphere. probes * steps products, 4 n steps^2 flops a probe
+/// for reorthogonalisation in full, n steps numbers of memory. Throws Error on impossible options.
+SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityOptions& options);
+
+/// tr f(A) over the probes, with Student's interval. Figures of f that are not finite at a node leave no value.
+Estimate spectral_sum(const SpectralDensity& density, const std::function<double(double)>& f);
+
+/// A function of lambda with a band.
+struct Band95 {
+  Vector value;
+  Vector lower;
+  Vector upper;
+};
+
+/// The share of eigenvalues around each lambda, blurred by a normal distribution of deviation sigma > 0, which
+/// integrates to 1: mean over the probes and Student's band, point by point.
+Band95 density_at(const SpectralDensity& density, const Vector& lambda, double sigma);
+
+}  // namespace hesse
