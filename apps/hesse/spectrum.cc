@@ -3,16 +3,21 @@
 #include "run_options.h"
 
 #include "hesse/core/error.h"
+#include "hesse/curvature/spectral_density.h"
 #include "hesse/curvature/spectrum.h"
+#include "hesse/curvature/trace_estimation.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/json.h"
+#include "hesse/report/plot.h"
 #include "hesse/report/run_record.h"
 #include "hesse/report/table.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 namespace hesse::app {
 namespace {
@@ -25,6 +30,11 @@ struct SpectrumCommandOptions {
   Index top = 5;
   Index bottom = 5;
   double tolerance = 1e-6;
+  bool trace = false;
+  Index products = 100;
+  bool density = false;
+  Index probes = 10;
+  Index steps = 80;
   Precision precision = Precision::float64;
   Index threads = 0;
   std::string output;
@@ -44,9 +54,16 @@ void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
   v.option("top", o.top, Interval::closed(0, 1000), "largest eigenvalues; all if there are fewer");
   v.option("bottom", o.bottom, Interval::closed(0, 1000), "smallest eigenvalues; all if there are fewer");
   v.option("tolerance", o.tolerance, Interval::open(0, 1), "on |Av - lambda v| / |A|");
+  v.option("trace", o.trace, "trace and Frobenius norm too, with 95 % intervals");
+  v.option("products", o.products, Interval::closed(6, 1e6), "for the trace, and for the norm, at most");
+  v.option("density", o.density, "the whole spectrum too, by stochastic Lanczos quadrature");
+  v.option("probes", o.probes, Interval::closed(2, 10000), "of the density");
+  v.option("steps", o.steps, Interval::closed(1, 10000), "of Lanczos from each probe");
   visit_precision(o.precision, v);
   visit_threads(o.threads, v);
-  v.option("output", o.output, "folder for spectrum.json and spectrum.csv (default: none is written)");
+  v.option(
+      "output", o.output,
+      "folder for spectrum.json and spectrum.csv, and density.csv and density_plot.svg (default: none is written)");
   v.option("json", o.json, "print JSON");
 }
 
@@ -65,6 +82,80 @@ Json json_of(const EigenPairs& pairs) {
     json.push_back({{"value", json_number(pairs.values[i])}, {"residual", json_number(pairs.residuals[i])}});
   }
   return json;
+}
+
+Json json_of(const Estimate& e) {
+  return {{"value", json_number(e.value)},
+          {"standard_error", json_number(e.standard_error)},
+          {"lower", json_number(e.lower)},
+          {"upper", json_number(e.upper)},
+          {"products", e.products}};
+}
+
+std::string text_of(const Estimate& e) {
+  if (!e.is_finite) return "none: a product was not finite";
+  if (e.standard_error == 0) return fmt::format("{} exactly", significant(e.value, 8));
+  return fmt::format("{} [{}, {}]", significant(e.value, 5), significant(e.lower, 4), significant(e.upper, 4));
+}
+
+/// A figure of the operator as a whole: its name, for a person and in JSON, and what it was estimated as.
+struct WholeFigure {
+  const char* name;
+  const char* key;
+  Estimate estimate;
+};
+
+/// Eigenvalues within this share of the largest node count as near zero.
+constexpr double kNearZero = 1e-3;
+
+std::vector<WholeFigure> counts_of(const SpectralDensity& density) {
+  const double zero = kNearZero * std::max(std::abs(density.least), std::abs(density.greatest));
+  return {
+      {"eigenvalues below zero", "negative", spectral_sum(density, [zero](double x) { return x < -zero ? 1.0 : 0.0; })},
+      {"eigenvalues near zero", "near_zero",
+       spectral_sum(density, [zero](double x) { return std::abs(x) <= zero ? 1.0 : 0.0; })},
+      {"eigenvalues above zero", "positive", spectral_sum(density, [zero](double x) { return x > zero ? 1.0 : 0.0; })}};
+}
+
+/// density.csv and density_plot.svg: on 400 points from end to end, blurred by a two-hundredth of the range.
+void write_density(const std::filesystem::path& folder, const SpectralDensity& density, const std::string& title) {
+  if (!density.is_finite) return;
+  const double range = std::max(density.greatest - density.least, 1e-12 * std::abs(density.greatest));
+  if (!(range > 0)) return;
+  const double sigma = range / 200;
+  const Vector lambda = Vector::LinSpaced(400, density.least - 4 * sigma, density.greatest + 4 * sigma);
+  const Band95 band = density_at(density, lambda, sigma);
+  Table table;
+  table.columns = {{"lambda"}, {"density"}, {"lower"}, {"upper"}};
+  for (Index i = 0; i < lambda.size(); ++i) {
+    table.add({Cell(fmt::format("{}", lambda[i])), Cell(fmt::format("{}", band.value[i])),
+               Cell(fmt::format("{}", band.lower[i])), Cell(fmt::format("{}", band.upper[i]))});
+  }
+  write_file(folder / "density.csv", csv_text(table));
+  Plot plot;
+  plot.title = title;
+  plot.x_label = "eigenvalue";
+  plot.y_label = "density";
+  plot.log_y = true;
+  plot.legend = "median over probes, quartiles";
+  Series& series = plot.series.emplace_back(Series{"stochastic Lanczos quadrature", {}});
+  const double floor = 1e-6 * band.value.maxCoeff();
+  for (const Quadrature& probe : density.probes) {
+    SpectralDensity alone = density;
+    alone.probes = {probe, probe};
+    const Vector y = density_at(alone, lambda, sigma).value;
+    Curve& curve = series.runs.emplace_back();
+    for (Index i = 0; i < lambda.size(); ++i) {
+      curve.x.push_back(lambda[i]);
+      curve.y.push_back(std::max(y[i], floor));
+    }
+  }
+  Palette palette;
+  try {
+    write_plot(folder / "density_plot.svg", plot, palette);
+  } catch (const Error& e) {
+    fmt::print(stderr, "hesse: warning: the density was not drawn: {}\n", e.what());
+  }
 }
 
 }  // namespace
@@ -94,6 +185,22 @@ int spectrum_command(Arguments arguments) {
   spectrum_options.eigen.seed = static_cast<std::uint64_t>(options.seed);
   const Spectrum spectrum = extreme_spectrum(*problem.objective, x, spectrum_options);
   const EigenResult& eigen = spectrum.eigen;
+  std::vector<WholeFigure> figures;
+  SpectralDensity density;
+  if (eigen.status != EigenStatus::non_finite && (options.trace || options.density)) {
+    const auto A = problem.objective->curvature(x, options.curvature);
+    if (options.trace) {
+      TraceOptions trace;
+      trace.max_products = options.products;
+      trace.seed = static_cast<std::uint64_t>(options.seed);
+      figures.push_back({"trace", "trace", estimate_trace(*A, trace)});
+      figures.push_back({"Frobenius norm squared", "frobenius_square", estimate_frobenius_square(*A, trace)});
+    }
+    if (options.density) {
+      density = spectral_density(*A, {options.probes, options.steps, static_cast<std::uint64_t>(options.seed)});
+      for (WholeFigure& figure : counts_of(density)) figures.push_back(std::move(figure));
+    }
+  }
 
   Json json;
   json["problem"] = options.problem;
@@ -111,6 +218,7 @@ int spectrum_command(Arguments arguments) {
   json["smallest"] = json_of(eigen.smallest);
   json["products"] = eigen.products;
   json["seconds"] = json_number(spectrum.seconds);
+  for (const WholeFigure& figure : figures) json[figure.key] = json_of(figure.estimate);
 
   Table table;
   table.title =
@@ -126,6 +234,7 @@ int spectrum_command(Arguments arguments) {
     create_folders(folder);
     write_file(folder / "spectrum.json", json_text(json));
     write_file(folder / "spectrum.csv", csv_text(table));
+    if (options.density && !density.probes.empty()) write_density(folder, density, table.title);
   }
   if (options.json) {
     fmt::print("{}", json_text(json));
@@ -136,6 +245,9 @@ int spectrum_command(Arguments arguments) {
     fmt::print("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
                eigen.message.empty() ? "" : ": " + eigen.message,
                eigen.multiplicity_certified ? "certified" : "not certified", eigen.products, spectrum.seconds);
+    for (const WholeFigure& figure : figures) {
+      fmt::print("{}: {}; {} products\n", figure.name, text_of(figure.estimate), figure.estimate.products);
+    }
   }
   switch (eigen.status) {
     case EigenStatus::converged: return kDone;

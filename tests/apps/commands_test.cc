@@ -623,6 +623,38 @@ TEST_CASE("derivatives of every analytic problem and of networks are right, in d
   }
 }
 
+TEST_CASE("the trace and the density of a spectrum come with intervals that hold the exact figures") {
+  const ScratchFolder folder;
+  // So few parameters that the dense solver gives all eigenvalues.
+  const auto r = run_hesse(folder,
+                           "spectrum --problem softmax-regression:data=gaussian-blobs,l2=0.1,l2_biases=true --top 1000 "
+                           "--bottom 0 --trace --products 6 --density --probes 40 --steps 60 --output s --json");
+  REQUIRE(r.exit_code == 0);
+  const Json json = Json::parse(r.out);
+  double trace = 0;
+  double squares = 0;
+  double positive = 0;
+  for (const Json& pair : json["largest"]) {
+    const double value = pair["value"];
+    trace += value;
+    squares += value * value;
+    positive += value > 1e-3 * static_cast<double>(json["largest"][0]["value"]) ? 1 : 0;
+  }
+  const auto holds = [&](const char* key, double exact) {
+    const double value = json[key]["value"];
+    const double error = json[key]["standard_error"];
+    CAPTURE(key, value, error, exact);
+    // Five times the error, as Student's distribution with five degrees of freedom asks for more than four.
+    CHECK(std::abs(value - exact) <= 9 * error + 1e-9 * exact);
+  };
+  holds("trace", trace);
+  holds("frobenius_square", squares);
+  holds("positive", positive);
+  holds("negative", 0);
+  CHECK(std::filesystem::exists(folder / "s" / "density.csv"));
+  CHECK(lines(read_file(folder / "s" / "density.csv")) == 401);
+}
+
 TEST_CASE("the spectrum at a minimum found by a run is that of the closed form") {
   const ScratchFolder folder;
   CHECK(run_hesse(folder,
