@@ -119,6 +119,48 @@ TEST_CASE("The density integrates to one, and is Wigner's semicircle for a Gauss
   CHECK((band.value.array() <= band.upper.array()).all());
 }
 
+TEST_CASE("Chebyshev moments are those of the probe's vector, from half as many products") {
+  constexpr Index n = 50;
+  const Vector d = Vector::LinSpaced(n, -2, 3);
+  const Index degree = GENERATE(1, 2, 7, 8);
+  const ChebyshevMoments moments =
+      chebyshev_moments(*diagonal_operator(d), -2.5, 3.5, {.probes = 2, .degree = degree, .seed = 9});
+  CHECK(moments.products == 2 * ((degree + 1) / 2));
+  for (std::size_t p = 0; p < 2; ++p) {
+    Vector v(n);
+    RandomStream(9, Purpose::probe, p).fill_normal(v);
+    v.normalize();
+    for (Index k = 0; k <= degree; ++k) {
+      const auto angle = ((d.array() - 0.5) / 3).acos();
+      const double exact = (v.array().square() * (static_cast<double>(k) * angle).cos()).sum();
+      CHECK(moments.probes[p][k] == Approx(exact).epsilon(1e-12).margin(1e-14));
+    }
+  }
+  CHECK_THROWS_AS(chebyshev_moments(*diagonal_operator(d), 1, 1, {}), Error);
+  CHECK_THROWS_AS(chebyshev_moments(*diagonal_operator(d), -3, 4, {.probes = 1}), Error);
+  // Outside of its interval the recurrence grows without bound, and does not go unnoticed for long.
+  CHECK(!chebyshev_moments(*diagonal_operator(d), -0.01, 0.01, {.degree = 2000}).is_finite);
+}
+
+TEST_CASE("The kernel polynomial method is nowhere negative, integrates to one, and agrees with quadrature") {
+  const OperatorPtr A = dense_operator(random_symmetric(500, 3));
+  const ChebyshevMoments moments = chebyshev_moments(*A, -1.1, 1.1, {.probes = 10, .degree = 120, .seed = 5});
+  CHECK(moments.products == 10 * 60);
+  const Vector lambda = Vector::LinSpaced(2201, -1.1, 1.1);
+  const Band95 band = density_at(moments, lambda);
+  CHECK(band.value.minCoeff() >= -1e-12);
+  // The trapezoidal rule, on an integrand that ends smoothly at 0.
+  CHECK(band.value.sum() * 2.2 / 2200 == Approx(1).epsilon(1e-3));
+  const SpectralDensity rules = spectral_density(*A, {.probes = 10, .steps = 60, .seed = 2});
+  // Jackson's kernel is near a normal one of deviation pi half / degree in the middle.
+  const Band95 other = density_at(rules, lambda, std::numbers::pi * 1.1 / 120);
+  for (Index i = 700; i <= 1500; i += 100) {
+    const double spread = 0.5 * (band.upper[i] - band.lower[i] + other.upper[i] - other.lower[i]);
+    CHECK(std::abs(band.value[i] - other.value[i]) <= 2 * spread + 0.02);
+  }
+  CHECK(density_at(moments, Vector::Constant(1, 1.2)).value[0] == 0);
+}
+
 TEST_CASE("A spectrum that is not finite has no sums, and impossible options are refused") {
   Matrix M = random_symmetric(20, 4);
   M(2, 3) = M(3, 2) = std::numeric_limits<double>::quiet_NaN();

@@ -2,12 +2,14 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
+#include "hesse/core/vector_ops.h"
 #include "hesse/linalg/eigen.h"
 #include "hesse/linalg/lanczos.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 namespace hesse {
 namespace {
@@ -76,6 +78,79 @@ Band95 density_at(const SpectralDensity& density, const Vector& lambda, double s
                                                                     return height * std::exp(-0.5 * z * z);
                                                                   }))
                                             : without_value(0);
+    band.value[i] = here.value;
+    band.lower[i] = std::max(here.lower, 0.0);
+    band.upper[i] = here.upper;
+  }
+  return band;
+}
+
+ChebyshevMoments chebyshev_moments(const LinearOperator& A, double low, double high, const ChebyshevOptions& options) {
+  if (options.probes < 2) fail("Chebyshev moments: {} probes give no error; give at least 2", options.probes);
+  if (options.degree < 1) fail("Chebyshev moments: degree {} is not possible; give at least 1", options.degree);
+  if (!(low < high) || !std::isfinite(high - low)) fail("Chebyshev moments: [{:g}, {:g}] is no interval", low, high);
+  ChebyshevMoments moments;
+  moments.low = low;
+  moments.high = high;
+  const double centre = 0.5 * (low + high);
+  const double half = 0.5 * (high - low);
+  const Index n = A.size();
+  const Index degree = options.degree;
+  Vector last(n), now(n), next(n);
+  for (Index probe = 0; probe < options.probes; ++probe) {
+    RandomStream(options.seed, Purpose::probe, static_cast<std::uint64_t>(probe)).fill_normal(last);
+    last /= norm(last);
+    Vector& mu = moments.probes.emplace_back(degree + 1);
+    A.apply(last, now);
+    now = (now - centre * last) / half;
+    ++moments.products;
+    mu[0] = 1;
+    mu[1] = dot(last, now);
+    for (Index k = 1; 2 * k <= degree; ++k) {
+      // T_2k = 2 T_k^2 - 1 and T_2k+1 = 2 T_k+1 T_k - T_1.
+      mu[2 * k] = 2 * dot(now, now) - 1;
+      if (2 * k + 1 > degree) break;
+      A.apply(now, next);
+      ++moments.products;
+      next = 2 * (next - centre * now) / half - last;
+      mu[2 * k + 1] = 2 * dot(next, now) - mu[1];
+      std::swap(last, now);
+      std::swap(now, next);
+    }
+    if (!mu.allFinite()) {
+      moments.probes.clear();
+      moments.is_finite = false;
+      return moments;
+    }
+  }
+  return moments;
+}
+
+Band95 density_at(const ChebyshevMoments& moments, const Vector& lambda) {
+  Band95 band;
+  for (Vector* each : {&band.value, &band.lower, &band.upper}) each->setZero(lambda.size());
+  const double centre = 0.5 * (moments.low + moments.high);
+  const double half = 0.5 * (moments.high - moments.low);
+  for (Index i = 0; i < lambda.size(); ++i) {
+    const double x = (lambda[i] - centre) / half;
+    if (!(std::abs(x) < 1)) continue;
+    const double angle = std::acos(x);
+    Mean mean;
+    for (const Vector& mu : moments.probes) {
+      const auto terms = static_cast<double>(mu.size());
+      const double step = std::numbers::pi / (terms + 1);
+      double sum = mu[0];
+      for (Index k = 1; k < mu.size(); ++k) {
+        const auto order = static_cast<double>(k);
+        // Weisse et al. (2006), eq. (71).
+        const double jackson =
+            ((terms - order + 1) * std::cos(step * order) + std::sin(step * order) * std::cos(step) / std::sin(step)) /
+            (terms + 1);
+        sum += 2 * jackson * mu[k] * std::cos(order * angle);
+      }
+      mean.add(sum / (std::numbers::pi * half * std::sqrt(1 - x * x)));
+    }
+    const Estimate here = moments.is_finite ? interval_of(mean) : without_value(0);
     band.value[i] = here.value;
     band.lower[i] = std::max(here.lower, 0.0);
     band.upper[i] = here.upper;

@@ -60,4 +60,28 @@ struct Band95 {
 /// integrates to 1: mean over the probes and Student's band, point by point.
 Band95 density_at(const SpectralDensity& density, const Vector& lambda, double sigma);
 
+/// The kernel polynomial method (Silver and Roeder 1994; Weisse et al. 2006): moments of Chebyshev's polynomials over
+/// an interval that holds the spectrum, in place of nodes. It needs no reorthogonalisation and three vectors of memory,
+/// and resolves everywhere alike, about pi (high - low) / (2 degree), where Lanczos resolves the ends first.
+struct ChebyshevOptions {
+  Index probes = 8;    ///< >= 2
+  Index degree = 160;  ///< >= 1
+  std::uint64_t seed = 0;
+};
+struct ChebyshevMoments {
+  double low = 0;
+  double high = 0;
+  std::vector<Vector> probes;  ///< v'T_k(A scaled to [-1, 1]) v for k = 0..degree, v uniform on the sphere
+  Index products = 0;
+  bool is_finite = true;
+};
+
+/// degree / 2 products a probe, rounded up: T_2k and T_2k+1 follow from T_k and T_k+1. Throws Error on impossible
+/// options. Where [low, high] does not hold the spectrum the moments grow beyond 1, and is_finite may be false.
+ChebyshevMoments chebyshev_moments(const LinearOperator& A, double low, double high, const ChebyshevOptions& options);
+
+/// The density with Jackson's kernel, which is nowhere negative: mean over the probes and Student's band. 0 outside of
+/// (low, high).
+Band95 density_at(const ChebyshevMoments& moments, const Vector& lambda);
+
 }  // namespace hesse
