@@ -119,7 +119,6 @@ std::vector<WholeFigure> counts_of(const SpectralDensity& density) {
 
 /// density.csv and density_plot.svg: on 400 points from end to end, blurred by a two-hundredth of the range.
 void write_density(const std::filesystem::path& folder, const SpectralDensity& density, const std::string& title) {
-  if (!density.is_finite) return;
   const double range = std::max(density.greatest - density.least, 1e-12 * std::abs(density.greatest));
   if (!(range > 0)) return;
   const double sigma = range / 200;
@@ -141,9 +140,7 @@ void write_density(const std::filesystem::path& folder, const SpectralDensity& d
   Series& series = plot.series.emplace_back(Series{"stochastic Lanczos quadrature", {}});
   const double floor = 1e-6 * band.value.maxCoeff();
   for (const Quadrature& probe : density.probes) {
-    SpectralDensity alone = density;
-    alone.probes = {probe, probe};
-    const Vector y = density_at(alone, lambda, sigma).value;
+    const Vector y = density_at(probe, lambda, sigma);
     Curve& curve = series.runs.emplace_back();
     for (Index i = 0; i < lambda.size(); ++i) {
       curve.x.push_back(lambda[i]);
@@ -234,7 +231,7 @@ int spectrum_command(Arguments arguments) {
     create_folders(folder);
     write_file(folder / "spectrum.json", json_text(json));
     write_file(folder / "spectrum.csv", csv_text(table));
-    if (options.density && !density.probes.empty()) write_density(folder, density, table.title);
+    if (!density.probes.empty()) write_density(folder, density, table.title);
   }
   if (options.json) {
     fmt::print("{}", json_text(json));

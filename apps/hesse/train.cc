@@ -18,8 +18,7 @@ struct TrainOptions : RunOptions {
 void visit_options(TrainOptions& o, OptionVisitor& v) {
   v.option("optimizer", o.optimizer,
            "the method, as name:key=value,...; batch=N sets its samples a step, full_batch_at=K the step at which they "
-           "are all; +name:key=value,... adds what goes "
-           "around it");
+           "are all; +name:key=value,... adds what goes around it");
   visit_run_options(o, v);
   v.option("figures", o.figures,
            "draw the trace, the method's telemetry with it, into the folder 'figures' of the output");

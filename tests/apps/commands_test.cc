@@ -630,7 +630,7 @@ TEST_CASE("the trace and the density of a spectrum come with intervals that hold
                            "spectrum --problem softmax-regression:data=gaussian-blobs,l2=0.1,l2_biases=true --top 1000 "
                            "--bottom 0 --trace --products 6 --density --probes 40 --steps 60 --output s --json");
   REQUIRE(r.exit_code == 0);
-  const Json json = Json::parse(r.out);
+  const Json json = parse_json(r.out, "stdout");
   double trace = 0;
   double squares = 0;
   double positive = 0;

@@ -12,17 +12,16 @@
 
 namespace hesse {
 
-/// A rows x columns matrix in storage that only grows: who works on several sizes in turn allocates for the largest
-/// alone. What it holds at first is arbitrary.
-inline Eigen::Map<Matrix> matrix_in(std::vector<double>& storage, Index rows, Index columns) {
-  const auto entries = static_cast<std::size_t>(rows * columns);
-  if (storage.size() < entries) storage.resize(entries);
-  return {storage.data(), rows, columns};
-}
+/// n numbers in storage that only grows: who works on several sizes in turn allocates for the largest alone. What it
+/// holds at first is arbitrary.
 inline Eigen::Map<Vector> vector_in(std::vector<double>& storage, Index n) {
   const auto entries = static_cast<std::size_t>(n);
   if (storage.size() < entries) storage.resize(entries);
   return {storage.data(), n};
+}
+/// The same as a matrix.
+inline Eigen::Map<Matrix> matrix_in(std::vector<double>& storage, Index rows, Index columns) {
+  return {vector_in(storage, rows * columns).data(), rows, columns};
 }
 
 template <class Workspace>

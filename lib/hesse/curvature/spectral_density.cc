@@ -27,6 +27,33 @@ Mean mean_of(const SpectralDensity& density, const std::function<double(double)>
   return mean;
 }
 
+/// Mean and Student's band over the probes, entry by entry; NaN where there are no probes.
+Band95 band_of(const std::vector<Vector>& probes, Index n) {
+  Band95 band{Vector(n), Vector(n), Vector(n)};
+  for (Index i = 0; i < n; ++i) {
+    Mean mean;
+    for (const Vector& probe : probes) mean.add(probe[i]);
+    const Estimate here = probes.empty() ? without_value(0) : interval_of(mean);
+    band.value[i] = here.value;
+    band.lower[i] = std::max(here.lower, 0.0);
+    band.upper[i] = here.upper;
+  }
+  return band;
+}
+
+/// Weisse et al. (2006), eq. (71).
+Vector jackson_kernel(Index terms) {
+  const auto m = static_cast<double>(terms);
+  const double step = std::numbers::pi / (m + 1);
+  Vector kernel(terms);
+  for (Index k = 0; k < terms; ++k) {
+    const auto order = static_cast<double>(k);
+    kernel[k] =
+        ((m - order + 1) * std::cos(step * order) + std::sin(step * order) * std::cos(step) / std::sin(step)) / (m + 1);
+  }
+  return kernel;
+}
+
 }  // namespace
 
 SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityOptions& options) {
@@ -66,23 +93,22 @@ Estimate spectral_sum(const SpectralDensity& density, const std::function<double
   return estimate;
 }
 
+Vector density_at(const Quadrature& probe, const Vector& lambda, double sigma) {
+  if (!(sigma > 0)) fail("spectral density: a blur of {} is not possible; give a deviation > 0", sigma);
+  const double height = 1 / (sigma * std::sqrt(2 * std::numbers::pi));
+  Vector density = Vector::Zero(lambda.size());
+  for (Index j = 0; j < probe.nodes.size(); ++j) {
+    const auto z = (lambda.array() - probe.nodes[j]) / sigma;
+    density.array() += probe.weights[j] * height * (-0.5 * z * z).exp();
+  }
+  return density;
+}
+
 Band95 density_at(const SpectralDensity& density, const Vector& lambda, double sigma) {
   if (!(sigma > 0)) fail("spectral density: a blur of {} is not possible; give a deviation > 0", sigma);
-  Band95 band;
-  for (Vector* each : {&band.value, &band.lower, &band.upper}) each->resize(lambda.size());
-  const double height = 1 / (sigma * std::sqrt(2 * std::numbers::pi));
-  for (Index i = 0; i < lambda.size(); ++i) {
-    const Estimate here = density.is_finite ? interval_of(mean_of(density,
-                                                                  [&](double node) {
-                                                                    const double z = (lambda[i] - node) / sigma;
-                                                                    return height * std::exp(-0.5 * z * z);
-                                                                  }))
-                                            : without_value(0);
-    band.value[i] = here.value;
-    band.lower[i] = std::max(here.lower, 0.0);
-    band.upper[i] = here.upper;
-  }
-  return band;
+  std::vector<Vector> probes;
+  for (const Quadrature& probe : density.probes) probes.push_back(density_at(probe, lambda, sigma));
+  return band_of(probes, lambda.size());
 }
 
 ChebyshevMoments chebyshev_moments(const LinearOperator& A, double low, double high, const ChebyshevOptions& options) {
@@ -127,35 +153,22 @@ ChebyshevMoments chebyshev_moments(const LinearOperator& A, double low, double h
 }
 
 Band95 density_at(const ChebyshevMoments& moments, const Vector& lambda) {
-  Band95 band;
-  for (Vector* each : {&band.value, &band.lower, &band.upper}) each->setZero(lambda.size());
   const double centre = 0.5 * (moments.low + moments.high);
   const double half = 0.5 * (moments.high - moments.low);
-  for (Index i = 0; i < lambda.size(); ++i) {
-    const double x = (lambda[i] - centre) / half;
-    if (!(std::abs(x) < 1)) continue;
-    const double angle = std::acos(x);
-    Mean mean;
-    for (const Vector& mu : moments.probes) {
-      const auto terms = static_cast<double>(mu.size());
-      const double step = std::numbers::pi / (terms + 1);
+  std::vector<Vector> probes;
+  for (const Vector& mu : moments.probes) {
+    const Vector kernel = jackson_kernel(mu.size());
+    Vector& density = probes.emplace_back(Vector::Zero(lambda.size()));
+    for (Index i = 0; i < lambda.size(); ++i) {
+      const double x = (lambda[i] - centre) / half;
+      if (!(std::abs(x) < 1)) continue;
+      const double angle = std::acos(x);
       double sum = mu[0];
-      for (Index k = 1; k < mu.size(); ++k) {
-        const auto order = static_cast<double>(k);
-        // Weisse et al. (2006), eq. (71).
-        const double jackson =
-            ((terms - order + 1) * std::cos(step * order) + std::sin(step * order) * std::cos(step) / std::sin(step)) /
-            (terms + 1);
-        sum += 2 * jackson * mu[k] * std::cos(order * angle);
-      }
-      mean.add(sum / (std::numbers::pi * half * std::sqrt(1 - x * x)));
+      for (Index k = 1; k < mu.size(); ++k) sum += 2 * kernel[k] * mu[k] * std::cos(static_cast<double>(k) * angle);
+      density[i] = sum / (std::numbers::pi * half * std::sqrt(1 - x * x));
     }
-    const Estimate here = moments.is_finite ? interval_of(mean) : without_value(0);
-    band.value[i] = here.value;
-    band.lower[i] = std::max(here.lower, 0.0);
-    band.upper[i] = here.upper;
   }
-  return band;
+  return band_of(probes, lambda.size());
 }
 
 }  // namespace hesse

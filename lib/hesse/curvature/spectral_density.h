@@ -56,6 +56,9 @@ struct Band95 {
   Vector upper;
 };
 
+/// One probe's share of eigenvalues around each lambda, blurred as below.
+Vector density_at(const Quadrature& probe, const Vector& lambda, double sigma);
+
 /// The share of eigenvalues around each lambda, blurred by a normal distribution of deviation sigma > 0, which
 /// integrates to 1: mean over the probes and Student's band, point by point.
 Band95 density_at(const SpectralDensity& density, const Vector& lambda, double sigma);

@@ -201,7 +201,7 @@ class ActivationLayer : public Layer {
   ActivationMaps<Phi, double> in_double_;
 };
 
-/// Its maps are those of the identity; the objective puts the mask before and behind them.
+/// Its maps are those of the identity, and the objective multiplies what they give by the mask.
 class DropoutLayer final : public ActivationLayer<Identity> {
  public:
   DropoutLayer(Index size, double rate) : ActivationLayer(fmt::format("dropout({:g})", rate), size), rate_(rate) {}

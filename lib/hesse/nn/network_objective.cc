@@ -801,9 +801,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
     }
     selection_.samples.assign(samples.begin(), samples.end());
     selection_.contiguous = false;
-    if (model_->drops()) selection_.draw_key();
-    selection_changed_ = true;
-    ++revision_;
+    reselected();
   }
 
   void select_all() override {
@@ -811,9 +809,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
     selection_.samples.resize(static_cast<std::size_t>(sample_count()));
     std::iota(selection_.samples.begin(), selection_.samples.end(), Index{0});
     selection_.contiguous = true;
-    if (model_->drops()) selection_.draw_key();
-    selection_changed_ = true;
-    ++revision_;
+    reselected();
   }
 
   double value(const Vector& x) override {
@@ -1103,6 +1099,13 @@ class NetworkObjectiveOf final : public NetworkObjective {
     if (!point.kept || point.depth == Depth::none) point.value = sum / static_cast<double>(point.selection.count());
     if (point.kept) point.depth = std::max(point.depth, depth);
     return point.value;
+  }
+
+  /// What follows from other samples than before.
+  void reselected() {
+    if (model_->drops()) selection_.draw_key();
+    selection_changed_ = true;
+    ++revision_;
   }
 
   /// A layer that is a linear map.

@@ -231,10 +231,8 @@ void Shampoo::accumulate(const Factor& factor, double range, Buffers<T>& buffers
   const double weight = (sum ? 1 : 1 - options_.beta2) / (range * range);
   if (factor.diagonal) {
     mode_squares(piece.shape, factor.mode, G, weight, beta, A);
-  } else if constexpr (std::is_same_v<T, double>) {
-    mode_gram(piece.shape, factor.mode, G, weight, beta, A);
   } else {
-    mode_gram(piece.shape, factor.mode, G, weight, beta, A, buffers.squares.data() + factor.offset);
+    mode_gram(piece.shape, factor.mode, G, weight, beta, A, buffers.square(factor));
   }
 }
 
@@ -320,8 +318,7 @@ void Shampoo::precondition(const Piece& piece, const double* from, double range,
       mode_scale(piece.shape, mode, X, current);
       continue;
     }
-    T* const room = buffers.squares.empty() ? nullptr : buffers.squares.data() + factor.offset;
-    const T* root = in_type(factor.entries(), X, room);
+    const T* root = in_type(factor.entries(), X, buffers.square(factor));
     mode_product(piece.shape, mode, current, Transpose::no, root, next);
     std::swap(current, next);
   }

@@ -121,6 +121,8 @@ class Shampoo final : public Optimizer {
     std::vector<T> products;
     std::vector<T> squares;  ///< Gram matrices, then roots, as statistics_ is laid out; empty for double
     void resize(Index n, Index factor_entries);
+    /// Room for the matrix of one factor; null for double, which needs none.
+    T* square(const Factor& factor) { return squares.empty() ? nullptr : squares.data() + factor.offset; }
   };
 
   void plan(const Objective& f);

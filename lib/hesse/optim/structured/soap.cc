@@ -11,6 +11,15 @@
 #include <numeric>
 
 namespace hesse {
+
+struct SoapCoefficients {
+  double beta1;
+  double beta2;
+  double rate;         // lr / (1 - beta1^t)
+  double root_factor;  // 1 / sqrt(1 - beta2^t)
+  double eps;
+};
+
 namespace {
 
 using Map = Eigen::Map<Matrix>;
@@ -138,11 +147,7 @@ void Soap::accumulate(double beta, Buffers<T>& buffers) {
     const T* G = buffers.g + block.offset;
     double* A = statistics_.data() + factor.offset;
     const double weight = (1 - options_.beta3) / (buffers.range * buffers.range);
-    if constexpr (std::is_same_v<T, double>) {
-      mode_gram(block.shape, factor.mode, G, weight, beta, A);
-    } else {
-      mode_gram(block.shape, factor.mode, G, weight, beta, A, buffers.rotations.data() + factor.offset);
-    }
+    mode_gram(block.shape, factor.mode, G, weight, beta, A, buffers.rotations.data() + factor.offset);
   });
 }
 

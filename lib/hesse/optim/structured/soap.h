@@ -45,14 +45,7 @@ struct SoapOptions {
 };
 void visit_options(SoapOptions& options, OptionVisitor& visitor);
 
-/// Of one step.
-struct SoapCoefficients {
-  double beta1;
-  double beta2;
-  double rate;         ///< lr / (1 - beta1^t)
-  double root_factor;  ///< 1 / sqrt(1 - beta2^t)
-  double eps;
-};
+struct SoapCoefficients;  // of one step
 
 /// One gradient a step; for a matrix of r x c weights about 6 r c (r + c) flops a step and 7 n^3 with 2 n r c for each
 /// side n at a renewal. State: m and v, and r^2 + c^2 numbers each for statistics and bases, and t. Tells, as of the

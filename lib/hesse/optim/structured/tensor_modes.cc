@@ -58,15 +58,19 @@ void mode_gram(const TensorShape& shape, std::size_t mode, const S* T, std::type
   }
 }
 
-void mode_gram(const TensorShape& shape, std::size_t mode, const float* T, double alpha, double beta, double* A,
-               float* spare) {
-  mode_gram<float>(shape, mode, T, 1, 0, spare);
-  constexpr Index kBlock = 8192;
-  const Index n = shape[mode] * shape[mode];
-  parallel_for(block_count(n, kBlock), [&](Index task) {
-    const Range r = block_range(n, kBlock, task);
-    for (Index i = r.begin; i < r.end; ++i) A[i] = beta * A[i] + alpha * static_cast<double>(spare[i]);
-  });
+template <class S>
+void mode_gram(const TensorShape& shape, std::size_t mode, const S* T, double alpha, double beta, double* A, S* spare) {
+  if constexpr (std::is_same_v<S, double>) {
+    mode_gram(shape, mode, T, alpha, beta, A);
+  } else {
+    mode_gram(shape, mode, T, 1, 0, spare);
+    constexpr Index kBlock = 8192;
+    const Index n = shape[mode] * shape[mode];
+    parallel_for(block_count(n, kBlock), [&](Index task) {
+      const Range r = block_range(n, kBlock, task);
+      for (Index i = r.begin; i < r.end; ++i) A[i] = beta * A[i] + alpha * static_cast<double>(spare[i]);
+    });
+  }
 }
 
 template <class S>
@@ -133,6 +137,8 @@ void mode_permute(const TensorShape& shape, std::size_t mode, const double* T, c
 
 template void mode_gram<float>(const TensorShape&, std::size_t, const float*, float, float, float*);
 template void mode_gram<double>(const TensorShape&, std::size_t, const double*, double, double, double*);
+template void mode_gram<float>(const TensorShape&, std::size_t, const float*, double, double, double*, float*);
+template void mode_gram<double>(const TensorShape&, std::size_t, const double*, double, double, double*, double*);
 template void mode_product<float>(const TensorShape&, std::size_t, const float*, Transpose, const float*, float*);
 template void mode_product<double>(const TensorShape&, std::size_t, const double*, Transpose, const double*, double*);
 template void mode_scale<float>(const TensorShape&, std::size_t, const double*, float*);

@@ -28,9 +28,10 @@ TensorShape merged_shape(const std::vector<Index>& shape, Index merge);
 template <class S>
 void mode_gram(const TensorShape& shape, std::size_t mode, const S* T, std::type_identity_t<S> alpha,
                std::type_identity_t<S> beta, S* A);
-/// The same with the product made in float, in `spare` (d_i x d_i), and added up in double.
-void mode_gram(const TensorShape& shape, std::size_t mode, const float* T, double alpha, double beta, double* A,
-               float* spare);
+/// The same added up in double, with the product in S: that of floats is made in `spare` (d_i x d_i), which double
+/// leaves alone.
+template <class S>
+void mode_gram(const TensorShape& shape, std::size_t mode, const S* T, double alpha, double beta, double* A, S* spare);
 
 /// out_(i) = op(P) T_(i) with P d_i x d_i, column-major, S float or double. `out` must not overlap T. 2 n d_i flops.
 template <class S>
