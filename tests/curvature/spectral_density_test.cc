@@ -161,6 +161,23 @@ TEST_CASE("The kernel polynomial method is nowhere negative, integrates to one, 
   CHECK(density_at(moments, Vector::Constant(1, 1.2)).value[0] == 0);
 }
 
+TEST_CASE("Jackson's kernel takes one eigenvalue to a density without negative parts, of its known mean") {
+  const double x = GENERATE(0.3, -0.9, 0.0);
+  constexpr Index kDegree = 40;
+  const ChebyshevMoments moments = chebyshev_moments(*scaled_identity(10, x), -1, 1, {.degree = kDegree});
+  // Chebyshev's nodes integrate polynomials of these degrees exactly.
+  constexpr Index kNodes = 400;
+  Vector nodes(kNodes);
+  for (Index j = 0; j < kNodes; ++j) nodes[j] = std::cos(std::numbers::pi * (static_cast<double>(j) + 0.5) / kNodes);
+  const Band95 band = density_at(moments, nodes);
+  CHECK(band.value.minCoeff() >= -1e-12);
+  const Vector weights = std::numbers::pi / kNodes * (1 - nodes.array().square()).sqrt();
+  CHECK(weights.dot(band.value) == Approx(1).epsilon(1e-12));
+  // The first factor of the kernel of N terms is cos(pi / (N + 1)).
+  const double mean = weights.dot(band.value.cwiseProduct(nodes));
+  CHECK(mean == Approx(x * std::cos(std::numbers::pi / (kDegree + 2))).epsilon(1e-12).margin(1e-13));
+}
+
 TEST_CASE("A spectrum that is not finite has no sums, and impossible options are refused") {
   Matrix M = random_symmetric(20, 4);
   M(2, 3) = M(3, 2) = std::numeric_limits<double>::quiet_NaN();
