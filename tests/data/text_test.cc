@@ -3,26 +3,18 @@
 #include "hesse/core/error.h"
 #include "hesse/data/synthetic.h"
 
+#include "data/support.h"
+
 #include <catch2/catch.hpp>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 using namespace hesse;
-
-namespace {
-
-std::string written(const std::string& content) {
-  const auto path = std::filesystem::temp_directory_path() / "hesse-text-test.txt";
-  std::ofstream(path, std::ios::binary) << content;
-  return path.string();
-}
-
-}  // namespace
+using hesse::test::TemporaryFolder;
 
 TEST_CASE("A text becomes samples of consecutive characters with the following ones as labels, the end for the test") {
-  const std::string path = written("abcabcabcabcabcabcab");  // 20 characters
+  const TemporaryFolder folder;
+  const std::string path = folder.write("text.txt", "abcabcabcabcabcabcab");  // 20 characters
   const DataSplit split = load_data("text:context=3,test_fraction=0.4,path=" + path);
   // 12 characters to train on: samples abc, abc, abc, and the label of the last is the twelfth.
   REQUIRE(split.train->sample_count() == 3);
@@ -37,9 +29,11 @@ TEST_CASE("A text becomes samples of consecutive characters with the following o
 }
 
 TEST_CASE("Texts that hold no sample are refused in a line") {
+  const TemporaryFolder folder;
   CHECK_THROWS_WITH(load_data("text"), Catch::Contains("path is missing"));
-  CHECK_THROWS_WITH(load_data("text:path=" + written("aaaa")), Catch::Contains("one character alone"));
-  CHECK_THROWS_WITH(load_data("text:context=32,path=" + written("a short text")), Catch::Contains("make no sample"));
+  CHECK_THROWS_WITH(load_data("text:path=" + folder.write("one.txt", "aaaa")), Catch::Contains("one character alone"));
+  CHECK_THROWS_WITH(load_data("text:context=32,path=" + folder.write("short.txt", "a short text")),
+                    Catch::Contains("make no sample"));
 }
 
 TEST_CASE("Curves are the same on every call, lie in [0, 1], and training and test images differ") {
