@@ -1,3 +1,4 @@
+#include "analysed_point.h"
 #include "command_line.h"
 #include "commands.h"
 #include "run_options.h"
@@ -7,10 +8,8 @@
 #include "hesse/curvature/spectrum.h"
 #include "hesse/curvature/trace_estimation.h"
 #include "hesse/report/atomic_file.h"
-#include "hesse/report/checkpoint.h"
 #include "hesse/report/json.h"
 #include "hesse/report/plot.h"
-#include "hesse/report/run_record.h"
 #include "hesse/report/table.h"
 
 #include <algorithm>
@@ -23,9 +22,7 @@ namespace hesse::app {
 namespace {
 
 struct SpectrumCommandOptions {
-  std::string problem;
-  std::string at;
-  Index seed = 1;
+  PointOptions point;
   Curvature curvature = Curvature::hessian;
   Index top = 5;
   Index bottom = 5;
@@ -35,15 +32,12 @@ struct SpectrumCommandOptions {
   bool density = false;
   Index probes = 10;
   Index steps = 80;
-  Precision precision = Precision::float64;
   Index threads = 0;
   std::string output;
   bool json = false;
 };
 void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
-  v.option("problem", o.problem, "the objective, as name:key=value,...; taken from the run when --at names one");
-  v.option("at", o.at, "point: a run's folder or a safetensors file; the start of the seed when left out");
-  v.option("seed", o.seed, Interval::closed(0, 9e15), "of the starting point and of the Lanczos vectors");
+  visit_point_options(o.point, v);
   v.choice("curvature", o.curvature,
            {{"hessian", Curvature::hessian},
             {"gauss-newton", Curvature::gauss_newton},
@@ -59,7 +53,6 @@ void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
   v.option("density", o.density, "the whole spectrum too, by stochastic Lanczos quadrature");
   v.option("probes", o.probes, Interval::closed(2, 10000), "of the density");
   v.option("steps", o.steps, Interval::closed(1, 10000), "of Lanczos from each probe");
-  visit_precision(o.precision, v);
   visit_threads(o.threads, v);
   v.option(
       "output", o.output,
@@ -161,25 +154,19 @@ int spectrum_command(Arguments arguments) {
   auto options = read_command_line<SpectrumCommandOptions>(
       "spectrum", "Extreme eigenvalues of a curvature matrix, each with its residual.", arguments);
   use_threads(options.threads);
-  namespace fs = std::filesystem;
-  fs::path file = options.at;
-  if (!options.at.empty() && fs::is_directory(file)) {
-    if (options.problem.empty() && fs::exists(file / kRunFile)) {
-      options.problem = read_run_record(file / kRunFile).problem.text;
-    }
-    file /= kCheckpointFile;
-  }
-  Problem problem = make_problem(options.problem, options.precision);
-  const Vector x = options.at.empty() ? problem.start(static_cast<std::uint64_t>(options.seed))
-                                      : load_parameters(file, problem.objective->layout());
-  const fs::path folder = options.output.empty() ? fs::path() : output_folder(options.output, "spectrum");
+  AnalysedPoint analysed = load_point(options.point);
+  Problem& problem = analysed.problem;
+  const Vector& x = analysed.x;
+  const std::filesystem::path folder =
+      options.output.empty() ? std::filesystem::path() : output_folder(options.output, "spectrum");
+  const auto seed = static_cast<std::uint64_t>(options.point.seed);
   const Index n = x.size();
   SpectrumOptions spectrum_options;
   spectrum_options.curvature = options.curvature;
   spectrum_options.eigen.largest = std::min(options.top, n);
   spectrum_options.eigen.smallest = std::min(options.bottom, n);
   spectrum_options.eigen.tolerance = options.tolerance;
-  spectrum_options.eigen.seed = static_cast<std::uint64_t>(options.seed);
+  spectrum_options.eigen.seed = seed;
   const Spectrum spectrum = extreme_spectrum(*problem.objective, x, spectrum_options);
   const EigenResult& eigen = spectrum.eigen;
   std::vector<WholeFigure> figures;
@@ -189,21 +176,21 @@ int spectrum_command(Arguments arguments) {
     if (options.trace) {
       TraceOptions trace;
       trace.max_products = options.products;
-      trace.seed = static_cast<std::uint64_t>(options.seed);
+      trace.seed = seed;
       figures.push_back({"trace", "trace", estimate_trace(*A, trace)});
       figures.push_back({"Frobenius norm squared", "frobenius_square", estimate_frobenius_square(*A, trace)});
     }
     if (options.density) {
-      density = spectral_density(*A, {options.probes, options.steps, static_cast<std::uint64_t>(options.seed)});
+      density = spectral_density(*A, {options.probes, options.steps, seed});
       for (WholeFigure& figure : counts_of(density)) figures.push_back(std::move(figure));
     }
   }
 
   Json json;
-  json["problem"] = options.problem;
-  json["at"] = options.at.empty() ? fmt::format("start of seed {}", options.seed) : file.string();
+  json["problem"] = analysed.specification;
+  json["at"] = analysed.at;
   json["curvature"] = to_string(options.curvature);
-  json["precision"] = to_string(options.precision);
+  json["precision"] = to_string(options.point.precision);
   json["parameters"] = n;
   json["value"] = json_number(spectrum.value);
   json["gradient_norm"] = json_number(spectrum.gradient_norm);
@@ -218,8 +205,7 @@ int spectrum_command(Arguments arguments) {
   for (const WholeFigure& figure : figures) json[figure.key] = json_of(figure.estimate);
 
   Table table;
-  table.title =
-      fmt::format("{} of {} at {}", to_string(options.curvature), options.problem, json["at"].get<std::string>());
+  table.title = fmt::format("{} of {} at {}", to_string(options.curvature), analysed.specification, analysed.at);
   table.columns = {{"end", false}, {"eigenvalue"}, {"residual"}, {"converged", false}};
   for (const auto& [end, pairs] : {std::pair{"top", &eigen.largest}, std::pair{"bottom", &eigen.smallest}}) {
     for (Index i = 0; i < pairs->values.size(); ++i) {

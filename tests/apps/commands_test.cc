@@ -199,7 +199,8 @@ TEST_CASE("an output folder that cannot be made is refused before any work, and 
   write_file(folder / "full" / "kept", "x");
   for (const char* command :
        {"train --problem rosenbrock", "compare --problem rosenbrock --optimizer gd", "spectrum --problem rosenbrock",
-        "find-lr --problem rosenbrock --optimizer gd", "diagnose --problem rosenbrock --optimizer gd"}) {
+        "classify --problem rosenbrock", "find-lr --problem rosenbrock --optimizer gd",
+        "diagnose --problem rosenbrock --optimizer gd"}) {
     for (const std::string& output :
          {std::string("file"), std::string("file/x"), std::string("full"), std::string(300, 'a')}) {
       const auto r = run_hesse(folder, fmt::format("{} --output {}", command, output));
@@ -431,8 +432,8 @@ TEST_CASE("every option of every command refuses what lies outside the range tha
   const ScratchFolder folder;
   int refused = 0;
   for (const char* text : {"compare --problem rosenbrock --optimizer gd", "train --problem rosenbrock --optimizer gd",
-                           "resume nowhere", "spectrum --problem rosenbrock", "check-derivatives --problem rosenbrock",
-                           "list", "describe adam", "data list", "doctor"}) {
+                           "resume nowhere", "spectrum --problem rosenbrock", "classify --problem rosenbrock",
+                           "check-derivatives --problem rosenbrock", "list", "describe adam", "data list", "doctor"}) {
     const std::string command = text;
     const auto help = run_hesse(folder, command.substr(0, command.find(' ')) + " --help");
     REQUIRE(help.exit_code == 0);

@@ -137,6 +137,9 @@ TEST_CASE("a data set in use is shared, and one that nobody holds is loaded agai
   CHECK(a.train == b.train);
   CHECK(a.test == b.test);
   CHECK(load_data("two-moons:noise=0.3,samples=30").train != a.train);
+  // As inside a problem's specification, where the comma belongs to the problem.
+  CHECK(load_data("two-moons:noise=0.2:samples=30").train == a.train);
+  CHECK_THROWS_AS(load_data("two-moons:noise=0.2:30"), Error);
 
   const TemporaryFolder folder;
   const std::string path = folder.write("x.csv", "1,0\n2,1\n3,0\n4,1\n");

@@ -2,6 +2,9 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/vector_ops.h"
+#include "hesse/linalg/inertia.h"
+#include "hesse/linalg/minres.h"
+#include "hesse/linalg/operators.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +17,8 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 /// Evaluating g adds a few roundings to that of x; a hundred units in the last place leave room for them.
 constexpr double kGradientRoundings = 100;
 constexpr double kValueRoundings = 100;
+/// Half of what Kantorovich's theorem allows.
+constexpr double kDriftFactor = 4;
 
 /// The Hessian as a matrix, made symmetric, and how far it was from it: a bound on |H - H'|_2.
 struct DenseHessian {
@@ -57,8 +62,21 @@ NewtonStep newton_step(const Vector& g, const Vector& values, const Matrix& vect
   return step;
 }
 
-void set_escape(CriticalPoint& point, const Vector& v, const Vector& g) {
-  point.escape_direction = dot(g, v) > 0 ? Vector(-v) : v;
+/// The first of the ascending eigenvectors, as many as are negative and wanted, each turned downhill.
+void set_escape(CriticalPoint& point, const Matrix& ascending, const Vector& g, Index most) {
+  point.escape_directions = ascending.leftCols(std::min({point.index, most, ascending.cols()}));
+  for (auto v : point.escape_directions.colwise()) {
+    if (dot(g, v) > 0) v = -v;
+  }
+}
+
+/// The ball that the stationary point lies in, from Newton's step and the change of H over it.
+void set_ball(CriticalPoint& point, double least_magnitude, double step, double change) {
+  const double h = change / least_magnitude;
+  if (!(h <= 0.5)) return;
+  point.kantorovich = h;
+  // (1 - sqrt(1 - 2h)) / h without cancellation.
+  point.ball_radius = 2 * step / (1 + std::sqrt(1 - 2 * h));
 }
 
 /// The kind from how many eigenvalues lie beyond their error on either side.
@@ -66,6 +84,23 @@ CriticalKind kind_of(Index negative, Index positive, Index undecided) {
   if (negative > 0 && positive > 0) return CriticalKind::saddle;
   if (undecided > 0) return CriticalKind::degenerate;
   return negative > 0 ? CriticalKind::maximum : CriticalKind::minimum;
+}
+
+/// What the third and fourth order said: a clause.
+std::string describe(const HigherOrderTest& test) {
+  const auto terms = fmt::format("third order {:.3g} within {:.1g}, fourth {:.3g} within {:.1g}", test.terms.third,
+                                 test.terms.third_error, test.terms.fourth, test.terms.fourth_error);
+  switch (test.verdict) {
+    case HigherOrder::not_tested: return "";
+    case HigherOrder::minimum: return fmt::format(" and make it a strict minimum ({})", terms);
+    case HigherOrder::maximum: return fmt::format(" and make it a strict maximum ({})", terms);
+    case HigherOrder::no_extremum: return fmt::format(" and make it no extremum ({})", terms);
+    case HigherOrder::flat:
+      return fmt::format(" and are 0 too within their errors along {} direction{}", test.directions,
+                         test.directions == 1 ? "" : "s");
+    case HigherOrder::undecided: return fmt::format(" and leave it open (at best {})", terms);
+  }
+  return "";
 }
 
 std::string describe(const CriticalPoint& p, Index n, Index undecided) {
@@ -82,12 +117,13 @@ std::string describe(const CriticalPoint& p, Index n, Index undecided) {
     case CriticalKind::saddle: return fmt::format("a saddle: {}; {}, {}", found, gradient, ends);
     case CriticalKind::maximum: return fmt::format("a maximum: {}, {}", gradient, ends);
     case CriticalKind::degenerate:
-      return p.index > 0 ? fmt::format("no minimum, and degenerate: {}, {} are 0 within their error; {}, {}", found,
-                                       undecided, gradient, ends)
-                         : fmt::format(
-                               "degenerate: {} eigenvalue{} 0 within the error, so that terms of higher order decide; "
-                               "{}, {}",
-                               undecided, undecided == 1 ? " is" : "s are", gradient, ends);
+      return p.index > 0
+                 ? fmt::format("no minimum, and degenerate: {}, {} are 0 within their error{}; {}, {}", found,
+                               undecided, describe(p.higher_order), gradient, ends)
+                 : fmt::format(
+                       "degenerate: {} eigenvalue{} 0 within the error, so that terms of higher order decide{}; "
+                       "{}, {}",
+                       undecided, undecided == 1 ? " is" : "s are", describe(p.higher_order), gradient, ends);
     case CriticalKind::not_stationary:
       return fmt::format(
           "not stationary: {} > {:.3g}{}; {}, {}", gradient, p.gradient_tolerance,
@@ -105,6 +141,26 @@ CriticalPoint non_finite(CriticalPoint point, Objective& f, const Vector& x, con
   return point;
 }
 
+/// |H(x + p) - H(x)|_2 from above; NaN where H is not finite beyond x: the region where f is smooth may end there,
+/// which leaves the eigenvalues at x as they are.
+double change_over_step(Objective& f, const Vector& beyond, const Matrix& H, CriticalPoint& point) {
+  const Matrix change = dense_hessian(f, beyond, point).H - H;
+  return change.allFinite() ? symmetric_norm_bound(change) : std::numeric_limits<double>::quiet_NaN();
+}
+
+/// The eigenvectors by whether their eigenvalues are within the error of 0.
+SplitSpectrum split(const Vector& values, const Matrix& vectors, const CriticalPoint& point) {
+  SplitSpectrum spectrum;
+  const Index n = values.size();
+  spectrum.flat = vectors.middleCols(point.index, point.flat);
+  spectrum.curved.resize(n, n - point.flat);
+  spectrum.curved << vectors.leftCols(point.index), vectors.rightCols(point.positive);
+  spectrum.curvatures.resize(n - point.flat);
+  spectrum.curvatures << values.head(point.index), values.tail(point.positive);
+  spectrum.error = point.error.rounding + point.error.asymmetry;
+  return spectrum;
+}
+
 CriticalPoint classify_dense(Objective& f, const Vector& x, const Vector& g, const ClassifyOptions& options,
                              CriticalPoint point) {
   const Index n = x.size();
@@ -116,27 +172,84 @@ CriticalPoint classify_dense(Objective& f, const Vector& x, const Vector& g, con
   point.least_eigenvalue = values[0];
   point.largest_eigenvalue = values[n - 1];
   const double H_norm = values.cwiseAbs().maxCoeff();
-  double error = (static_cast<double>(n) * kEpsilon + f.value_noise()) * H_norm + at_x.asymmetry;
-  point.gradient_tolerance =
-      std::max(options.gradient_tolerance, kGradientRoundings * kEpsilon * norm(at_x.H.cwiseAbs() * x.cwiseAbs()));
-  const NewtonStep newton = newton_step(g, values, vectors, error);
+  point.error.rounding = (static_cast<double>(n) * kEpsilon + f.value_noise()) * H_norm;
+  point.error.asymmetry = at_x.asymmetry;
+  const double x_rounding = kGradientRoundings * kEpsilon * norm(at_x.H.cwiseAbs() * x.cwiseAbs());
+  point.gradient_tolerance = std::max(options.gradient_tolerance, x_rounding);
+  const NewtonStep newton = newton_step(g, values, vectors, point.error.total());
   point.newton_change = newton.change;
   const bool unresolved = newton.change <= kValueRoundings * f.value_noise() * std::abs(point.value) &&
                           newton.flat_gradient <= point.gradient_tolerance;
   const bool stationary = point.gradient_norm <= point.gradient_tolerance || unresolved;
+  const Vector beyond = x + newton.p;
+  double change = 0;
   if (stationary && point.gradient_norm > 0) {
-    const Vector beyond = x + newton.p;
-    const Matrix drift = dense_hessian(f, beyond, point).H - at_x.H;
-    // Not finite beyond x: the region where f is smooth may end there, which leaves the eigenvalues at x as they are.
-    if (drift.allFinite()) error += 2 * symmetric_norm_bound(drift);
+    change = change_over_step(f, beyond, at_x.H, point);
+    if (std::isfinite(change)) point.error.drift = kDriftFactor * change;
   }
+  const double error = point.error.total();
   point.eigenvalue_error = error;
   point.index = (values.array() < -error).count();
-  const Index positive = (values.array() > error).count();
-  const Index undecided = n - point.index - positive;
-  if (point.index > 0) set_escape(point, vectors.col(0), g);
-  point.kind = stationary ? kind_of(point.index, positive, undecided) : CriticalKind::not_stationary;
-  point.message = describe(point, n, undecided);
+  point.positive = (values.array() > error).count();
+  point.flat = n - point.index - point.positive;
+  set_escape(point, vectors, g, options.negative_directions);
+  point.kind = stationary ? kind_of(point.index, point.positive, point.flat) : CriticalKind::not_stationary;
+  if (stationary && point.flat == 0) set_ball(point, values.cwiseAbs().minCoeff(), norm(newton.p), change);
+  if (options.higher_order && point.kind == CriticalKind::degenerate) {
+    // At x + p, where what is left of the gradient lies along the flat directions.
+    Vector g_beyond;
+    f.value_and_gradient(beyond, g_beyond);
+    SplitSpectrum spectrum = split(values, vectors, point);
+    spectrum.gradient_error = x_rounding;
+    point.higher_order = higher_order_test(f, beyond, g_beyond, spectrum, options.higher_order_options);
+    point.products += point.higher_order.products;
+  }
+  point.message = describe(point, n, point.flat);
+  return point;
+}
+
+/// By counts of signs: what all eigenvalues would say, at a twentieth of the price.
+CriticalPoint classify_by_inertia(Objective& f, const Vector& x, const Vector& g, const ClassifyOptions& options,
+                                  CriticalPoint point) {
+  const Index n = x.size();
+  point.newton_change = std::numeric_limits<double>::quiet_NaN();
+  const DenseHessian at_x = dense_hessian(f, x, point);
+  if (!at_x.H.allFinite()) return non_finite(std::move(point), f, x, "the Hessian is not finite");
+  const OperatorPtr H = dense_operator(at_x.H);
+  EigenOptions eigen;
+  eigen.largest = 1;
+  eigen.smallest = std::min(options.negative_directions, n);
+  eigen.max_restarts = options.max_restarts;
+  eigen.tolerance = options.eigen_tolerance;
+  eigen.seed = options.seed;
+  const EigenResult ends = extreme_eigenpairs(*H, eigen);
+  const EigenPairs& low = ends.smallest;
+  if (low.values.size() > 0) point.least_eigenvalue = low.values.minCoeff();
+  if (ends.largest.values.size() > 0) point.largest_eigenvalue = ends.largest.values[0];
+  point.error.rounding = inertia_error(at_x.H) + f.value_noise() * ends.norm;
+  point.error.asymmetry = at_x.asymmetry;
+  point.gradient_tolerance =
+      std::max(options.gradient_tolerance, kGradientRoundings * kEpsilon * norm(at_x.H.cwiseAbs() * x.cwiseAbs()));
+  const bool stationary = point.gradient_norm <= point.gradient_tolerance;
+  if (stationary && point.gradient_norm > 0) {
+    Vector p;
+    MinresWorkspace workspace;
+    minres(*H, -g, p, {}, workspace);
+    const double change = change_over_step(f, x + p, at_x.H, point);
+    if (std::isfinite(change)) point.error.drift = kDriftFactor * change;
+  }
+  point.eigenvalue_error = point.error.total();
+  InertiaWorkspace workspace;
+  const SignCount signs = count_signs(at_x.H, point.eigenvalue_error, workspace);
+  point.certified = true;
+  point.index = signs.negative;
+  point.positive = signs.positive;
+  point.flat = signs.within;
+  // Values descend, and so do the vectors.
+  if (low.values.size() > 0) set_escape(point, low.vectors.rowwise().reverse(), g, options.negative_directions);
+  point.kind = stationary ? kind_of(point.index, point.positive, point.flat) : CriticalKind::not_stationary;
+  point.message = describe(point, n, point.flat);
+  if (!ends.message.empty()) point.message += "; " + ends.message;
   return point;
 }
 
@@ -165,32 +278,35 @@ CriticalPoint classify_by_products(Objective& f, const Vector& x, const Vector& 
   const Index last = low.size() - 1;  // values descend
   point.least_eigenvalue = low[last];
   point.largest_eigenvalue = result.largest.values.size() > 0 ? result.largest.values[0] : low[0];
-  const double rounding = (static_cast<double>(n) * kEpsilon + f.value_noise()) * result.norm;
-  Index undecided = 0;
-  double worst = 0;
+  point.error.rounding = (static_cast<double>(n) * kEpsilon + f.value_noise()) * result.norm;
   for (Index i = 0; i < low.size(); ++i) {
     // An eigenvalue of H lies within the residual of each Ritz value.
-    const double error = rounding + result.smallest.residuals[i];
-    worst = std::max(worst, error);
+    const double error = point.error.rounding + result.smallest.residuals[i];
+    point.error.residual = std::max(point.error.residual, result.smallest.residuals[i]);
     if (low[i] < -error) ++point.index;
-    if (std::abs(low[i]) <= error) ++undecided;
+    if (low[i] > error) ++point.positive;
+    if (std::abs(low[i]) <= error) ++point.flat;
   }
-  if (result.largest.residuals.size() > 0) worst = std::max(worst, rounding + result.largest.residuals[0]);
+  const EigenPairs& high = result.largest;
+  if (high.residuals.size() > 0) point.error.residual = std::max(point.error.residual, high.residuals[0]);
+  const double worst = point.error.total();
   point.eigenvalue_error = worst;
+  // The upper end is an eigenvalue of its own where it is larger than all of those by more than the errors.
+  if (high.values.size() > 0 && high.values[0] > worst && high.values[0] - worst > low[0] + worst) ++point.positive;
   // |H| |x| needs the entries of H; its norm is at most this.
   point.gradient_tolerance =
       std::max(options.gradient_tolerance, kGradientRoundings * kEpsilon * result.norm * norm(x));
-  if (point.index > 0) set_escape(point, result.smallest.vectors.col(last), g);
+  set_escape(point, result.smallest.vectors.rowwise().reverse(), g, options.negative_directions);
   if (!(point.gradient_norm <= point.gradient_tolerance)) {
     point.kind = CriticalKind::not_stationary;
   } else if (point.index > 0 || result.status == EigenStatus::converged) {
     // Between the ends that were sought nothing is known, so a maximum needs the upper end below 0.
     const Index positive = point.largest_eigenvalue > worst ? 1 : 0;
-    point.kind = kind_of(point.index, positive, positive == 0 && point.largest_eigenvalue >= -worst ? 1 : undecided);
+    point.kind = kind_of(point.index, positive, positive == 0 && point.largest_eigenvalue >= -worst ? 1 : point.flat);
   } else {
     point.kind = CriticalKind::undecided;
   }
-  point.message = describe(point, n, undecided);
+  point.message = describe(point, n, point.flat);
   if (!result.message.empty()) point.message += "; " + result.message;
   return point;
 }
@@ -217,6 +333,7 @@ CriticalPoint classify(Objective& f, const Vector& x, const ClassifyOptions& opt
   }
   if (options.negative_directions < 1) fail("classify: {} directions; seek at least 1", options.negative_directions);
   CriticalPoint point;
+  point.kantorovich = point.ball_radius = std::numeric_limits<double>::quiet_NaN();
   Vector g;
   point.value = f.value_and_gradient(x, g);
   point.gradient_norm = norm(g);
@@ -224,8 +341,9 @@ CriticalPoint classify(Objective& f, const Vector& x, const ClassifyOptions& opt
   if (!all_finite(x) || !std::isfinite(point.value) || !std::isfinite(point.gradient_norm)) {
     return non_finite(std::move(point), f, x, "value or gradient is not finite");
   }
-  return x.size() <= options.dense_limit ? classify_dense(f, x, g, options, std::move(point))
-                                         : classify_by_products(f, x, g, options, std::move(point));
+  if (x.size() <= options.dense_limit) return classify_dense(f, x, g, options, std::move(point));
+  if (x.size() <= options.inertia_limit) return classify_by_inertia(f, x, g, options, std::move(point));
+  return classify_by_products(f, x, g, options, std::move(point));
 }
 
 }  // namespace hesse

@@ -10,8 +10,9 @@
 ///     n eps |H|            what LAPACK's factorisation and the products round off
 ///     noise |H|            relative noise of the objective, which single precision makes large
 ///     |H - H'|_2           the asymmetry found in the products
-///     2 |H(x + p) - H(x)|  with p the Newton step from x to the stationary point nearby, which lies within 2 |p|
-///                          (Kantorovich's theorem; Nocedal and Wright 2006, section 11.1)
+///     4 |H(x + p) - H(x)|  with p the Newton step from x to the stationary point nearby, which lies within 2 |p|
+///                          (Kantorovich's theorem; Nocedal and Wright 2006, section 11.1), and twice that: beside a
+///                          degenerate point such as that of x^3 an eigenvalue is 2 |H(x + p) - H(x)| to first order
 ///
 /// The gradient itself cannot be smaller than what rounding x to double precision changes in it, and no method that
 /// compares values of f comes nearer to the stationary point than f can tell. So a point counts as stationary when
@@ -21,8 +22,15 @@
 ///
 /// (a method that converges linearly stops with many steps left that each change f by less than its noise), where along
 /// eigenvectors whose eigenvalues are 0 within their error the first has to hold.
+///
+/// What is certified is the kind of the stationary point that Newton's step p leads to. With beta = 1 / min |lambda|
+/// and L = |H(x + p) - H(x)| / |p|, h = beta L |p| <= 1/2 makes Kantorovich's theorem hold: there is one such point
+/// within (1 - sqrt(1 - 2h)) / h |p| of x, and eigenvalues beyond the error above keep their signs on the way. L is
+/// measured along p, not bounded over the ball: that the Hessian changes no faster elsewhere in it is the one
+/// assumption made.
 #pragma once
 
+#include "hesse/curvature/higher_order.h"
 #include "hesse/linalg/eigen.h"
 #include "hesse/objective/objective.h"
 
@@ -49,11 +57,26 @@ struct ClassifyOptions {
   /// Up to this many variables the Hessian is formed and factorised, which certifies the kind. n products and 9 n^3
   /// flops, and once more for the Hessian at x + p.
   Index dense_limit = 2000;
+  /// Beyond, up to this many variables, the Hessian is formed and its inertia counted (linalg/inertia.h), which
+  /// certifies the kind too: n products, and n once more at x + p, and n^3 flops.
+  Index inertia_limit = 0;
   /// Eigenpairs that are sought at the lower end of a larger Hessian, >= 1.
   Index negative_directions = 4;
   double eigen_tolerance = 1e-6;  ///< of those, relative to |H|
   Index max_restarts = 30;        ///< of the search for them, >= 1; where it does not converge the kind is undecided
   std::uint64_t seed = 0;         ///< of their start vectors
+  /// Looks at third and fourth order where a certified point is degenerate (curvature/higher_order.h).
+  bool higher_order = false;
+  HigherOrderOptions higher_order_options;
+};
+
+/// Where the error of an eigenvalue comes from.
+struct EigenvalueError {
+  double rounding = 0;   ///< factorisation, products and noise of f
+  double residual = 0;   ///< |H v - lambda v|, the largest; 0 where the matrix was factorised
+  double asymmetry = 0;  ///< |H - H'|_2
+  double drift = 0;      ///< 4 |H(x + p) - H(x)|
+  double total() const { return rounding + residual + asymmetry + drift; }
 };
 
 struct CriticalPoint {
@@ -62,9 +85,19 @@ struct CriticalPoint {
   Index index = 0;
   double least_eigenvalue = 0;
   double largest_eigenvalue = 0;
-  double eigenvalue_error = 0;    ///< bound on the error of both
-  bool certified = false;         ///< all eigenvalues are known
-  Vector escape_direction;        ///< unit vector v with v'Hv < 0 and g'v <= 0; empty when the index is 0
+  double eigenvalue_error = 0;  ///< bound on the error of both: what counts as 0
+  EigenvalueError error;        ///< its parts
+  bool certified = false;       ///< the signs of all eigenvalues are known, or that they are 0 within the error
+  Index positive = 0;           ///< eigenvalues beyond the error above 0, as many as are known
+  Index flat = 0;               ///< eigenvalues within the error of 0, as many as are known
+  /// Unit vectors v with v'Hv < 0 and g'v <= 0, the steepest first: up to options.negative_directions eigenvectors,
+  /// none when the index is 0.
+  Matrix escape_directions;
+  HigherOrderTest higher_order;  ///< where it was asked for and the point is degenerate
+  /// Kantorovich's h and the radius of the ball around x that holds the stationary point and no other; NaN where x is
+  /// not certified, where an eigenvalue is 0 within the error, and where h > 1/2.
+  double kantorovich = 0;
+  double ball_radius = 0;
   double value = 0;               ///< f at the point
   double gradient_norm = 0;       ///< |g|_2
   double gradient_tolerance = 0;  ///< what |g|_2 was held against
@@ -72,9 +105,13 @@ struct CriticalPoint {
   Index products = 0;             ///< Hessian products spent
   std::string message;            ///< one sentence with the numbers
 
-  /// A minimum, or a degenerate point without a direction of negative curvature.
+  /// A minimum, or a degenerate point along no known direction of which f falls.
   bool may_be_minimum() const {
-    return kind == CriticalKind::minimum || (kind == CriticalKind::degenerate && index == 0);
+    return kind == CriticalKind::minimum || (kind == CriticalKind::degenerate && index == 0 && !higher_order.falls);
+  }
+  /// Share of the eigenvalues whose sign is known: those beyond the error, of n.
+  double resolved_share(Index n) const {
+    return n > 0 ? static_cast<double>(index + positive) / static_cast<double>(n) : 1.0;
   }
 };
 

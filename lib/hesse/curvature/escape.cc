@@ -8,9 +8,9 @@
 namespace hesse {
 
 bool escape(Objective& f, Vector& x, const CriticalPoint& point) {
-  if (point.index == 0 || point.escape_direction.size() != x.size()) return false;
+  if (point.index == 0 || point.escape_directions.rows() != x.size()) return false;
   constexpr double kShare = 0.25;
-  const Vector& v = point.escape_direction;
+  const auto v = point.escape_directions.col(0);
   const double start = f.value(x);
   const double rounding = 10 * f.value_noise() * std::abs(start);
   Vector trial(x.size());

@@ -8,9 +8,9 @@
 
 namespace hesse {
 
-/// Moves x along point.escape_direction to where f(x + t v) <= f(x) + share lambda t^2 / 2, share = 1/4, by halving t
-/// from max(1, |x|), and then on, doubling, for as long as f falls. Costs values alone. False, and x unchanged, when
-/// the point has no direction of negative curvature or no step lowers f beyond its rounding.
+/// Moves x along the first of point.escape_directions to where f(x + t v) <= f(x) + share lambda t^2 / 2, share = 1/4,
+/// by halving t from max(1, |x|), and then on, doubling, for as long as f falls. Costs values alone. False, and x
+/// unchanged, when the point has no direction of negative curvature or no step lowers f beyond its rounding.
 bool escape(Objective& f, Vector& x, const CriticalPoint& point);
 
 }  // namespace hesse

@@ -41,11 +41,22 @@ std::string file_stamp(const std::string& path) {
   return fmt::format("|{}|{}|{}.{:09}", status.st_ino, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
+/// Inside a problem's specification the comma belongs to the problem, and a data set's settings are separated by
+/// colons: `mlp:data=two-moons:noise=0.2:samples=500,hidden=8`. A colon that no `key=` follows is part of a value.
+std::string with_commas(std::string_view text) {
+  std::string out(text);
+  for (auto at = out.find(':', out.find(':') + 1); at != std::string::npos; at = out.find(':', at + 1)) {
+    const auto equals = out.find('=', at);
+    if (equals != std::string::npos && out.find_first_of(":,/", at + 1) > equals) out[at] = ',';
+  }
+  return out;
+}
+
 Spec spec_of(std::string_view text) {
   const auto as_path = [&] { return Spec{"file", {{"path", std::string(text)}}}; };
   const auto colon = text.find(':');
   const bool named = data_sets().find(text.substr(0, colon)) != nullptr;
-  if (named) return parse_spec(text);
+  if (named) return parse_spec(with_commas(text));
   if (text.find('/') != std::string_view::npos || is_file(std::string(text))) return as_path();
   return parse_spec(text);
 }

@@ -1,0 +1,37 @@
+/// \file
+/// The point that an analysis is about: a problem, and where.
+#pragma once
+
+#include "hesse/core/options.h"
+#include "hesse/problems/problem.h"
+
+#include <string>
+
+namespace hesse::app {
+
+struct PointOptions {
+  std::string problem;
+  std::string at;
+  Index seed = 1;
+  Precision precision = Precision::float64;
+};
+
+/// Visits --problem, --at, --seed and --precision.
+void visit_point_options(PointOptions& options, OptionVisitor& visitor);
+
+struct AnalysedPoint {
+  Problem problem;
+  std::string specification;  ///< of the problem
+  Vector x;
+  std::string at;  ///< "start of seed 1", or the file that x was read from
+};
+
+/// Builds the problem and reads the point. `at` is a run's folder, whose newest checkpoint is read, or the one before
+/// it with a warning where the newest is damaged; a safetensors file with a tensor for each block of the parameters; or
+/// empty for the start of the seed. A problem that is not given is the run's own. Throws Error.
+AnalysedPoint load_point(const PointOptions& options);
+
+/// Another point of the same problem, read likewise.
+Vector load_point_of(const Problem& problem, const std::string& at);
+
+}  // namespace hesse::app

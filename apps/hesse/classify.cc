@@ -1,0 +1,231 @@
+#include "analysed_point.h"
+#include "command_line.h"
+#include "commands.h"
+#include "run_options.h"
+
+#include "hesse/core/error.h"
+#include "hesse/curvature/critical_point.h"
+#include "hesse/curvature/stationary_search.h"
+#include "hesse/report/atomic_file.h"
+#include "hesse/report/json.h"
+#include "hesse/report/safetensors.h"
+#include "hesse/report/table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace hesse::app {
+namespace {
+
+enum class Search { gradient_norm, follow, none };
+
+struct ClassifyCommandOptions {
+  ClassifyCommandOptions() {
+    classify.inertia_limit = 5000;
+    classify.higher_order = true;
+  }
+  PointOptions point;
+  Search search = Search::gradient_norm;
+  Index index = 1;
+  Index max_steps = SearchOptions{}.max_steps;
+  ClassifyOptions classify;
+  Index threads = 0;
+  std::string output;
+  bool json = false;
+};
+void visit_options(ClassifyCommandOptions& o, OptionVisitor& v) {
+  visit_point_options(o.point, v);
+  v.choice("search", o.search,
+           {{"gradient-norm", Search::gradient_norm}, {"follow", Search::follow}, {"none", Search::none}},
+           "from the point to a critical one: by the norm of the gradient, to a saddle of --index, or not at all");
+  v.option("index", o.index, Interval::closed(0, 1e9), "of the saddle that is sought by --search follow");
+  v.option("max-steps", o.max_steps, Interval::closed(0, 1e6), "of the search");
+  v.option("gradient-tolerance", o.classify.gradient_tolerance, Interval::non_negative(),
+           "|g| up to which a point is critical, raised to what the rounding of x explains");
+  v.option("dense-limit", o.classify.dense_limit, Interval::closed(0, 20000),
+           "variables up to which all eigenvalues are computed");
+  v.option("inertia-limit", o.classify.inertia_limit, Interval::closed(0, 20000),
+           "variables up to which the signs of all eigenvalues are counted");
+  v.option("negative-directions", o.classify.negative_directions, Interval::closed(1, 1000),
+           "directions of escape that are sought and written");
+  v.option("eigen-tolerance", o.classify.eigen_tolerance, Interval::open(0, 1),
+           "on |Hv - lambda v| / |H| beyond the limits above");
+  v.option("higher-order", o.classify.higher_order, "third and fourth order along flat directions");
+  visit_threads(o.threads, v);
+  v.option("output", o.output,
+           "folder for classification.json, point.safetensors and escape.safetensors (default: none is written)");
+  v.option("json", o.json, "print JSON");
+}
+
+Json json_of(const SearchResult& search) {
+  return {{"status", to_string(search.status)},
+          {"steps", search.steps},
+          {"gradients", search.gradients},
+          {"products", search.products},
+          {"distance", json_number(search.distance)},
+          {"message", search.message}};
+}
+
+Json json_of(const CriticalPoint& point, Index n) {
+  Json json;
+  json["kind"] = to_string(point.kind);
+  json["certified"] = point.certified;
+  json["index"] = point.index;
+  json["positive"] = point.positive;
+  json["flat"] = point.flat;
+  json["resolved_share"] = json_number(point.resolved_share(n));
+  json["value"] = json_number(point.value);
+  json["gradient_norm"] = json_number(point.gradient_norm);
+  json["gradient_tolerance"] = json_number(point.gradient_tolerance);
+  json["newton_change"] = json_number(point.newton_change);
+  json["least_eigenvalue"] = json_number(point.least_eigenvalue);
+  json["largest_eigenvalue"] = json_number(point.largest_eigenvalue);
+  json["zero_tolerance"] = {{"total", json_number(point.eigenvalue_error)},
+                            {"rounding", json_number(point.error.rounding)},
+                            {"residual", json_number(point.error.residual)},
+                            {"asymmetry", json_number(point.error.asymmetry)},
+                            {"drift", json_number(point.error.drift)}};
+  json["kantorovich"] = json_number(point.kantorovich);
+  json["ball_radius"] = json_number(point.ball_radius);
+  const HigherOrderTest& test = point.higher_order;
+  if (test.verdict != HigherOrder::not_tested) {
+    json["higher_order"] = {{"verdict", to_string(test.verdict)},
+                            {"directions", test.directions},
+                            {"falls", test.falls},
+                            {"rises", test.rises},
+                            {"third", json_number(test.terms.third)},
+                            {"third_error", json_number(test.terms.third_error)},
+                            {"fourth", json_number(test.terms.fourth)},
+                            {"fourth_error", json_number(test.terms.fourth_error)}};
+  }
+  json["products"] = point.products;
+  json["message"] = point.message;
+  return json;
+}
+
+/// A file of vectors in the shapes of the parameters; where there are several, block NAME of the j-th is "j.NAME".
+void write_vectors(const std::filesystem::path& file, const ParameterLayout& layout, const Matrix& vectors,
+                   const std::string& kind) {
+  std::vector<TensorToWrite> tensors;
+  for (Index j = 0; j < vectors.cols(); ++j) {
+    for (const ParameterBlock& block : layout.blocks()) {
+      const std::string name = vectors.cols() == 1 ? block.name : fmt::format("{}.{}", j + 1, block.name);
+      tensors.push_back(TensorToWrite::of(
+          name, block.shape,
+          std::span<const double>(vectors.col(j).data() + block.offset, static_cast<std::size_t>(block.size))));
+    }
+  }
+  write_safetensors(file, tensors, {{"kind", kind}});
+}
+
+std::string yes_no(bool yes) { return yes ? "yes" : "no"; }
+
+/// The certificate, line by line.
+Table certificate(const CriticalPoint& point, Index n) {
+  Table table;
+  table.title = "certificate";
+  table.columns = {{"what", false}, {"figure"}, {"remark", false}};
+  const auto add = [&](const char* what, const std::string& figure, const std::string& remark) {
+    table.add({Cell(what), Cell(figure), Cell(remark)});
+  };
+  add("gradient norm", significant(point.gradient_norm, 4),
+      fmt::format("held against {}", significant(point.gradient_tolerance, 3)));
+  if (std::isfinite(point.newton_change)) {
+    add("1/2 g'|H|^-1 g", significant(point.newton_change, 4), "what Newton's step would change in f");
+  }
+  add("least eigenvalue", significant(point.least_eigenvalue, 8),
+      fmt::format("within {}", significant(point.eigenvalue_error, 2)));
+  add("largest eigenvalue", significant(point.largest_eigenvalue, 8),
+      fmt::format("within {}", significant(point.eigenvalue_error, 2)));
+  add("counts as zero up to", significant(point.eigenvalue_error, 4),
+      fmt::format("rounding {}, residual {}, asymmetry {}, drift {}", significant(point.error.rounding, 2),
+                  significant(point.error.residual, 2), significant(point.error.asymmetry, 2),
+                  significant(point.error.drift, 2)));
+  add("negative eigenvalues", fmt::format("{}", point.index), point.certified ? "all" : "at least");
+  add("positive eigenvalues", fmt::format("{}", point.positive), point.certified ? "all" : "at least");
+  add("within zero", fmt::format("{}", point.flat), point.certified ? "all" : "as far as was seen");
+  add("share of signs known", fmt::format("{:.4g} %", 100 * point.resolved_share(n)), fmt::format("of {}", n));
+  if (std::isfinite(point.kantorovich)) {
+    add("Kantorovich's h", significant(point.kantorovich, 3), "<= 1/2; change of H measured along Newton's step");
+    add("radius of the ball", significant(point.ball_radius, 3), "holds one critical point");
+  }
+  if (point.higher_order.verdict != HigherOrder::not_tested) {
+    const HigherOrderTest& t = point.higher_order;
+    add("third order", significant(t.terms.third, 4), fmt::format("within {}", significant(t.terms.third_error, 2)));
+    add("fourth order", significant(t.terms.fourth, 4), fmt::format("within {}", significant(t.terms.fourth_error, 2)));
+    add("they say", to_string(t.verdict),
+        fmt::format("{} direction{} tried", t.directions, t.directions == 1 ? "" : "s"));
+  }
+  add("certified", yes_no(point.certified), point.certified ? "" : "between the ends of the spectrum nothing is known");
+  return table;
+}
+
+}  // namespace
+
+int classify_command(Arguments arguments) {
+  auto options = read_command_line<ClassifyCommandOptions>(
+      "classify", "Finds the critical point near a point, and tells what it is, with a certificate.", arguments);
+  use_threads(options.threads);
+  AnalysedPoint analysed = load_point(options.point);
+  Objective& f = *analysed.problem.objective;
+  const std::filesystem::path folder =
+      options.output.empty() ? std::filesystem::path() : output_folder(options.output, "classify");
+  const Index n = f.size();
+  const auto seed = static_cast<std::uint64_t>(options.point.seed);
+  Vector x = analysed.x;
+  SearchResult search;
+  if (options.search != Search::none) {
+    SearchOptions search_options;
+    search_options.method = options.search == Search::follow ? SearchMethod::follow : SearchMethod::gradient_norm;
+    search_options.index = options.index;
+    search_options.gradient_tolerance =
+        std::min(search_options.gradient_tolerance, options.classify.gradient_tolerance);
+    search_options.max_steps = options.max_steps;
+    search_options.seed = seed;
+    search = find_stationary(f, x, search_options);
+  }
+  ClassifyOptions classify_options = options.classify;
+  classify_options.seed = seed;
+  classify_options.higher_order_options.seed = seed;
+  const CriticalPoint point = classify(f, x, classify_options);
+
+  Json json;
+  json["problem"] = analysed.specification;
+  json["at"] = analysed.at;
+  json["precision"] = to_string(options.point.precision);
+  json["parameters"] = n;
+  if (options.search != Search::none) json["search"] = json_of(search);
+  json["point"] = json_of(point, n);
+  if (!options.output.empty()) {
+    create_folders(folder);
+    write_file(folder / "classification.json", json_text(json));
+    write_vectors(folder / "point.safetensors", f.layout(), x, "point");
+    if (point.escape_directions.cols() > 0) {
+      write_vectors(folder / "escape.safetensors", f.layout(), point.escape_directions, "directions of escape");
+    }
+  }
+  if (options.json) {
+    fmt::print("{}", json_text(json));
+  } else {
+    fmt::print("{}\nn = {}, from {}\n", analysed.problem.description, n, analysed.at);
+    if (options.search != Search::none) fmt::print("search: {}\n", search.message);
+    fmt::print("value {:.10g}\n", point.value);
+    if (point.kind != CriticalKind::non_finite) {
+      fmt::print("{}", terminal_text(certificate(point, n), terminal_style(stdout)));
+    }
+    fmt::print("{}\n", point.message);
+  }
+  switch (point.kind) {
+    case CriticalKind::non_finite: return kDiverged;
+    case CriticalKind::not_stationary:
+    case CriticalKind::undecided: return kTargetNotReached;
+    default: return kDone;
+  }
+}
+
+}  // namespace hesse::app
