@@ -4,8 +4,10 @@
 #include "run_options.h"
 
 #include "hesse/core/error.h"
+#include "hesse/curvature/curvature_operator.h"
 #include "hesse/curvature/spectral_density.h"
 #include "hesse/curvature/spectrum.h"
+#include "hesse/curvature/subspace.h"
 #include "hesse/curvature/trace_estimation.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
@@ -13,8 +15,10 @@
 #include "hesse/report/table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -23,40 +27,57 @@ namespace {
 
 struct SpectrumCommandOptions {
   PointOptions point;
-  Curvature curvature = Curvature::hessian;
+  CurvatureOperatorOptions matrix;
   Index top = 5;
   Index bottom = 5;
+  bool all = false;
   double tolerance = 1e-6;
+  bool certify = false;
   bool trace = false;
   Index products = 100;
   bool density = false;
   Index probes = 10;
   Index steps = 80;
+  double damping = 1e-3;
+  bool per_layer = false;
+  bool classes = false;
   Index threads = 0;
   std::string output;
   bool json = false;
 };
 void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
   visit_point_options(o.point, v);
-  v.choice("curvature", o.curvature,
-           {{"hessian", Curvature::hessian},
-            {"gauss-newton", Curvature::gauss_newton},
-            {"fisher", Curvature::fisher},
-            {"fisher-sampled", Curvature::fisher_sampled},
-            {"fisher-empirical", Curvature::fisher_empirical}},
+  v.choice("curvature", o.matrix.matrix,
+           {{"hessian", CurvatureMatrix::hessian},
+            {"gauss-newton", CurvatureMatrix::gauss_newton},
+            {"fisher", CurvatureMatrix::fisher},
+            {"fisher-sampled", CurvatureMatrix::fisher_sampled},
+            {"fisher-empirical", CurvatureMatrix::fisher_empirical},
+            {"kfac", CurvatureMatrix::kfac},
+            {"ekfac", CurvatureMatrix::ekfac},
+            {"gradient-covariance", CurvatureMatrix::gradient_covariance}},
            "matrix whose eigenvalues are wanted");
+  v.option("block", o.matrix.blocks,
+           "the rows and columns of this block of parameters or layer alone; may be repeated");
+  v.option("block-diagonal", o.matrix.block_diagonal, "with zeros between the layers");
   v.option("top", o.top, Interval::closed(0, 1000), "largest eigenvalues; all if there are fewer");
   v.option("bottom", o.bottom, Interval::closed(0, 1000), "smallest eigenvalues; all if there are fewer");
+  v.option("all", o.all, "every eigenvalue, from the dense matrix: n products, 9 n^3 flops, 24 n^2 bytes");
   v.option("tolerance", o.tolerance, Interval::open(0, 1), "on |Av - lambda v| / |A|");
-  v.option("trace", o.trace, "trace and Frobenius norm too, with 95 % intervals");
-  v.option("products", o.products, Interval::closed(6, 1e6), "for the trace, and for the norm, at most");
+  v.option("certify", o.certify,
+           "prove that none is missing by the inertia of the dense matrix: n products, n^3 flops");
+  v.option("trace", o.trace, "trace, Frobenius norm and stable rank too, with 95 % intervals");
+  v.option("products", o.products, Interval::closed(6, 1e6), "for each trace, and for the norm, at most");
   v.option("density", o.density, "the whole spectrum too, by stochastic Lanczos quadrature");
   v.option("probes", o.probes, Interval::closed(2, 10000), "of the density");
   v.option("steps", o.steps, Interval::closed(1, 10000), "of Lanczos from each probe");
+  v.option("damping", o.damping, Interval::positive(), "delta of the log-determinant and the effective dimension");
+  v.option("per-layer", o.per_layer, "the ends and the trace of each layer's diagonal block too");
+  v.option("classes", o.classes, "the span of the classes' mean gradients against the top eigenspace too");
   visit_threads(o.threads, v);
-  v.option(
-      "output", o.output,
-      "folder for spectrum.json and spectrum.csv, and density.csv and density_plot.svg (default: none is written)");
+  v.option("output", o.output,
+           "folder for spectrum.json and spectrum.csv, layers.csv, density.csv and density_plot.svg (default: none is "
+           "written)");
   v.option("json", o.json, "print JSON");
 }
 
@@ -101,14 +122,80 @@ struct WholeFigure {
 /// Eigenvalues within this share of the largest node count as near zero.
 constexpr double kNearZero = 1e-3;
 
-std::vector<WholeFigure> counts_of(const SpectralDensity& density) {
+/// Counts, and sums in which negative eigenvalues count as 0.
+std::vector<WholeFigure> sums_of(const SpectralDensity& density, double damping) {
   const double zero = kNearZero * std::max(std::abs(density.least), std::abs(density.greatest));
   return {
       {"eigenvalues below zero", "negative", spectral_sum(density, [zero](double x) { return x < -zero ? 1.0 : 0.0; })},
       {"eigenvalues near zero", "near_zero",
        spectral_sum(density, [zero](double x) { return std::abs(x) <= zero ? 1.0 : 0.0; })},
-      {"eigenvalues above zero", "positive", spectral_sum(density, [zero](double x) { return x > zero ? 1.0 : 0.0; })}};
+      {"eigenvalues above zero", "positive", spectral_sum(density, [zero](double x) { return x > zero ? 1.0 : 0.0; })},
+      {"log det(A+ + damping I)", "log_determinant",
+       spectral_sum(density, [damping](double x) { return std::log(std::max(x, 0.0) + damping); })},
+      {"effective dimension tr A+(A+ + damping I)^-1", "effective_dimension",
+       spectral_sum(density, [damping](double x) { return std::max(x, 0.0) / (std::max(x, 0.0) + damping); })}};
 }
+
+/// |A|_F^2 / |A|_2^2.
+Estimate stable_rank(Estimate frobenius_square, double spectral_norm) {
+  const double scale = 1 / (spectral_norm * spectral_norm);
+  for (double* figure :
+       {&frobenius_square.value, &frobenius_square.standard_error, &frobenius_square.lower, &frobenius_square.upper}) {
+    *figure *= scale;
+  }
+  return frobenius_square;
+}
+
+/// One layer's diagonal block.
+struct LayerSpectrum {
+  LayerRange layer;
+  EigenResult eigen;
+  Estimate trace;
+};
+
+std::vector<LayerSpectrum> layer_spectra(Objective& f, const Vector& x, const SpectrumCommandOptions& options) {
+  std::vector<LayerSpectrum> spectra;
+  CurvatureOperatorOptions matrix = options.matrix;
+  matrix.blocks.clear();
+  const OperatorPtr A = curvature_operator(f, x, matrix);
+  const auto seed = static_cast<std::uint64_t>(options.point.seed);
+  for (const LayerRange& layer : layers_of(f.layout())) {
+    const OperatorPtr block = sub_block(A, parameters_of(f.layout(), {layer.name}));
+    EigenOptions eigen;
+    eigen.largest = std::min<Index>(1, layer.size);
+    eigen.smallest = eigen.largest;
+    eigen.tolerance = options.tolerance;
+    eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * f.value_noise());
+    eigen.seed = seed;
+    TraceOptions trace;
+    trace.max_products = options.products;
+    trace.seed = seed;
+    spectra.push_back({layer, extreme_eigenpairs(*block, eigen), estimate_trace(*block, trace)});
+  }
+  return spectra;
+}
+
+Table table_of(const std::vector<LayerSpectrum>& layers) {
+  Table table;
+  table.title = "diagonal blocks";
+  table.columns = {{"layer", false}, {"parameters"}, {"largest"}, {"smallest"}, {"trace"}, {"converged", false}};
+  for (const LayerSpectrum& l : layers) {
+    const auto end = [](const EigenPairs& pairs) {
+      return pairs.values.size() > 0 ? significant(pairs.values[0], 6) : std::string("none");
+    };
+    table.add({Cell(l.layer.name), Cell(fmt::format("{}", l.layer.size)), Cell(end(l.eigen.largest)),
+               Cell(end(l.eigen.smallest)), Cell(text_of(l.trace)),
+               Cell(l.eigen.status == EigenStatus::converged ? "yes" : "no")});
+  }
+  return table;
+}
+
+/// The classes' mean gradients against the top eigenvectors.
+struct ClassFigures {
+  ClassStructure structure;
+  double overlap = 0;    ///< of the top eigenspace of as many dimensions
+  double alignment = 0;  ///< share of the second moment of the class means in it
+};
 
 /// density.csv and density_plot.svg: on 400 points from end to end, blurred by a two-hundredth of the range.
 void write_density(const std::filesystem::path& folder, const SpectralDensity& density, const std::string& title) {
@@ -148,6 +235,16 @@ void write_density(const std::filesystem::path& folder, const SpectralDensity& d
   }
 }
 
+/// The first and the last rows.
+Table ends_of(const Table& table, Index top, Index bottom) {
+  Table ends = table;
+  const auto rows = static_cast<Index>(table.rows.size());
+  if (top + bottom < rows) {
+    ends.rows.erase(ends.rows.begin() + top, ends.rows.end() - bottom);
+  }
+  return ends;
+}
+
 }  // namespace
 
 int spectrum_command(Arguments arguments) {
@@ -161,35 +258,57 @@ int spectrum_command(Arguments arguments) {
       options.output.empty() ? std::filesystem::path() : output_folder(options.output, "spectrum");
   const auto seed = static_cast<std::uint64_t>(options.point.seed);
   const Index n = x.size();
+  Objective& f = *problem.objective;
+  const auto rows = parameters_of(f.layout(), options.matrix.blocks);
+  options.matrix.seed = seed;
   SpectrumOptions spectrum_options;
-  spectrum_options.curvature = options.curvature;
-  spectrum_options.eigen.largest = std::min(options.top, n);
-  spectrum_options.eigen.smallest = std::min(options.bottom, n);
+  spectrum_options.matrix = options.matrix;
+  const auto size = static_cast<Index>(rows.size());
+  spectrum_options.eigen.largest = options.all ? size : std::min(options.top, size);
+  spectrum_options.eigen.smallest = options.all ? 0 : std::min(options.bottom, size);
   spectrum_options.eigen.tolerance = options.tolerance;
+  spectrum_options.eigen.inertia_limit = options.certify ? size : 0;
   spectrum_options.eigen.seed = seed;
-  const Spectrum spectrum = extreme_spectrum(*problem.objective, x, spectrum_options);
+  const Spectrum spectrum = extreme_spectrum(f, x, spectrum_options);
   const EigenResult& eigen = spectrum.eigen;
+  const bool finite = eigen.status != EigenStatus::non_finite;
   std::vector<WholeFigure> figures;
   SpectralDensity density;
-  if (eigen.status != EigenStatus::non_finite && (options.trace || options.density)) {
-    const auto A = problem.objective->curvature(x, options.curvature);
+  if (finite && (options.trace || options.density)) {
+    const OperatorPtr A = curvature_operator(f, x, options.matrix);
     if (options.trace) {
       TraceOptions trace;
       trace.max_products = options.products;
       trace.seed = seed;
       figures.push_back({"trace", "trace", estimate_trace(*A, trace)});
-      figures.push_back({"Frobenius norm squared", "frobenius_square", estimate_frobenius_square(*A, trace)});
+      const Estimate square = estimate_frobenius_square(*A, trace);
+      figures.push_back({"Frobenius norm squared", "frobenius_square", square});
+      if (eigen.norm > 0) figures.push_back({"stable rank", "stable_rank", stable_rank(square, eigen.norm)});
     }
     if (options.density) {
       density = spectral_density(*A, {options.probes, options.steps, seed});
-      for (WholeFigure& figure : counts_of(density)) figures.push_back(std::move(figure));
+      for (WholeFigure& figure : sums_of(density, options.damping)) figures.push_back(std::move(figure));
     }
+  }
+  std::vector<LayerSpectrum> layers;
+  if (finite && options.per_layer) layers = layer_spectra(f, x, options);
+  std::optional<ClassFigures> classes;
+  if (finite && options.classes) {
+    ClassMeans means = class_mean_gradients(f, x);
+    means.gradients = means.gradients(rows, Eigen::all).eval();
+    ClassFigures found{class_structure(means), 0, 0};
+    const Matrix& V = eigen.largest.vectors;
+    const Matrix top = V.leftCols(std::min(V.cols(), found.structure.vectors.cols()));
+    found.overlap = overlap(top, found.structure.vectors);
+    const Matrix inside = top.transpose() * found.structure.vectors * found.structure.values.cwiseSqrt().asDiagonal();
+    found.alignment = inside.squaredNorm() / found.structure.values.sum();
+    classes = std::move(found);
   }
 
   Json json;
   json["problem"] = analysed.specification;
   json["at"] = analysed.at;
-  json["curvature"] = to_string(options.curvature);
+  json["curvature"] = to_string(options.matrix.matrix);
   json["precision"] = to_string(options.point.precision);
   json["parameters"] = n;
   json["value"] = json_number(spectrum.value);
@@ -197,15 +316,32 @@ int spectrum_command(Arguments arguments) {
   json["status"] = to_text(eigen.status);
   json["message"] = eigen.message;
   json["multiplicity_certified"] = eigen.multiplicity_certified;
+  json["proved"] = eigen.proved;
+  json["gradient_alignment"] = json_number(spectrum.gradient_alignment);
+  if (!options.matrix.blocks.empty()) json["blocks"] = options.matrix.blocks;
   json["norm"] = json_number(eigen.norm);
   json["largest"] = json_of(eigen.largest);
   json["smallest"] = json_of(eigen.smallest);
   json["products"] = eigen.products;
   json["seconds"] = json_number(spectrum.seconds);
   for (const WholeFigure& figure : figures) json[figure.key] = json_of(figure.estimate);
+  for (const LayerSpectrum& l : layers) {
+    json["layers"].push_back({{"name", l.layer.name},
+                              {"parameters", l.layer.size},
+                              {"largest", json_of(l.eigen.largest)},
+                              {"smallest", json_of(l.eigen.smallest)},
+                              {"trace", json_of(l.trace)},
+                              {"status", to_text(l.eigen.status)}});
+  }
+  if (classes) {
+    json["classes"] = {{"eigenvalues", Json::array()},
+                       {"overlap", json_number(classes->overlap)},
+                       {"alignment", json_number(classes->alignment)}};
+    for (const double value : classes->structure.values) json["classes"]["eigenvalues"].push_back(json_number(value));
+  }
 
   Table table;
-  table.title = fmt::format("{} of {} at {}", to_string(options.curvature), analysed.specification, analysed.at);
+  table.title = fmt::format("{} of {} at {}", to_string(options.matrix.matrix), analysed.specification, analysed.at);
   table.columns = {{"end", false}, {"eigenvalue"}, {"residual"}, {"converged", false}};
   for (const auto& [end, pairs] : {std::pair{"top", &eigen.largest}, std::pair{"bottom", &eigen.smallest}}) {
     for (Index i = 0; i < pairs->values.size(); ++i) {
@@ -217,6 +353,7 @@ int spectrum_command(Arguments arguments) {
     create_folders(folder);
     write_file(folder / "spectrum.json", json_text(json));
     write_file(folder / "spectrum.csv", csv_text(table));
+    if (!layers.empty()) write_file(folder / "layers.csv", csv_text(table_of(layers)));
     if (!density.probes.empty()) write_density(folder, density, table.title);
   }
   if (options.json) {
@@ -224,12 +361,29 @@ int spectrum_command(Arguments arguments) {
   } else {
     fmt::print("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", problem.description, spectrum.value,
                spectrum.gradient_norm, n);
-    fmt::print("{}", terminal_text(table, terminal_style(stdout)));
+    if (!options.all) fmt::print("{}", terminal_text(table, terminal_style(stdout)));
+    if (options.all)
+      fmt::print("{}", terminal_text(ends_of(table, options.top, options.bottom), terminal_style(stdout)));
     fmt::print("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
                eigen.message.empty() ? "" : ": " + eigen.message,
-               eigen.multiplicity_certified ? "certified" : "not certified", eigen.products, spectrum.seconds);
+               eigen.proved                   ? "proved"
+               : eigen.multiplicity_certified ? "certified"
+                                              : "not certified",
+               eigen.products, spectrum.seconds);
     for (const WholeFigure& figure : figures) {
       fmt::print("{}: {}; {} products\n", figure.name, text_of(figure.estimate), figure.estimate.products);
+    }
+    if (eigen.largest.values.size() > 0 && std::isfinite(spectrum.gradient_alignment)) {
+      fmt::print("gradient in the space of the top {}: {:.3g} % of its square\n", eigen.largest.values.size(),
+                 100 * spectrum.gradient_alignment);
+    }
+    if (!layers.empty()) fmt::print("{}", terminal_text(table_of(layers), terminal_style(stdout)));
+    if (classes) {
+      fmt::print(
+          "classes: {} directions of mean gradients; overlap with the top eigenspace of as many {:.3g}, which holds "
+          "{:.3g} % "
+          "of their second moment\n",
+          classes->structure.values.size(), classes->overlap, 100 * classes->alignment);
     }
   }
   switch (eigen.status) {

@@ -1,5 +1,6 @@
 #include "hesse/linalg/cg.h"
 #include "hesse/linalg/eigen.h"
+#include "hesse/linalg/inertia.h"
 #include "hesse/linalg/minres.h"
 #include "hesse/linalg/operators.h"
 #include "hesse/linalg/steihaug.h"
@@ -105,6 +106,12 @@ TEST_CASE("each operator of the algebra equals its matrix, on blocks of vectors"
     S << A(2, 2), A(2, 0), A(0, 2), A(0, 0);
     check(sub_block(a, {2, 0}), S, random_matrix(2, 3, 10));
   }
+  check(scaled_coordinates(a, d), d.asDiagonal() * A * d.asDiagonal(), X);
+  const Index half = n / 2;
+  Matrix blocks = Matrix::Zero(n, n);
+  blocks.topLeftCorner(half, half) = A.topLeftCorner(half, half);
+  blocks.bottomRightCorner(n - half, n - half) = A.bottomRightCorner(n - half, n - half);
+  check(block_diagonal_part(a, {half, n - half}), blocks, X);
   check(function_operator(n, [&](ConstMatrixView V, MatrixView Y) { Y = A * V; }), A, X);
 }
 
@@ -119,6 +126,9 @@ TEST_CASE("parts that do not fit are refused") {
   CHECK_THROWS_AS(projected_off(a, Matrix::Ones(3, 1)), Error);
   CHECK_THROWS_AS(congruence(a, Matrix::Ones(2, 2)), Error);
   CHECK_THROWS_AS(shifted(nullptr, 1), Error);
+  CHECK_THROWS_AS(scaled_coordinates(a, Vector::Ones(2)), Error);
+  CHECK_THROWS_AS(block_diagonal_part(a, {1, 1}), Error);
+  CHECK_THROWS_AS(block_diagonal_part(a, {4, -1}), Error);
   CHECK_THROWS_AS(scaled_identity(-1, 1), Error);
   CHECK_THROWS_WITH(to_dense(*scaled_identity(1000000, 1)), Catch::Contains("7450.6 GiB"));
 }
@@ -412,6 +422,47 @@ TEST_CASE("certified clustered spectra have lost nothing") {
     for (Index i = 0; i < 3; ++i) CHECK(std::abs(result.smallest.values[i] - values[n - 3 + i]) <= 1e-6);
   }
   CHECK(certified >= 50);
+}
+
+TEST_CASE("inertia proves 1000 clustered spectra complete and finds what a search has lost") {
+  // Multiplicities from 1 to 10, levels 1 apart: at 5 pairs or so an end cuts through a cluster.
+  int proved = 0;
+  for (std::uint64_t trial = 0; trial < 1000; ++trial) {
+    const Index n = 60;
+    Vector values(n);
+    const RandomStream stream(trial, Purpose::test, 7);
+    Index at = 0;
+    for (double level = 10; at < n; level -= 1) {
+      const auto copies = static_cast<Index>(1 + stream.below(10, static_cast<std::uint64_t>(at)));
+      for (Index i = 0; i < copies && at < n; ++i) values[at++] = level;
+    }
+    EigenOptions options;
+    options.largest = 5;
+    options.smallest = 2;
+    options.dense_limit = 0;
+    options.inertia_limit = n;
+    options.tolerance = 1e-6;
+    options.seed = trial;
+    // Few restarts, so that searches fail now and then.
+    options.max_restarts = trial % 4 == 0 ? 2 : 300;
+    const EigenResult result = extreme_eigenpairs(*dense_operator(with_spectrum(values, 2000 + trial)), options);
+    if (!result.proved) {
+      CHECK_FALSE((result.multiplicity_certified && result.status == EigenStatus::converged && result.message.empty()));
+      continue;
+    }
+    ++proved;
+    // None is missing, and each is within the residuals, whatever these are.
+    const auto bound = [](const EigenPairs& pairs) { return pairs.residuals.norm() + 1e-9; };
+    CHECK((result.largest.values - values.head(5)).cwiseAbs().maxCoeff() <= bound(result.largest));
+    CHECK((result.smallest.values - values.tail(2)).cwiseAbs().maxCoeff() <= bound(result.smallest));
+  }
+  CHECK(proved > 700);
+  // What a search with one copy less would have found is refuted: five copies of 10, of which it claims to know four.
+  Vector values = Vector::LinSpaced(50, 0, 5);
+  values.tail(5).setConstant(10);
+  const Matrix A = with_spectrum(values, 9);
+  InertiaWorkspace workspace;
+  CHECK(inertia(A, 6, workspace).positive == 5);
 }
 
 TEST_CASE("a null space at the wanted end and a tail below the mean are found, and certified rightly") {

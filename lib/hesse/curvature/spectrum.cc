@@ -1,7 +1,9 @@
 #include "hesse/curvature/spectrum.h"
 
 #include "hesse/core/vector_ops.h"
+#include "hesse/curvature/subspace.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -16,7 +18,15 @@ Spectrum extreme_spectrum(Objective& f, const Vector& x, const SpectrumOptions& 
   if (!std::isfinite(spectrum.value) || !std::isfinite(spectrum.gradient_norm)) {
     spectrum.eigen.status = EigenStatus::non_finite;
   } else {
-    spectrum.eigen = extreme_eigenpairs(*f.curvature(x, options.curvature), options.eigen);
+    EigenOptions eigen = options.eigen;
+    // A hundred roundings of a product; in double 1e-10 leaves room for cancellation.
+    eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
+    spectrum.eigen = extreme_eigenpairs(*curvature_operator(f, x, options.matrix), eigen);
+    const Matrix& V = spectrum.eigen.largest.vectors;
+    if (V.cols() > 0) {
+      const auto rows = parameters_of(f.layout(), options.matrix.blocks);
+      spectrum.gradient_alignment = alignment(g(rows), V);
+    }
   }
   if (spectrum.eigen.status == EigenStatus::non_finite) {
     const std::string why = f.explain_non_finite(x);

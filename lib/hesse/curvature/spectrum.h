@@ -2,6 +2,7 @@
 /// The extreme eigenvalues of a loss's curvature at a point.
 #pragma once
 
+#include "hesse/curvature/curvature_operator.h"
 #include "hesse/linalg/eigen.h"
 #include "hesse/objective/objective.h"
 
@@ -10,13 +11,14 @@
 namespace hesse {
 
 struct SpectrumOptions {
-  Curvature curvature = Curvature::hessian;
-  EigenOptions eigen;
+  CurvatureOperatorOptions matrix;
+  EigenOptions eigen;  ///< its tolerance on asymmetry is set by the precision of f
 };
 
 struct Spectrum {
-  double value = 0;          ///< f at the point
-  double gradient_norm = 0;  ///< |g|_2 there
+  double value = 0;               ///< f at the point
+  double gradient_norm = 0;       ///< |g|_2 there
+  double gradient_alignment = 0;  ///< share of |g|^2 in the eigenspace of the largest ones: see alignment()
   EigenResult eigen;
   double seconds = 0;
 };

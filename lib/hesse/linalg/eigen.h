@@ -6,6 +6,12 @@
 /// A Krylov method may lose copies of a multiple eigenvalue and still report success, so the wanted
 /// end is searched again with the pairs found so far moved out of the way, from another start, until a
 /// search brings nothing new; only then is the multiplicity certified in this sense.
+///
+/// Where the operator may be formed (`inertia_limit`) a proof takes the place of that search's word: orthonormal Ritz
+/// vectors with the residual matrix R have as many eigenvalues of A within |R|_2 of theirs (Kahan 1967; Parlett 1998,
+/// Theorem 11.5.1), so nothing is missing at the upper end when the inertia of A shows no more eigenvalues above the
+/// least of them by |R|_2 than there are Ritz values; likewise below.
+///
 /// Small ones are formed and solved densely.
 #pragma once
 
@@ -23,7 +29,11 @@ struct EigenOptions {
   double tolerance = 1e-8;  ///< on |A v - lambda v| / |A|, |A| the largest |lambda| found
   Index max_restarts = 300;
   Index dense_limit = 256;  ///< operators up to this size are formed and solved densely
-  std::uint64_t seed = 0;   ///< of the start vectors
+  /// Larger operators up to this size are formed, n products, and what was found is certified by their inertia, 2/3 n^3
+  /// flops (linalg/inertia.h).
+  Index inertia_limit = 0;
+  double asymmetry_tolerance = 1e-6;  ///< on |u'Av - v'Au| / (|u| |v| |A|), for three random pairs
+  std::uint64_t seed = 0;             ///< of the start vectors
 };
 
 enum class EigenStatus {
@@ -42,14 +52,15 @@ struct EigenResult {
   EigenStatus status = EigenStatus::converged;
   EigenPairs largest;
   EigenPairs smallest;
-  bool multiplicity_certified = false;  ///< the search for lost copies came to its end, or the solve was dense
+  bool multiplicity_certified = false;  ///< proved, or the search for lost copies came to its end
+  bool proved = false;                  ///< by a dense solve, or by inertia
   double norm = 0;                      ///< largest |lambda| found
   Index products = 0;
   std::string message;  ///< what did not converge or was not finite
 };
 
 /// Throws Error on impossible options (more pairs than the size) and when the operator is not
-/// symmetric: |u'Av - v'Au| > 1e-6 |u||v||A| for one of three random pairs.
+/// symmetric to its tolerance.
 EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& options);
 
 /// max |u'Av - v'Au| / (|u| |v| |A|) over three random pairs, with |A| estimated from |Au| / |u|;

@@ -214,6 +214,58 @@ class Congruence final : public LinearOperator {
   mutable Matrix product_;
 };
 
+class ScaledCoordinates final : public LinearOperator {
+ public:
+  ScaledCoordinates(OperatorPtr A, Vector d) : A_(std::move(A)), d_(std::move(d)) {
+    require(A_);
+    if (d_.size() != A_->size()) fail("operator: {} scales for size {}", d_.size(), A_->size());
+  }
+  Index size() const override { return A_->size(); }
+  void apply(ConstMatrixView X, MatrixView Y) const override {
+    auto scaled = room(workspace_, size(), X.cols());
+    scaled = d_.asDiagonal() * X;
+    A_->apply(scaled, Y);
+    Y.array().colwise() *= d_.array();
+  }
+
+ private:
+  OperatorPtr A_;
+  Vector d_;
+  mutable Matrix workspace_;
+};
+
+class BlockDiagonalPart final : public LinearOperator {
+ public:
+  BlockDiagonalPart(OperatorPtr A, std::vector<Index> sizes) : A_(std::move(A)), sizes_(std::move(sizes)) {
+    require(A_);
+    Index total = 0;
+    for (const Index size : sizes_) {
+      if (size < 0) fail("operator: a diagonal block of size {}", size);
+      total += size;
+    }
+    if (total != A_->size()) fail("operator: diagonal blocks of {} rows in all for size {}", total, A_->size());
+  }
+  Index size() const override { return A_->size(); }
+  void apply(ConstMatrixView X, MatrixView Y) const override {
+    auto part = room(workspace_, size(), X.cols());
+    auto product = room(product_, size(), X.cols());
+    Index first = 0;
+    for (const Index size : sizes_) {
+      part.setZero();
+      part.middleRows(first, size) = X.middleRows(first, size);
+      A_->apply(part, product);
+      Y.middleRows(first, size) = product.middleRows(first, size);
+      first += size;
+    }
+  }
+
+ private:
+  OperatorPtr A_;
+  std::vector<Index> sizes_;
+  mutable Matrix workspace_;
+  mutable Matrix product_;
+};
+
 class Function final : public LinearOperator {
  public:
   Function(Index n, std::function<void(ConstMatrixView, MatrixView)> apply) : n_(n), apply_(std::move(apply)) {
@@ -246,6 +298,12 @@ OperatorPtr projected_off(OperatorPtr A, Matrix Q) {
   return std::make_shared<ProjectedOff>(std::move(A), std::move(Q));
 }
 OperatorPtr congruence(OperatorPtr A, Matrix B) { return std::make_shared<Congruence>(std::move(A), std::move(B)); }
+OperatorPtr scaled_coordinates(OperatorPtr A, Vector d) {
+  return std::make_shared<ScaledCoordinates>(std::move(A), std::move(d));
+}
+OperatorPtr block_diagonal_part(OperatorPtr A, std::vector<Index> sizes) {
+  return std::make_shared<BlockDiagonalPart>(std::move(A), std::move(sizes));
+}
 OperatorPtr function_operator(Index n, std::function<void(ConstMatrixView X, MatrixView Y)> apply) {
   return std::make_shared<Function>(n, std::move(apply));
 }

@@ -40,6 +40,11 @@ OperatorPtr block_diagonal(std::vector<OperatorPtr> blocks);
 OperatorPtr projected_off(OperatorPtr A, Matrix Q);
 /// B' A B for a matrix B, A.size() x n: the congruence that keeps symmetry.
 OperatorPtr congruence(OperatorPtr A, Matrix B);
+/// diag(d) A diag(d): the curvature in the coordinates x / d, or a similarity of it with a metric in between.
+OperatorPtr scaled_coordinates(OperatorPtr A, Vector d);
+/// The diagonal blocks of A of these sizes, which add up to its size, and zeros off them. A product costs as many with
+/// A as there are blocks.
+OperatorPtr block_diagonal_part(OperatorPtr A, std::vector<Index> sizes);
 /// A function that writes A X into Y; it must be linear and symmetric.
 OperatorPtr function_operator(Index n, std::function<void(ConstMatrixView X, MatrixView Y)> apply);
 
