@@ -34,7 +34,7 @@ class L2Objective final : public Objective {
   double value_noise() const override { return inner_->value_noise(); }
   std::string explain_non_finite(const Vector& x) override { return inner_->explain_non_finite(x); }
   Objective* decorated() override { return inner_.get(); }
-  bool changes_value() const override { return true; }
+  bool changes_value() const override { return lambda_ != 0; }
 
   double lambda() const { return lambda_; }
   /// (lambda / 2) |x_P|^2.
