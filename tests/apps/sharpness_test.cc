@@ -1,10 +1,12 @@
 #include "apps/program.h"
 
 #include "hesse/report/json.h"
+#include "hesse/report/safetensors.h"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -106,4 +108,15 @@ TEST_CASE("sharpness refuses what it cannot do with exit code 2 and one line") {
     CHECK(std::count(r.err.begin(), r.err.end(), '\n') == 1);
     CHECK(folder.count() == 0);
   }
+}
+
+TEST_CASE("sharpness at a point that is not finite names it and exits with 3") {
+  const ScratchFolder folder;
+  const std::vector<double> x = {std::numeric_limits<double>::infinity(), 1};
+  const TensorToWrite tensors[] = {TensorToWrite::of("x", {2}, x)};
+  write_safetensors(folder / "x.safetensors", tensors);
+  const auto r = run_hesse(folder, "sharpness --problem rosenbrock --at x.safetensors");
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 3);
+  CHECK_THAT(r.out, Contains("x[0] is inf"));
 }
