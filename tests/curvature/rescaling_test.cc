@@ -108,6 +108,37 @@ TEST_CASE("Blocks of the Hessian move by alpha^-2 and alpha^2 and trace and eige
   CHECK(largest(dense(*sub_block(Hy, own))) == Approx(largest(block(Hx, 0, first)) / 9).epsilon(1e-12));
 }
 
+TEST_CASE("Rescaled neurons leave elementwise units and the Fisher-Rao norm and the flatness of their own layer") {
+  const Case c{{3, 6, 5, 3}, Activation::relu, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(3, 3, 60, c.loss));
+  const Vector x = test_point(f->size());
+  // Row s of layer 2 and its bias times a_s, column s of layer 3 divided by it.
+  const Vector a = Vector::LinSpaced(5, 0.3, 4);
+  Vector y = x;
+  const auto offset = [&](const char* name) { return f->layout().find(name)->offset; };
+  for (Index s = 0; s < 5; ++s) {
+    y.segment(offset("layer2.weight") + 6 * s, 6) *= a[s];
+    y[offset("layer2.bias") + s] *= a[s];
+    for (Index o = 0; o < 3; ++o) y[offset("layer3.weight") + 5 * o + s] /= a[s];
+  }
+  CHECK(output_change(*f, x, y) <= 100 * kEps);
+  SharpnessOptions options;
+  options.measures = {"adaptive", "expected", "fisher-rao", "relative-flatness"};
+  for (const char* layer : {"layer2.weight", "layer3.weight"}) {
+    options.layer = layer;
+    const SharpnessReport at_x = measure_sharpness(*f, x, options);
+    const SharpnessReport at_y = measure_sharpness(*f, y, options);
+    for (std::size_t i = 0; i < at_x.measures.size(); ++i) {
+      const std::string& key = at_x.measures[i].key;
+      const bool moves = key.starts_with("adaptive-filterwise") || key == "expected" ||
+                         key == "expected-second-order" ||
+                         (key == "relative-flatness" && options.layer == "layer3.weight");
+      CAPTURE(key, layer);
+      CHECK(has_moved(at_x.measures[i], at_y.measures[i], 1e-10) == moves);
+    }
+  }
+}
+
 TEST_CASE("Measures that are invariant stay to 1e-10 and all others move when a relu network is rescaled") {
   const Case c{{3, 6, 5, 3}, Activation::relu, Loss::softmax_cross_entropy};
   const auto f = make_objective(c, make_data(3, 3, 60, c.loss));

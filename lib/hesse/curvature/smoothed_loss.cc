@@ -46,9 +46,9 @@ Estimate rise_at(Objective& f, const Vector& x, const Vector& scale, double valu
 /// Where a curve over sigma first exceeds the rise; what is not finite exceeds it.
 template <class Curve>
 double crossing(double rise, const Curve& curve) {
-  constexpr int kFirst = -8;
+  constexpr int kFirst = -6;
   constexpr int kLimit = 40;
-  constexpr int kHalvings = 5;
+  constexpr int kHalvings = 3;
   const auto exceeds = [&](double logarithm) { return !(curve(std::exp2(logarithm)) <= rise); };
   int exponent = kFirst;
   while (exponent < kLimit && !exceeds(exponent)) ++exponent;

@@ -32,10 +32,10 @@ struct NoiseOptions {
 Estimate expected_rise(Objective& f, const Vector& x, double sigma, const NoiseOptions& options);
 
 /// sigma*: where R, over the same draws for every sigma, first exceeds `rise`, scanned by factors of 2 and then
-/// bisected and interpolated within 2 percent on logarithmic scales, on which a quadratic is a straight line. The ends
+/// bisected and interpolated within 9 percent on logarithmic scales, on which a quadratic is a straight line. The ends
 /// of the interval are where Student's bounds on R do, so that it covers where R rises with sigma (Fieller 1954). A
 /// loss that is not finite counts as risen. The value is infinite, and `reached` false, where R stays below up to sigma
-/// = 2^40. About 30 evaluations of R. Throws Error on impossible options, and unless rise > 0.
+/// = 2^40. About 15 evaluations of R. Throws Error on impossible options, and unless rise > 0.
 Estimate pac_bayes_sigma(Objective& f, const Vector& x, double rise, const NoiseOptions& options);
 
 struct LocalEntropy {

@@ -37,8 +37,8 @@ std::string relative_flatness_block(const ParameterLayout& layout, const std::st
 ///
 /// with W d x m and L d x min(d, m), x Kronecker's product: the trace of an operator of size m min(d, m), formed
 /// exactly where max_products allow as many, and else estimated by Hutch++. In spite of its name a small kappa is flat.
-/// Invariant to the rescaling of layers, of this one and others, and of neurons of the layer before. Throws Error on
-/// impossible options and when f has no Hessian.
+/// Invariant to the rescaling of layers, this one and others, and of single neurons of this one (rows of W), but not of
+/// those of the layer before (columns). Throws Error on impossible options and when f has no Hessian.
 Estimate relative_flatness(Objective& f, const Vector& x, const RelativeFlatnessOptions& options);
 
 }  // namespace hesse
