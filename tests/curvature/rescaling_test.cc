@@ -55,6 +55,17 @@ TEST_CASE("Layers around relu and pooling can be rescaled and those around other
   nodes.push_back({activation_layer(Activation::relu, 4)});
   nodes.push_back({dense_layer(4, 2)});
   CHECK_THROWS_AS(rescalable_pairs(Network(std::move(nodes))), Error);
+  // Two layers read the relu: only what stands behind their sum can be rescaled.
+  std::vector<Node> branches;
+  branches.push_back({dense_layer(4, 4)});                      // activation 1
+  branches.push_back({activation_layer(Activation::relu, 4)});  // 2
+  branches.push_back({dense_layer(4, 3)});                      // 3
+  branches.push_back({dense_layer(4, 3), {.input = 2}});        // 4
+  branches.push_back({sum_layer(3), {.addend = 3}});            // 5
+  branches.push_back({dense_layer(3, 3)});                      // 6
+  branches.push_back({activation_layer(Activation::relu, 3)});  // 7
+  branches.push_back({dense_layer(3, 2)});                      // 8
+  CHECK(pairs_of(Network(std::move(branches))) == Pairs{{5, 7}});
 }
 
 TEST_CASE("A rescaled convolutional network computes what it did") {

@@ -198,6 +198,10 @@ TEST_CASE("One minimum is flatter than another only where all invariant measures
   CHECK(open.flatness == Flatness::undecided);
   CHECK(open.message == "no verdict: flatter by b; undecided by a");
   CHECK(compare_flatness(List{moving_low}, List{moving_high}).flatness == Flatness::undecided);
+  Measure still_high = moving_high;
+  still_high.invariant = true;
+  CHECK(compare_flatness(List{moving_low}, List{still_high}).flatness == Flatness::undecided);
+  CHECK(compare_flatness(List{still_high}, List{moving_low}).flatness == Flatness::undecided);
   CHECK_THAT(compare_flatness(List{}, List{}).message, Contains("no measure that is invariant"));
 }
 

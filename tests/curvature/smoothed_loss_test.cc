@@ -42,6 +42,14 @@ struct Well {
   }
 };
 
+/// x^2 + 10^4 x^4, which is steeper by two powers above 0.01.
+struct Steepening {
+  template <class T>
+  T operator()(const T* x) const {
+    return x[0] * x[0] * (1.0 + 1e4 * x[0] * x[0]);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("Intervals of the expected sharpness cover sigma^2 tr(T H T) / 2 in 95 of 100 cases") {
@@ -111,6 +119,29 @@ TEST_CASE("The PAC-Bayes sigma is where the rise over the same draws is the give
     CHECK(sigma.reached);
     // d sigma / sigma = dR / (2 R), with a slope from a step of sigma / 64: off by 1 / 128.
     CHECK(sigma.standard_error / sigma.value == Approx(here.standard_error / (2 * here.value)).epsilon(0.01));
+  }
+}
+
+TEST_CASE("The expected sharpness of a linear function is 0 as noise comes in pairs") {
+  DenseQuadratic f(Matrix::Zero(kSize, kSize), drawn(0));
+  const Estimate e = expected_rise(f, drawn(1), 0.1, {});
+  // Differences of values of the order of 10.
+  CHECK(std::abs(e.value) <= 1e-14);
+  CHECK(e.standard_error <= 1e-14);
+}
+
+TEST_CASE("The PAC-Bayes sigma is found on either side of where the search begins") {
+  FunctorObjective<Steepening> f({}, 1);
+  NoiseOptions options;
+  options.pairs = 5000;
+  for (const double rise : {1e-8, 1e-6, 1e-4, 1e4}) {
+    // E sigma^2 u^2 + 10^4 sigma^4 u^4 = s + 3 10^4 s^2 with s = sigma^2.
+    const double s = 2 * rise / (1 + std::sqrt(1 + 12e4 * rise));
+    const Estimate sigma = pac_bayes_sigma(f, Vector::Zero(1), rise, options);
+    CAPTURE(rise, sigma.value, sigma.standard_error);
+    // Beside the draws, the straight line between sigma 9 percent apart.
+    CHECK(std::abs(sigma.value - std::sqrt(s)) <= 4 * sigma.standard_error + 1e-3 * std::sqrt(s));
+    CHECK(sigma.standard_error <= 0.03 * sigma.value);
   }
 }
 

@@ -223,6 +223,16 @@ TEST_CASE("A flat loss has no worst case above it") {
   DenseQuadratic f(Matrix::Zero(3, 3), Vector::Zero(3), 7);
   CHECK(worst_in_ball(f, Vector::Ones(3), {}).rise == 0);
   CHECK(worst_in_box(f, Vector::Ones(3), {}).rise == 0);
+  // At a maximum x itself is the worst, which ascent from the rim does not quite reach.
+  Quadratic hill(-linear_spectrum(3, 10), Vector::Zero(3), 2);
+  BallOptions options;
+  options.ascent.iterations = 1;
+  const WorstCase worst = worst_in_ball(hill, Vector::Zero(3), options);
+  CHECK(worst.rise == 0);
+  CHECK(worst.perturbation.norm() == 0);
+  options.ascent.iterations = 100;
+  options.ascent.random_starts = 1;
+  CHECK(worst_in_ball(hill, Vector::Zero(3), options).rise == 0);
 }
 
 TEST_CASE("Ascent stays in its set and never falls") {
