@@ -5,9 +5,11 @@
 #include "hesse/core/error.h"
 #include "hesse/curvature/rescaling.h"
 #include "hesse/curvature/sharpness.h"
+#include "hesse/curvature/smoothed_loss.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/json.h"
+#include "hesse/report/plot.h"
 #include "hesse/report/run_record.h"
 #include "hesse/report/table.h"
 
@@ -15,6 +17,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -76,7 +79,8 @@ void visit_options(SharpnessCommandOptions& o, OptionVisitor& v) {
   v.option("seed", o.seed, Interval::closed(0, 9e15), "of the starting point, probes, starts, batches and noise");
   visit_precision(o.precision, v);
   visit_threads(o.threads, v);
-  v.option("output", o.output, "folder for sharpness.json and sharpness.csv (default: none is written)");
+  v.option("output", o.output,
+           "folder for sharpness.json and sharpness.csv, and rise.csv and rise_plot.svg (default: none is written)");
   v.option("json", o.json, "print JSON");
 }
 
@@ -157,6 +161,55 @@ Table table_of(const SharpnessReport& a, const SharpnessReport& b, const char* n
                Cell(says(one, other))});
   }
   return table;
+}
+
+/// A point and what the figure calls it.
+struct NamedPoint {
+  const char* name;
+  const Vector* x;
+};
+
+/// rise.csv and rise_plot.svg: the expected sharpness over sigma from 1e-3 to 1, plain and in units of the parameters.
+void write_rises(const fs::path& folder, Objective& f, std::span<const NamedPoint> points,
+                 const SharpnessOptions& options, const std::string& title) {
+  constexpr int kSteps = 12;
+  Table table;
+  table.columns = {{"point", false}, {"units", false}, {"sigma"}, {"rise"}, {"lower"}, {"upper"}};
+  Plot plot;
+  plot.title = title;
+  plot.x_label = "sigma";
+  plot.y_label = "expected rise of the loss";
+  plot.log_x = plot.log_y = true;
+  plot.legend = fmt::format("mean over {} draws", 2 * (options.samples / 2));
+  for (const NamedPoint& point : points) {
+    for (const Units units : {Units::plain, Units::elementwise}) {
+      Curve curve;
+      for (int k = 0; k <= kSteps; ++k) {
+        const double sigma = std::pow(10, 3.0 * k / kSteps - 3);
+        const Estimate rise =
+            expected_rise(f, *point.x, sigma, {units, options.eta, options.samples / 2, options.seed});
+        table.add({Cell(point.name), Cell(to_string(units)), Cell(fmt::format("{}", sigma)),
+                   Cell(fmt::format("{}", rise.value)), Cell(fmt::format("{}", rise.lower)),
+                   Cell(fmt::format("{}", rise.upper))});
+        curve.x.push_back(sigma);
+        curve.y.push_back(rise.value);
+      }
+      plot.series.push_back({fmt::format("{}, {}", point.name, to_string(units)), {std::move(curve)}});
+    }
+  }
+  write_file(folder / "rise.csv", csv_text(table));
+  Palette palette;
+  try {
+    write_plot(folder / "rise_plot.svg", plot, palette);
+  } catch (const Error& e) {
+    fmt::print(stderr, "hesse: warning: the rise was not drawn: {}\n", e.what());
+  }
+}
+
+/// Whether a mean over noise was measured, and so is worth a figure.
+bool has_noise(const SharpnessReport& report) {
+  return std::any_of(report.measures.begin(), report.measures.end(),
+                     [](const Measure& m) { return m.key == "expected" || m.key == "pac-bayes"; });
 }
 
 }  // namespace
@@ -251,6 +304,11 @@ int sharpness_command(Arguments arguments) {
     create_folders(folder);
     write_file(folder / "sharpness.json", json_text(json));
     write_file(folder / "sharpness.csv", csv_text(table));
+    if (is_finite && has_noise(here)) {
+      std::vector<NamedPoint> points = {{"point", &x}};
+      if (two) points.push_back({rescale ? "rescaled" : "against", &y});
+      write_rises(folder, f, points, options.measure, table.title);
+    }
   }
   if (options.json) {
     fmt::print("{}", json_text(json));

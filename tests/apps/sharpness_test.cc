@@ -41,7 +41,11 @@ TEST_CASE("sharpness prints every measure with its error and kind and whether it
   CHECK(parse_json(read_file(folder / "s" / "sharpness.json"), "sharpness.json") == json);
   const std::string csv = read_file(folder / "s" / "sharpness.csv");
   CHECK(std::count(csv.begin(), csv.end(), '\n') == 24);
-  const auto table = run_hesse(folder, std::string("sharpness ") + kRelu + " --measures sam,trace");
+  const std::string rises = read_file(folder / "s" / "rise.csv");
+  CHECK(std::count(rises.begin(), rises.end(), '\n') == 1 + 2 * 13);
+  CHECK(std::filesystem::exists(folder / "s" / "rise_plot.svg"));
+  const auto table = run_hesse(folder, std::string("sharpness ") + kRelu + " --measures sam,trace --output t");
+  CHECK(!std::filesystem::exists(folder / "t" / "rise.csv"));
   CHECK_THAT(table.out, Contains("lower bound") && Contains("or more") && Contains("trace") && !Contains("keskar"));
 }
 
