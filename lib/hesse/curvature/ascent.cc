@@ -13,7 +13,7 @@ namespace {
 /// to 1e-6, short enough that the projection loses no more than ten digits to cancellation.
 constexpr double kFar = 1e6;
 constexpr double kArmijo = 1e-4;
-constexpr int kMostHalvings = 12;
+constexpr double kShortest = 1.0 / 4096;
 
 void project(UnitSet set, Vector& z) {
   switch (set) {
@@ -53,24 +53,17 @@ Ascent projected_ascent(UnitSet set, const std::function<double(const Vector& z,
     d -= z;
     const double slope = dot(g, d);
     if (!(slope > 0)) break;
-    double t = 1;
     double risen = value;
-    bool accepted = false;
-    for (int halving = 0; halving <= kMostHalvings && !accepted; ++halving, t /= 2) {
+    bool rises = false;
+    for (double t = 1; t >= kShortest && ascent.is_finite && !rises; t /= 2) {
       trial = z + t * d;
       project(set, trial);  // rounding may have left the set
       risen = f(trial, trial_g);
       ++ascent.evaluations;
       ascent.is_finite = std::isfinite(risen) && all_finite(trial_g);
-      accepted = ascent.is_finite ? risen >= value + kArmijo * t * slope : true;
+      rises = risen >= value + kArmijo * t * slope;
     }
-    if (!accepted || !ascent.is_finite) {
-      if (!ascent.is_finite) {
-        z = trial;
-        value = risen;
-      }
-      break;
-    }
+    if (ascent.is_finite && !rises) break;
     d = trial - z;
     // -f has the curvature -d'(g+ - g) / d'd along the step.
     const double curvature = dot(d, g) - dot(d, trial_g);
@@ -79,7 +72,8 @@ Ascent projected_ascent(UnitSet set, const std::function<double(const Vector& z,
     std::swap(g, trial_g);
     const double gain = risen - value;
     value = risen;
-    if (gain == 0) break;
+    // A rise of nothing is no progress, and beyond a point that is not finite there is nothing to go by.
+    if (!(gain > 0)) break;
   }
   ascent.z = std::move(z);
   ascent.value = value;

@@ -68,8 +68,8 @@ WorstCase worst_over(Objective& f, const Vector& x, const Chart& chart, const As
   };
   double least = 0;
   bool begun = false;
-  const auto search = [&](Vector start, Index iterations) {
-    Ascent ascent = projected_ascent(chart.set, rise, std::move(start), iterations);
+  const auto search = [&](Vector start) {
+    const Ascent ascent = projected_ascent(chart.set, rise, std::move(start), options.iterations);
     worst.gradients += ascent.evaluations;
     worst.is_finite = worst.is_finite && ascent.is_finite;
     if (!begun || ascent.value > worst.rise) {
@@ -86,12 +86,12 @@ WorstCase worst_over(Objective& f, const Vector& x, const Chart& chart, const As
     chart.map(z, e);
     at = x + e;
     worst.first_order = f.value(at) - worst.value;
-    search(z, options.iterations);
+    search(z);
   }
   for (Index k = 0; k < options.random_starts && worst.is_finite; ++k) {
     z.resize(chart.dimension());
     RandomStream(options.seed, Purpose::search, static_cast<std::uint64_t>(k)).fill_normal(z);
-    search(furthest_along(chart.set, z), options.iterations);
+    search(furthest_along(chart.set, z));
   }
   worst.spread = begun ? worst.rise - least : 0;
   // x itself is in the neighbourhood.
