@@ -321,9 +321,8 @@ int sharpness_command(Arguments arguments) {
     }
     if (is_finite) fmt::print("{}", terminal_text(table, terminal_style(stdout)));
     for (const LeftOut& left : here.left_out) fmt::print("left out: {}: {}\n", left.name, left.why);
-    for (const SharpnessReport* report : {&here, &there}) {
-      if (!report->is_finite) fmt::print("not finite: {}\n", report->message);
-    }
+    if (!here.message.empty()) fmt::print("{}{}\n", here.is_finite ? "" : "not finite: ", here.message);
+    if (!there.is_finite) fmt::print("not finite: {}\n", there.message);
     if (rescale) {
       fmt::print("the outputs changed by {:.2g} of the largest: {}\n", change,
                  same_function ? "the same function, to rounding" : "more than rounding explains");

@@ -134,7 +134,9 @@ TEST_CASE("With a penalty on the parameters no measure is invariant") {
   options.measures = {"fisher-rao", "adaptive"};
   for (const double lambda : {0.0, 0.1}) {
     L2Objective f(make_objective(c, data), lambda, true);
-    for (const Measure& m : measure_sharpness(f, x, options).measures) CHECK(m.invariant == (lambda == 0));
+    const SharpnessReport report = measure_sharpness(f, x, options);
+    for (const Measure& m : report.measures) CHECK(m.invariant == (lambda == 0));
+    CHECK(report.message.empty() == (lambda == 0));
   }
 }
 

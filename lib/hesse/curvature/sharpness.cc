@@ -54,6 +54,11 @@ class Workshop {
       : f(its_f), x(its_x), options(its_options), report(its_report) {
     const auto* penalty = find<L2Objective>(f);
     rescales_ = penalty == nullptr || penalty->lambda() == 0;
+    if (!rescales_) {
+      report.message = fmt::format(
+          "the loss has a penalty of {:g} / 2 |x|^2, so that no measure is invariant to rescaling; l2=0 leaves it out",
+          penalty->lambda());
+    }
   }
 
   Objective& f;

@@ -95,7 +95,7 @@ struct SharpnessReport {
   std::vector<Measure> measures;  ///< in the order of sharpness_measures()
   std::vector<LeftOut> left_out;  ///< only when no measures were named
   bool is_finite = true;          ///< false when f or its gradient at x was not: then there are no measures
-  std::string message;            ///< what was not finite
+  std::string message;            ///< what was not finite, or that a penalty leaves no measure invariant
 };
 
 /// The measures at x on the selected samples, m-sharpness on batches of all samples. Where f has a penalty |x|^2, which
