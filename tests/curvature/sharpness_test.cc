@@ -1,0 +1,223 @@
+#include "hesse/curvature/sharpness.h"
+
+#include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
+#include "hesse/objective/dense_quadratic.h"
+#include "hesse/objective/functor_objective.h"
+#include "hesse/objective/l2_objective.h"
+#include "hesse/objective/quadratic.h"
+#include "nn/network_cases.h"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+
+using namespace hesse;
+using Catch::Matchers::Contains;
+
+namespace {
+
+const Measure& at(const SharpnessReport& report, const std::string& key) {
+  for (const Measure& m : report.measures) {
+    if (m.key == key) return m;
+  }
+  fail("no measure {}", key);
+}
+
+Measure invariant_measure(const char* key, double lower, double upper) {
+  Measure m{key, key, NumberKind::estimate, true};
+  m.number.value = 0.5 * (lower + upper);
+  m.number.standard_error = upper - lower;
+  m.number.lower = lower;
+  m.number.upper = upper;
+  return m;
+}
+
+/// The square root of x, not finite below 0.
+struct Root {
+  template <class T>
+  T operator()(const T* x) const {
+    using std::sqrt;
+    return sqrt(x[0]);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Every measure of a quadratic at its minimum is that of the closed form") {
+  const Index n = GENERATE(30, 150);  // all eigenvalues, and estimates from 100 products
+  const Vector h = linear_spectrum(n, 20);
+  Quadratic f(h, Vector::Zero(n));
+  const Vector x = Vector::Zero(n);
+  SharpnessOptions options;
+  options.ascent.iterations = 200;
+  options.steps = 80;
+  options.gamma = 10;
+  const SharpnessReport report = measure_sharpness(f, x, options);
+  CHECK(report.is_finite);
+  CHECK(report.value == 0);
+  const auto check = [&](const char* key, double exact) {
+    const Measure& m = at(report, key);
+    CAPTURE(key, n, m.number.value, m.number.standard_error, exact);
+    // Student's five, as probes are few; and what steps of ascent and bisection leave.
+    CHECK(std::abs(m.number.value - exact) <= 6 * m.number.standard_error + 1e-3 * std::abs(exact));
+  };
+  check("eigenvalue", 1);
+  check("trace", h.sum());
+  check("frobenius", h.norm());
+  check("log-volume", -0.5 * (h.array() + options.delta).log().sum());
+  // |x_i| + 1 = 1, and a convex function is largest in a corner.
+  check("keskar", 100 * 0.5 * options.epsilon * options.epsilon * h.sum());
+  check("sam", 0.5 * options.rho * options.rho);
+  check("expected", 0.5 * options.sigma * options.sigma * h.sum());
+  check("expected-second-order", 0.5 * options.sigma * options.sigma * h.sum());
+  check("pac-bayes", std::sqrt(2 * options.rise / h.sum()));
+  check("local-entropy", -0.5 * (1 + h.array() / options.gamma).log().sum());
+  // In units of parameters that are all 0 there is no noise, and nothing rises.
+  CHECK(at(report, "adaptive").number.value == 0);
+  CHECK(std::isinf(at(report, "pac-bayes-adaptive").number.value));
+  const bool exact = n <= options.max_products;
+  CHECK((at(report, "trace").kind == NumberKind::exact) == exact);
+  CHECK(at(report, "eigenvalue").kind == NumberKind::exact);
+  CHECK(at(report, "sam").kind == NumberKind::lower_bound);
+  CHECK(at(report, "expected").kind == NumberKind::estimate);
+
+  std::vector<std::string> left_out;
+  for (const LeftOut& left : report.left_out) left_out.push_back(left.name);
+  CHECK(left_out == std::vector<std::string>{"m-sharpness", "relative-flatness"});
+}
+
+TEST_CASE("A measure that was named and is not to be had is refused as impossible options are") {
+  DenseQuadratic f(Matrix::Identity(3, 3), Vector::Zero(3));
+  const Vector x = Vector::Ones(3);
+  SharpnessOptions options;
+  options.measures = {"fisher-rao"};
+  CHECK_THROWS_AS(measure_sharpness(f, x, options), Error);
+  options.measures = {"m-sharpness"};
+  CHECK_THROWS_AS(measure_sharpness(f, x, options), Error);
+  options.measures = {"trase"};
+  CHECK_THROWS_WITH(measure_sharpness(f, x, options), Contains("trace"));
+  options.measures = {"trace"};
+  CHECK(measure_sharpness(f, x, options).measures.size() == 1);
+  CHECK_THROWS_AS(measure_sharpness(f, Vector::Ones(4), options), Error);
+  for (double SharpnessOptions::*field :
+       {&SharpnessOptions::rho, &SharpnessOptions::sigma, &SharpnessOptions::delta, &SharpnessOptions::gamma,
+        &SharpnessOptions::rise, &SharpnessOptions::epsilon}) {
+    SharpnessOptions bad = options;
+    bad.*field = 0;
+    CHECK_THROWS_AS(measure_sharpness(f, x, bad), Error);
+  }
+}
+
+TEST_CASE("A point that is not finite has no measures and is named") {
+  FunctorObjective<Root> f({}, 1);
+  const SharpnessReport report = measure_sharpness(f, -Vector::Ones(1), {});
+  CHECK(!report.is_finite);
+  CHECK(report.measures.empty());
+  CHECK(!report.message.empty());
+  // Finite here, and not within the neighbourhoods.
+  SharpnessOptions options;
+  options.measures = {"sam", "expected"};
+  options.rho = 2;
+  options.sigma = 2;
+  const SharpnessReport near = measure_sharpness(f, Vector::Ones(1), options);
+  CHECK(near.is_finite);
+  CHECK(!at(near, "sam").number.is_finite);
+  CHECK(!at(near, "expected").number.is_finite);
+}
+
+TEST_CASE("With a penalty on the parameters no measure is invariant") {
+  const Case c{{3, 4, 2}, Activation::relu, Loss::softmax_cross_entropy};
+  const auto data = make_data(3, 2, 30, c.loss);
+  const Vector x = test_point(26);
+  SharpnessOptions options;
+  options.measures = {"fisher-rao", "adaptive"};
+  for (const double lambda : {0.0, 0.1}) {
+    L2Objective f(make_objective(c, data), lambda, true);
+    const SharpnessReport report = measure_sharpness(f, x, options);
+    for (const Measure& m : report.measures) CHECK(m.invariant == (lambda == 0));
+    CHECK(report.message.empty() == (lambda == 0));
+  }
+}
+
+TEST_CASE("Measures have the same bits for any number of threads") {
+  const Case c{{3, 40, 3}, Activation::relu, Loss::softmax_cross_entropy};
+  const auto data = make_data(3, 3, 300, c.loss);
+  SharpnessOptions options;
+  options.measures = {"eigenvalue", "trace",     "log-volume",        "keskar",       "sam", "m-sharpness", "expected",
+                      "fisher-rao", "pac-bayes", "relative-flatness", "local-entropy"};
+  options.ascent.iterations = 2;
+  options.samples = 4;
+  options.batches = 2;
+  options.max_products = 20;
+  options.steps = 5;
+  const int before = threads();
+  std::vector<double> one;
+  for (const int count : {1, 2}) {
+    set_threads(count);
+    const auto f = make_objective(c, data);
+    std::vector<double> values;
+    for (const Measure& m : measure_sharpness(*f, test_point(f->size()), options).measures) {
+      values.push_back(m.number.value);
+      values.push_back(m.number.upper);
+    }
+    if (count == 1) one = values;
+    CHECK(values == one);
+  }
+  set_threads(before);
+}
+
+TEST_CASE("One minimum is flatter than another only where all invariant measures say so beyond their errors") {
+  const Measure low = invariant_measure("a", 1, 2);
+  const Measure high = invariant_measure("a", 3, 4);
+  const Measure wide = invariant_measure("a", 1.5, 3.5);
+  CHECK(flatness_of(low, high) == Flatness::flatter);
+  CHECK(flatness_of(high, low) == Flatness::sharper);
+  CHECK(flatness_of(low, wide) == Flatness::undecided);
+  CHECK(flatness_of(low, low) == Flatness::undecided);
+  Measure large_low = low;
+  Measure large_high = high;
+  large_low.large_is_flat = large_high.large_is_flat = true;
+  CHECK(flatness_of(large_low, large_high) == Flatness::sharper);
+  Measure none = low;
+  none.number = without_value(0);
+  CHECK(flatness_of(none, high) == Flatness::undecided);
+
+  Measure moving_low = invariant_measure("moves", 1, 2);
+  Measure moving_high = invariant_measure("moves", 3, 4);
+  moving_low.invariant = moving_high.invariant = false;
+  const Measure other_low = invariant_measure("b", 1, 2);
+  const Measure other_high = invariant_measure("b", 3, 4);
+  using List = std::vector<Measure>;
+  // A measure that rescaling moves has no vote, whatever it says.
+  CHECK(compare_flatness(List{low, other_low, moving_high}, List{high, other_high, moving_low}).flatness ==
+        Flatness::flatter);
+  CHECK(compare_flatness(List{high, other_high}, List{low, other_low}).flatness == Flatness::sharper);
+  const FlatnessVerdict torn = compare_flatness(List{low, other_high}, List{high, other_low});
+  CHECK(torn.flatness == Flatness::undecided);
+  CHECK(torn.message == "no verdict: flatter by a; sharper by b");
+  const FlatnessVerdict open = compare_flatness(List{low, other_low}, List{wide, other_high});
+  CHECK(open.flatness == Flatness::undecided);
+  CHECK(open.message == "no verdict: flatter by b; undecided by a");
+  CHECK(compare_flatness(List{moving_low}, List{moving_high}).flatness == Flatness::undecided);
+  Measure still_high = moving_high;
+  still_high.invariant = true;
+  CHECK(compare_flatness(List{moving_low}, List{still_high}).flatness == Flatness::undecided);
+  CHECK(compare_flatness(List{still_high}, List{moving_low}).flatness == Flatness::undecided);
+  CHECK_THAT(compare_flatness(List{}, List{}).message, Contains("no measure that is invariant"));
+}
+
+TEST_CASE("A measure has moved where it changed by more than its tolerance and its rounding") {
+  Measure a = invariant_measure("a", 1, 1);
+  Measure b = invariant_measure("a", 1 + 1e-6, 1 + 1e-6);
+  CHECK(has_moved(a, b, 1e-8));
+  CHECK(!has_moved(a, b, 1e-5));
+  a.rounding = 1e-6;
+  CHECK(!has_moved(a, b, 1e-8));
+  b.number.value = std::numeric_limits<double>::infinity();
+  CHECK(has_moved(a, b, 1e-8));
+  a.number.value = b.number.value;
+  CHECK(!has_moved(a, b, 1e-8));
+  b.number = without_value(0);
+  CHECK(has_moved(a, b, 1e-8));
+}
