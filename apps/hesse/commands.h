@@ -21,6 +21,7 @@ int tune_command(Arguments);
 int train_command(Arguments);
 int resume_command(Arguments);
 int spectrum_command(Arguments);
+int landscape_command(Arguments);
 int check_derivatives_command(Arguments);
 int constrained_command(Arguments);
 int validate_command(Arguments);

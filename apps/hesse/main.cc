@@ -61,6 +61,7 @@ const std::vector<Command>& commands() {
       {"train", "Run one optimizer on one problem", train_command},
       {"resume", "Continue an interrupted run or comparison", resume_command},
       {"spectrum", "Extreme eigenvalues of a curvature matrix, with residuals", spectrum_command},
+      {"landscape", "The loss around a point, between two points, or along its gradient", landscape_command},
       {"constrained", "Solve problems with constraints, with the conditions of optimality", constrained_command},
       {"check-derivatives", "Check gradients and curvature products against differences", check_derivatives_command},
       {"validate", "Solve problems with Hesse and with Ceres, and judge both answers", validate_command},
