@@ -258,7 +258,10 @@ Directions chosen_directions(Setting& s, const Matrix& differences) {
     if (!made.contains(kind)) made[kind] = directions_of(s, kind, count, differences);
     const Directions& all = made[kind];
     if (all.vectors.cols() < count) fail("directions {}: {}; choose others", kind, all.message);
-    if (!all.message.empty()) s.say("directions {}: {}", kind, all.message);
+    if (!all.message.empty() && used[kind] == 0) {
+      s.json["warnings"].push_back(fmt::format("directions {}: {}", kind, all.message));
+      s.say("directions {}: {}", kind, all.message);
+    }
     out.vectors.col(static_cast<Index>(i)) = all.vectors.col(used[kind]);
     out.labels.push_back(all.labels[static_cast<std::size_t>(used[kind]++)]);
   }

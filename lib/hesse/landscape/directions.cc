@@ -93,12 +93,13 @@ Directions eigenvector_directions(Objective& f, const Vector& x, Index count, Ei
   out.message = eigen.message;
   if (eigen.status == EigenStatus::non_finite) return out;
   out.vectors.resize(x.size(), count);
-  out.vectors << eigen.largest.vectors, eigen.smallest.vectors;
   for (const EigenPairs* const pairs : {&eigen.largest, &eigen.smallest}) {
     for (Index i = 0; i < pairs->values.size(); ++i) {
+      out.vectors.col(static_cast<Index>(out.labels.size())) = pairs->vectors.col(i);
       out.labels.push_back(fmt::format("eigenvector of {:.4g} \u00b1 {:.0e}", pairs->values[i], pairs->residuals[i]));
     }
   }
+  out.vectors.conservativeResize(Eigen::NoChange, static_cast<Index>(out.labels.size()));
   return out;
 }
 

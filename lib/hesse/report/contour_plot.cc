@@ -100,13 +100,15 @@ std::string script_of(const std::filesystem::path& path, const ContourPlot& plot
   out += fmt::format("set cbrange [{}:{}]\n", number(scale.log ? std::log10(scale.low) : scale.low),
                      number(scale.log ? std::log10(scale.high) : scale.high));
   out += color_tics(scale);
-  // The outer half of the outermost cells is cut off: lines run from the first point to the last.
-  out += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", plot.x[0], plot.x[plot.x.size() - 1], plot.y[0],
-                     plot.y[plot.y.size() - 1]);
+  // A value's cell reaches half a step to either side; gnuplot does not clip those at the edge.
+  const double half_x = 0.5 * (plot.x[1] - plot.x[0]);
+  const double half_y = 0.5 * (plot.y[1] - plot.y[0]);
+  out += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", plot.x[0] - half_x, plot.x[plot.x.size() - 1] + half_x,
+                     plot.y[0] - half_y, plot.y[plot.y.size() - 1] + half_y);
   if (!plot.title.empty()) out += fmt::format("set title {} noenhanced\n", gnuplot_quoted(plot.title));
   out += fmt::format("set xlabel {} noenhanced offset 0,0.5\nset ylabel {} noenhanced\nset cblabel {} noenhanced\n",
                      gnuplot_quoted(plot.x_label), gnuplot_quoted(plot.y_label), gnuplot_quoted(plot.value_label));
-  out += "set key below horizontal Left reverse samplen 3 noenhanced\n";
+  out += "set key below horizontal height 0.8 Left reverse samplen 3 noenhanced\n";
   std::string drawn = "$grid using 1:2:3 with image notitle";
   if (!levels.empty()) {
     drawn += fmt::format(", $lines using 1:2 with lines linewidth 1 linecolor rgb '#4A4A4A' title {}",
