@@ -141,7 +141,9 @@ PathProfile profile(Objective& f, const Path& path, const ProfileOptions& option
          path.theta.size(), path.B.size(), n);
   }
   if (options.points < 3) fail("path: {} points are no grid; give at least 3", options.points);
-  if (!(options.tolerance > 0)) fail("path: a tolerance of {} is never reached; give one > 0", options.tolerance);
+  if (!(options.tolerance >= 1e-12)) {
+    fail("path: a tolerance of {} is never reached in [0, 1]; give one >= 1e-12", options.tolerance);
+  }
 
   PathProfile out;
   Walk walk(f, path, out);

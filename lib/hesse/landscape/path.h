@@ -46,7 +46,7 @@ struct Peak {
 
 struct ProfileOptions {
   Index points = 41;        ///< of the even grid, >= 3
-  double tolerance = 1e-6;  ///< in t, at which the refinement of a peak ends, > 0
+  double tolerance = 1e-6;  ///< in t, at which the refinement of a peak ends, >= 1e-12
 };
 
 /// The loss along a path.
@@ -62,7 +62,7 @@ struct PathProfile {
 };
 
 /// Evaluates f on an even grid of t and refines both peaks by golden-section search (Kiefer 1953) between the
-/// neighbours of the grid's highest point, so that they do not hang on where the grid's points happen to lie: about 20
+/// neighbours of the grid's highest point, so that they do not hang on where the grid's points happen to lie: about 25
 /// values a peak. Each is a lower bound of the true maximum, and equal to it where the grid resolves the path: a spike
 /// narrower than its spacing can be missed. The barrier is that of Frankle, Dziugaite, Roy and Carbin (2020), section
 /// 2, with the line between the losses of the ends in place of their mean where these differ. Peaks are NaN where an
