@@ -245,6 +245,9 @@ Directions directions_of(Setting& s, const std::string& kind, Index count, const
 
 /// The slice's directions: of one kind, or the next of each kind that is named.
 Directions chosen_directions(Setting& s, const Matrix& differences) {
+  if (s.x.size() < s.options.dimensions) {
+    fail("hesse landscape: {} has one variable; give --dimensions 1", s.options.problem);
+  }
   std::vector<std::string> kinds = s.options.directions;
   if (kinds.empty()) kinds.push_back(differences.cols() > 0 ? "pca" : "filter-normalised");
   while (static_cast<Index>(kinds.size()) < s.options.dimensions) kinds.push_back(kinds.back());

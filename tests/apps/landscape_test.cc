@@ -157,6 +157,7 @@ TEST_CASE("landscape refuses options that do not go together before any work") {
         {"--problem rosenbrock --trajectory .", "--save-every"},
         {"--problem rosenbrock --directions nowhere.safetensors --dimensions 1", "nowhere.safetensors"},
         {"--problem rosenbrock", "filters"},
+        {"--problem double-well --directions random", "one variable"},
         {"--dimensions 1", "problem"}}) {
     const auto r = run_hesse(folder, std::string("landscape ") + options + " --output l");
     CAPTURE(options, r.err);
