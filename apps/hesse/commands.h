@@ -23,6 +23,7 @@ int resume_command(Arguments);
 int spectrum_command(Arguments);
 int classify_command(Arguments);
 int sharpness_command(Arguments);
+int landscape_command(Arguments);
 int check_derivatives_command(Arguments);
 int constrained_command(Arguments);
 int validate_command(Arguments);

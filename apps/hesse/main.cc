@@ -63,6 +63,7 @@ const std::vector<Command>& commands() {
       {"spectrum", "Extreme eigenvalues of a curvature matrix, with residuals", spectrum_command},
       {"classify", "Find the critical point near a point, and tell what it is, with a certificate", classify_command},
       {"sharpness", "Sharpness of a minimum, and which measures a rescaling changes", sharpness_command},
+      {"landscape", "The loss around a point, between two points, or along its gradient", landscape_command},
       {"constrained", "Solve problems with constraints, with the conditions of optimality", constrained_command},
       {"check-derivatives", "Check gradients and curvature products against differences", check_derivatives_command},
       {"validate", "Solve problems with Hesse and with Ceres, and judge both answers", validate_command},

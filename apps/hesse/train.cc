@@ -14,6 +14,7 @@ namespace {
 struct TrainOptions : RunOptions {
   std::string optimizer = "lbfgs";
   bool figures = false;
+  Index save_every = 0;
 };
 void visit_options(TrainOptions& o, OptionVisitor& v) {
   v.option("optimizer", o.optimizer,
@@ -22,6 +23,8 @@ void visit_options(TrainOptions& o, OptionVisitor& v) {
   visit_run_options(o, v);
   v.option("figures", o.figures,
            "draw the trace, the method's telemetry with it, into the folder 'figures' of the output");
+  v.option("save-every", o.save_every, Interval::closed(0, 9e15),
+           "steps between points saved in the folder 'trajectory' of the output, for 'hesse landscape'; 0 for none");
 }
 
 }  // namespace
@@ -30,6 +33,7 @@ int train_command(Arguments arguments) {
   const auto options = read_command_line<TrainOptions>("train", "Run one optimizer on one problem.", arguments);
   RunSettings settings = settings_of(options);
   settings.method = options.optimizer;
+  settings.save_every = options.save_every;
   use_threads(options.threads);
   Problem problem = make_problem(options.problem, options.precision);
   check_run(settings, problem);

@@ -238,7 +238,8 @@ TEST_CASE("a record that was altered is refused before any work, and keeps no ve
                                     {"gradient_tolerance", "-1"},
                                     {"checkpoint_seconds", "-1"},
                                     {"target", "nan"},
-                                    {"trace_rows", "0"}}) {
+                                    {"trace_rows", "0"},
+                                    {"save_every", "-1"}}) {
     Json altered = run;
     altered["verdict"] = nullptr;
     altered["settings"][name] = value;

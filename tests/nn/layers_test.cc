@@ -391,8 +391,11 @@ TEST_CASE("The loss of a text is the mean over its positions, and drawn scores h
   CHECK(std::abs(mean - G.trace()) <= 4 * error);
 }
 
-TEST_CASE("The residual network and its twin for judging have the same parameters and, with its statistics, outputs") {
-  ResidualNetwork net = residual_network({1, 6, 6}, 2, 2, 1, 3);
+TEST_CASE("A normalised network and its twin for judging have the same parameters and, with its statistics, outputs") {
+  const bool residual = GENERATE(true, false);
+  NormalisedNetwork net = residual ? residual_network({1, 6, 6}, 2, 2, 1, 3)
+                                   : normalised_perceptron(std::vector<Index>{36, 7, 5, 3}, Activation::tanh);
+  CHECK(net.statistics.size() == (residual ? 6 : 2));
   CHECK(net.training.layout().size() == net.judging.layout().size());
   const auto data = make_data(36, 3, 8, Loss::softmax_cross_entropy);
   const auto training = std::make_shared<const Network>(std::move(net.training));

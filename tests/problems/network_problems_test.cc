@@ -1,3 +1,4 @@
+#include "hesse/core/error.h"
 #include "hesse/objective/finite_sum.h"
 #include "hesse/problems/problem.h"
 
@@ -34,4 +35,25 @@ TEST_CASE("A network with dropout trains through its masks and is judged without
   const Problem none = problems().make(parse_spec(data + ",dropout=0"), {Precision::float64});
   finite_sum_of(*none.objective, "test").select(batch);
   CHECK(none.objective->value(x) == plain.objective->value(x));
+}
+
+TEST_CASE("a perceptron with batch normalisation does not see the scale of a hidden unit's incoming weights") {
+  const std::string data = "mlp:data=gaussian-blobs,hidden=5";
+  Problem f = problems().make(parse_spec(data + ",batch_norm=true"), {Precision::float64});
+  const Vector x = f.start(1);
+  const ParameterLayout& layout = f.objective->layout();
+  const ParameterBlock& weight = layout.blocks()[0];
+  const Index inputs = weight.shape[1];
+  Vector scaled = x;
+  scaled.segment(weight.offset + inputs, inputs) *= 8;
+  // Up to the eps = 1e-5 beside the variance, which is of order 1.
+  CHECK(f.value(scaled) == Approx(f.value(x)).epsilon(1e-4));
+  Problem plain = problems().make(parse_spec(data), {Precision::float64});
+  Vector y = plain.start(1);
+  const double before = plain.value(y);
+  y.segment(inputs, inputs) *= 8;
+  CHECK(std::abs(plain.value(y) - before) > 1e-3);
+  // Judged with statistics of the training data.
+  for (const Metric& metric : f.metrics) CHECK(std::isfinite(metric.evaluate(x)));
+  CHECK_THROWS_AS(problems().make(parse_spec(data + ",batch_norm=true,dropout=0.5"), {}), Error);
 }

@@ -12,9 +12,11 @@
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/comparison.h"
 #include "hesse/report/trace.h"
+#include "hesse/report/trajectory.h"
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace hesse {
 namespace {
@@ -106,7 +108,8 @@ RunRecord record_of(const RunSettings& settings, const Method& method, const Pro
                      {"gradient_tolerance", fmt::format("{}", settings.gradient_tolerance)},
                      {"escape", settings.escape ? "true" : "false"},
                      {"checkpoint_seconds", fmt::format("{}", settings.checkpoint_seconds)},
-                     {"trace_rows", fmt::format("{}", settings.trace_rows)}};
+                     {"trace_rows", fmt::format("{}", settings.trace_rows)},
+                     {"save_every", fmt::format("{}", settings.save_every)}};
   record.description = problem.description;
   record.parameters = problem.objective->size();
   record.software = this_software();
@@ -130,6 +133,10 @@ void check_settings(const RunSettings& settings) {
   }
   if (settings.trace_rows < 1) {
     fail("trace_rows: {} is out of range; give a whole number >= 1, of rows an epoch", settings.trace_rows);
+  }
+  if (settings.save_every < 0) {
+    fail("save_every: {} is out of range; give a whole number >= 0, of steps, 0 for no trajectory",
+         settings.save_every);
   }
 }
 
@@ -216,6 +223,10 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     CheckpointObserver checkpoints(folder, identity, layout, {0, settings.checkpoint_seconds});
     Interrupt interrupt(hooks.interrupted);
     std::vector<Observer*> observers = {&trace, &interrupt, &checkpoints};
+    std::optional<TrajectoryObserver> trajectory;
+    if (settings.save_every > 0) {
+      observers.push_back(&trajectory.emplace(folder / kTrajectoryFolder, layout, settings.save_every));
+    }
     observers.insert(observers.end(), hooks.observers.begin(), hooks.observers.end());
     const Summary summary = minimize(*optimizer, *problem.objective, x, stopping,
                                      {batch, settings.seed, method.full_batch_at}, observers, progress);
@@ -282,6 +293,7 @@ RunSettings settings_of(const RunRecord& record) {
     if (name == "escape") settings.escape = text == "true";
     if (name == "checkpoint_seconds") settings.checkpoint_seconds = parse_number(name, text);
     if (name == "trace_rows") settings.trace_rows = parse_whole_number(name, text);
+    if (name == "save_every") settings.save_every = parse_whole_number(name, text);
   }
   return settings;
 }

@@ -43,6 +43,7 @@ struct RunSettings {
   bool escape = false;             ///< go on along negative curvature from a stationary point that is no minimum
   double checkpoint_seconds = 30;  ///< between checkpoints, >= 0; at 0 there is one at the end alone
   Index trace_rows = 1;            ///< of the trace an epoch, >= 1; of an objective that is no finite sum, a step each
+  Index save_every = 0;            ///< steps between points of the trajectory (report/trajectory.h), 0 for none
 };
 
 enum class RunStatus {

@@ -68,6 +68,22 @@ Network residual_chain(const ImageShape& image, Index width, Index stages, Index
   return net.build();
 }
 
+/// The network that `make` builds from either kind.
+template <class Make>
+NormalisedNetwork with_twin(const Make& make) {
+  const auto own = [](const ImageShape& shape) {
+    return batch_normalisation_layer(shape.channels, shape.height * shape.width);
+  };
+  std::vector<std::shared_ptr<ChannelStatistics>> statistics;
+  const auto given = [&](const ImageShape& shape) {
+    statistics.push_back(std::make_shared<ChannelStatistics>());
+    return frozen_batch_normalisation_layer(shape.channels, shape.height * shape.width, statistics.back());
+  };
+  Network training = make(own);
+  Network judging = make(given);
+  return {std::move(training), std::move(judging), std::move(statistics)};
+}
+
 }  // namespace
 
 Network convolutional_network(const ImageShape& image, std::span<const Index> channels, Index kernel,
@@ -98,21 +114,26 @@ Network convolutional_network(const ImageShape& image, std::span<const Index> ch
   return Network(std::move(layers));
 }
 
-ResidualNetwork residual_network(const ImageShape& image, Index width, Index stages, Index blocks, Index outputs) {
+NormalisedNetwork normalised_perceptron(std::span<const Index> sizes, Activation activation) {
+  if (sizes.size() < 2) fail("multilayer perceptron: give at least the numbers of inputs and outputs");
+  return with_twin([&](const Normaliser& normaliser) {
+    std::vector<std::unique_ptr<Layer>> layers;
+    for (std::size_t l = 1; l < sizes.size(); ++l) {
+      layers.push_back(dense_layer(sizes[l - 1], sizes[l]));
+      if (l + 1 == sizes.size()) break;
+      layers.push_back(normaliser({sizes[l], 1, 1}));
+      layers.push_back(activation_layer(activation, sizes[l]));
+    }
+    return Network(std::move(layers));
+  });
+}
+
+NormalisedNetwork residual_network(const ImageShape& image, Index width, Index stages, Index blocks, Index outputs) {
   if (width < 1 || stages < 1 || blocks < 1) {
     fail("residual network: width {}, {} stages of {} blocks; all must be >= 1", width, stages, blocks);
   }
-  const auto own = [](const ImageShape& shape) {
-    return batch_normalisation_layer(shape.channels, shape.height * shape.width);
-  };
-  std::vector<std::shared_ptr<ChannelStatistics>> statistics;
-  const auto given = [&](const ImageShape& shape) {
-    statistics.push_back(std::make_shared<ChannelStatistics>());
-    return frozen_batch_normalisation_layer(shape.channels, shape.height * shape.width, statistics.back());
-  };
-  Network training = residual_chain(image, width, stages, blocks, outputs, own);
-  Network judging = residual_chain(image, width, stages, blocks, outputs, given);
-  return {std::move(training), std::move(judging), std::move(statistics)};
+  return with_twin(
+      [&](const Normaliser& normaliser) { return residual_chain(image, width, stages, blocks, outputs, normaliser); });
 }
 
 Network transformer(Index vocabulary, Index positions, Index features, Index heads, Index blocks, double dropout) {

@@ -57,11 +57,13 @@ void visit_options(RegressionOptions& o, OptionVisitor& v) { visit_data(o, v); }
 struct MlpOptions : DataOptions {
   std::vector<Index> hidden = {128, 64};
   Activation activation = Activation::tanh;
+  bool batch_norm = false;
   double dropout = 0;
 };
 void visit_options(MlpOptions& o, OptionVisitor& v) {
   visit_data(o, v);
   v.option("hidden", o.hidden, "units of the hidden layers");
+  v.option("batch_norm", o.batch_norm, "batch normalisation before each activation");
   visit_dropout(o.dropout, v);
   visit_activation(o.activation, v);
   visit_initialisation(o.init, v);
@@ -222,6 +224,32 @@ std::shared_ptr<const Network> without_dropout(const Make& network, double dropo
   return dropout > 0 ? std::make_shared<const Network>(network(0)) : nullptr;
 }
 
+/// A network with batch normalisation, judged with statistics of some hundred training samples as one batch: those of
+/// all hardly differ.
+Problem normalised_problem(const DataOptions& o, const DataSplit& split, NormalisedNetwork net, Loss loss,
+                           Precision precision) {
+  NetworkOptions options;
+  options.precision = precision;
+  const auto calibration = [&, data = split.train,
+                            statistics = net.statistics](std::shared_ptr<const Network> training) {
+    std::shared_ptr<NetworkObjective> f = make_network_objective(std::move(training), loss, data, options);
+    std::vector<Index> first(static_cast<std::size_t>(std::min<Index>(512, data->sample_count())));
+    for (std::size_t i = 0; i < first.size(); ++i) first[i] = static_cast<Index>(i);
+    f->select(first);
+    return Calibrate([f, statistics](const Vector& x) {
+      std::size_t at = 0;
+      for (std::size_t l = 0; l < f->network().layers().size(); ++l) {
+        const Layer& layer = *f->network().layers()[l];
+        if (!layer.couples_samples()) continue;
+        const auto input = static_cast<std::size_t>(f->network().wiring(l).input);
+        *statistics[at++] = channel_statistics(f->outputs(x, input), layer.parameters().front().shape.front());
+      }
+    });
+  };
+  return problem_of(o, split, std::move(net.training), loss, false, o.init, precision,
+                    std::make_shared<const Network>(std::move(net.judging)), calibration);
+}
+
 void require_classes(const DataSplit& split, const char* what) {
   if (split.train->labels.empty()) {
     fail("{} needs class labels, and data set '{}' has none", what, split.train->name);
@@ -273,9 +301,14 @@ Problem make_mlp(const MlpOptions& o, const ProblemContext& context) {
   std::vector<Index> sizes = {split.train->feature_count()};
   sizes.insert(sizes.end(), o.hidden.begin(), o.hidden.end());
   sizes.push_back(classes ? split.train->class_count : target_count(split));
+  const Loss loss = classes ? Loss::softmax_cross_entropy : Loss::squared_error;
+  if (o.batch_norm) {
+    if (o.dropout > 0) fail("mlp: options batch_norm and dropout do not go together; leave one of them out");
+    return normalised_problem(o, split, normalised_perceptron(sizes, o.activation), loss, context.precision);
+  }
   const auto network = [&](double dropout) { return multilayer_perceptron(sizes, o.activation, 0, dropout); };
-  return problem_of(o, split, network(o.dropout), classes ? Loss::softmax_cross_entropy : Loss::squared_error, false,
-                    o.init, context.precision, without_dropout(network, o.dropout));
+  return problem_of(o, split, network(o.dropout), loss, false, o.init, context.precision,
+                    without_dropout(network, o.dropout));
 }
 
 Problem make_autoencoder(const AutoencoderOptions& o, const ProblemContext& context) {
@@ -323,30 +356,10 @@ Problem make_convnet(const ConvnetOptions& o, const ProblemContext& context) {
 Problem make_resnet(const ResnetOptions& o, const ProblemContext& context) {
   const DataSplit split = load_data(o.data);
   require_classes(split, "resnet-mini");
-  ResidualNetwork net =
-      residual_network(image_of(*split.train, o.image), o.width, o.stages, o.blocks, split.train->class_count);
-  NetworkOptions options;
-  options.precision = context.precision;
-  // Statistics of some hundred training samples, as one batch: those of all hardly differ.
-  const auto calibration = [&, data = split.train,
-                            statistics = net.statistics](std::shared_ptr<const Network> training) {
-    std::shared_ptr<NetworkObjective> f =
-        make_network_objective(std::move(training), Loss::softmax_cross_entropy, data, options);
-    std::vector<Index> first(static_cast<std::size_t>(std::min<Index>(512, data->sample_count())));
-    for (std::size_t i = 0; i < first.size(); ++i) first[i] = static_cast<Index>(i);
-    f->select(first);
-    return Calibrate([f, statistics](const Vector& x) {
-      std::size_t at = 0;
-      for (std::size_t l = 0; l < f->network().layers().size(); ++l) {
-        const Layer& layer = *f->network().layers()[l];
-        if (!layer.couples_samples()) continue;
-        const auto input = static_cast<std::size_t>(f->network().wiring(l).input);
-        *statistics[at++] = channel_statistics(f->outputs(x, input), layer.parameters().front().shape.front());
-      }
-    });
-  };
-  return problem_of(o, split, std::move(net.training), Loss::softmax_cross_entropy, false, o.init, context.precision,
-                    std::make_shared<const Network>(std::move(net.judging)), calibration);
+  return normalised_problem(
+      o, split,
+      residual_network(image_of(*split.train, o.image), o.width, o.stages, o.blocks, split.train->class_count),
+      Loss::softmax_cross_entropy, context.precision);
 }
 
 Problem make_transformer(const TransformerOptions& o, const ProblemContext& context) {

@@ -164,25 +164,6 @@ std::string legend_entry(const Plot& plot, const Series& series, const Band& ban
 /// Beside a plot a long legend would leave no room for it: from here on it stands below, in two columns.
 constexpr std::size_t kLegendBeside = 10;
 
-/// `rows` of a legend below the plot add to its height.
-std::string terminal_line(const std::filesystem::path& path, std::size_t rows) {
-  const std::string ending = path.extension().string();
-  const std::size_t height = 500 + 24 * rows;
-  constexpr const char* kFont = "font 'DejaVu Sans,12'";
-  if (ending == ".svg") {
-    return fmt::format("set terminal svg size 900,{} {} background rgb 'white' enhanced rounded\n", height, kFont);
-  }
-  if (ending == ".png") {
-    return fmt::format("set terminal pngcairo size 1800,{} {} fontscale 2 linewidth 2 enhanced rounded\n", 2 * height,
-                       kFont);
-  }
-  if (ending == ".pdf") {
-    return fmt::format("set terminal pdfcairo size 18cm,{}cm font 'DejaVu Sans,9' enhanced rounded\n",
-                       0.02 * static_cast<double>(height));
-  }
-  fail("{}: a plot cannot be written as '{}'; choose .svg, .png or .pdf", path.string(), ending);
-}
-
 std::string script_of(const std::filesystem::path& path, const Plot& plot, const std::vector<Band>& bands,
                       Palette& palette) {
   Axis x;
@@ -203,7 +184,8 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
 
   const bool below = plot.series.size() > kLegendBeside;
   const std::size_t rows = below ? (plot.series.size() + 1) / 2 + 1 : 0;
-  std::string out = terminal_line(path, rows);
+  // The rows of a legend below the plot add to its height.
+  std::string out = gnuplot_terminal(path, 900, 500 + 24 * rows);
   out += "set encoding utf8\n";
   out += "set border 3 linecolor rgb '#555555' linewidth 1\n";
   out += "set tics out nomirror scale 0.6,0.3 textcolor rgb '#333333'\n";
@@ -372,6 +354,24 @@ std::string run_gnuplot(std::string_view script) {
     fail("gnuplot failed: {}", text.empty() ? "it gave no reason" : fit(text, 500, false));
   }
   return contents(output.get());
+}
+
+std::string gnuplot_terminal(const std::filesystem::path& path, std::size_t width, std::size_t height) {
+  const std::string ending = path.extension().string();
+  constexpr const char* kFont = "font 'DejaVu Sans,12'";
+  if (ending == ".svg") {
+    return fmt::format("set terminal svg size {},{} {} background rgb 'white' enhanced rounded\n", width, height,
+                       kFont);
+  }
+  if (ending == ".png") {
+    return fmt::format("set terminal pngcairo size {},{} {} fontscale 2 linewidth 2 enhanced rounded\n", 2 * width,
+                       2 * height, kFont);
+  }
+  if (ending == ".pdf") {
+    return fmt::format("set terminal pdfcairo size {}cm,{}cm font 'DejaVu Sans,9' enhanced rounded\n",
+                       0.02 * static_cast<double>(width), 0.02 * static_cast<double>(height));
+  }
+  fail("{}: a plot cannot be written as '{}'; choose .svg, .png or .pdf", path.string(), ending);
 }
 
 std::string gnuplot_quoted(std::string_view text) {

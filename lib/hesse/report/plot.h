@@ -8,6 +8,7 @@
 
 #include "hesse/core/types.h"
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -85,6 +86,10 @@ std::string plot_data_text(const Plot& plot);
 /// Runs gnuplot on a script and returns what it wrote to its standard output. Throws Error when
 /// gnuplot is not installed, or with its first complaint.
 std::string run_gnuplot(std::string_view script);
+
+/// The line of a script that chooses the format by the ending of `path`, at this size in the pixels of an SVG file.
+/// Throws Error on another ending than .svg, .png or .pdf.
+std::string gnuplot_terminal(const std::filesystem::path& path, std::size_t width, std::size_t height);
 
 /// A text as a string constant of gnuplot, without controls. Nothing in it is interpreted where the
 /// text is drawn "noenhanced".
