@@ -65,6 +65,9 @@ void visit_run_options(RunOptions& o, OptionVisitor& v) {
   v.option("checkpoint-seconds", o.checkpoint_seconds, Interval::positive(), "between checkpoints");
   v.option("trace-rows", o.trace_rows, Interval::closed(1, 1e6),
            "rows of the trace an epoch; methods without epochs have one a step");
+  v.option("curvature-every", o.curvature_every, Interval::closed(0, 9e15),
+           "steps between rows of the Hessian's largest eigenvalues in curvature.csv; 0 for none");
+  v.option("curvature-top", o.curvature_top, Interval::closed(1, 100), "eigenvalues of such a row");
   v.option("output", o.output, "folder for the records (default: a new one under runs/)");
   v.option("json", o.json, "print the result as JSON on standard output");
   v.option("quiet", o.quiet, "no progress lines");
@@ -83,6 +86,8 @@ RunSettings settings_of(const RunOptions& o) {
   settings.escape = o.escape;
   settings.checkpoint_seconds = o.checkpoint_seconds;
   settings.trace_rows = o.trace_rows;
+  settings.curvature_every = o.curvature_every;
+  settings.curvature_top = o.curvature_top;
   return settings;
 }
 

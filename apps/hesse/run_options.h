@@ -21,6 +21,8 @@ struct RunOptions {
   bool escape = false;
   double checkpoint_seconds = 30;
   Index trace_rows = 1;
+  Index curvature_every = 0;
+  Index curvature_top = 1;
   Index threads = 0;  ///< 0: as many as there are processors
   std::string output;
   bool json = false;

@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/comparison.h"
+#include "hesse/report/curvature_trace.h"
 #include "hesse/report/json.h"
 
 #include <algorithm>
@@ -63,6 +64,10 @@ Json comparison_json(const ComparisonSettings& settings) {
   json["escape"] = settings.run.escape;
   json["checkpoint_seconds"] = json_number(settings.run.checkpoint_seconds);
   json["trace_rows"] = settings.run.trace_rows;
+  if (settings.run.curvature_every > 0) {
+    json["curvature_every"] = settings.run.curvature_every;
+    json["curvature_top"] = settings.run.curvature_top;
+  }
   return json;
 }
 
@@ -118,6 +123,13 @@ void draw_figures(Comparison& comparison, const Problem& problem, std::span<cons
     const std::filesystem::path telemetry = figures / "telemetry";
     create_folders(telemetry);
     write_telemetry_plots(telemetry, runs, metric_names(problem, false), palette);
+    if (comparison.settings.run.curvature_every > 0) {
+      std::vector<RecordedRun> curvatures(runs.begin(), runs.end());
+      for (std::size_t i = 0; i < curvatures.size(); ++i) {
+        curvatures[i].trace = read_trace(comparison.cells[i].folder / kCurvatureFile);
+      }
+      write_curvature_plots(figures, curvatures, palette);
+    }
   } catch (const Error& e) {
     comparison.warnings.push_back(fmt::format("not all figures were drawn: {}", e.what()));
   }
@@ -307,6 +319,10 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   settings.run.escape = view.at("escape").boolean();
   settings.run.checkpoint_seconds = view.at("checkpoint_seconds").number();
   settings.run.trace_rows = view.at("trace_rows").integer();
+  if (view.has("curvature_every")) {
+    settings.run.curvature_every = view.at("curvature_every").integer();
+    settings.run.curvature_top = view.at("curvature_top").integer();
+  }
   return settings;
 }
 

@@ -11,6 +11,7 @@
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/comparison.h"
+#include "hesse/report/curvature_trace.h"
 #include "hesse/report/trace.h"
 #include "hesse/report/trajectory.h"
 
@@ -109,7 +110,9 @@ RunRecord record_of(const RunSettings& settings, const Method& method, const Pro
                      {"escape", settings.escape ? "true" : "false"},
                      {"checkpoint_seconds", fmt::format("{}", settings.checkpoint_seconds)},
                      {"trace_rows", fmt::format("{}", settings.trace_rows)},
-                     {"save_every", fmt::format("{}", settings.save_every)}};
+                     {"save_every", fmt::format("{}", settings.save_every)},
+                     {"curvature_every", fmt::format("{}", settings.curvature_every)},
+                     {"curvature_top", fmt::format("{}", settings.curvature_top)}};
   record.description = problem.description;
   record.parameters = problem.objective->size();
   record.software = this_software();
@@ -137,6 +140,10 @@ void check_settings(const RunSettings& settings) {
   if (settings.save_every < 0) {
     fail("save_every: {} is out of range; give a whole number >= 0, of steps, 0 for no trajectory",
          settings.save_every);
+  }
+  if (settings.curvature_every < 0 || settings.curvature_top < 1) {
+    fail("curvature_every: {} and curvature_top: {} are out of range; give whole numbers >= 0 (0 for none) and >= 1",
+         settings.curvature_every, settings.curvature_top);
   }
 }
 
@@ -227,6 +234,16 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     if (settings.save_every > 0) {
       observers.push_back(&trajectory.emplace(folder / kTrajectoryFolder, layout, settings.save_every));
     }
+    std::optional<CurvatureTrace> curvature;
+    if (settings.curvature_every > 0) {
+      // On an objective of its own, so that neither the batch nor the state of the run's is disturbed.
+      std::shared_ptr<Objective> f = problems().make(parse_spec(settings.problem), {settings.precision}).objective;
+      CurvatureTraceOptions options;
+      options.every_steps = settings.curvature_every;
+      options.top = settings.curvature_top;
+      options.seed = settings.seed;
+      observers.push_back(&curvature.emplace(folder / kCurvatureFile, std::move(f), options));
+    }
     observers.insert(observers.end(), hooks.observers.begin(), hooks.observers.end());
     const Summary summary = minimize(*optimizer, *problem.objective, x, stopping,
                                      {batch, settings.seed, method.full_batch_at}, observers, progress);
@@ -277,6 +294,11 @@ void draw_run(const std::filesystem::path& folder, const Problem& problem) {
     draw(metric.name, metric.higher_is_better);
   }
   write_telemetry_plots(figures, runs, metrics, palette);
+  if (std::filesystem::exists(folder / kCurvatureFile)) {
+    std::vector<RecordedRun> curvature = runs;
+    curvature.front().trace = read_trace(folder / kCurvatureFile);
+    write_curvature_plots(figures, curvature, palette);
+  }
 }
 
 RunSettings settings_of(const RunRecord& record) {
@@ -294,6 +316,8 @@ RunSettings settings_of(const RunRecord& record) {
     if (name == "checkpoint_seconds") settings.checkpoint_seconds = parse_number(name, text);
     if (name == "trace_rows") settings.trace_rows = parse_whole_number(name, text);
     if (name == "save_every") settings.save_every = parse_whole_number(name, text);
+    if (name == "curvature_every") settings.curvature_every = parse_whole_number(name, text);
+    if (name == "curvature_top") settings.curvature_top = parse_whole_number(name, text);
   }
   return settings;
 }

@@ -44,6 +44,8 @@ struct RunSettings {
   double checkpoint_seconds = 30;  ///< between checkpoints, >= 0; at 0 there is one at the end alone
   Index trace_rows = 1;            ///< of the trace an epoch, >= 1; of an objective that is no finite sum, a step each
   Index save_every = 0;            ///< steps between points of the trajectory (report/trajectory.h), 0 for none
+  Index curvature_every = 0;       ///< steps between rows of curvature.csv (report/curvature_trace.h), 0 for none
+  Index curvature_top = 1;         ///< eigenvalues of such a row
 };
 
 enum class RunStatus {

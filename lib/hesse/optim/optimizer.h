@@ -80,6 +80,10 @@ class Optimizer {
   /// null for methods without one.
   virtual double* momentum() { return nullptr; }
 
+  /// The diagonal of P for a method that steps by lr P^-1 times a mean of gradients (Adam: sqrt(v / (1 - beta2^t)) +
+  /// eps), as the next step finds it; empty for others and before the first step.
+  virtual Vector diagonal_preconditioner() const { return {}; }
+
   /// Told by the loop before each step: the share of the budget that is spent, in [0, 1]; NaN where there is no
   /// budget. Schedules that stretch over the whole run go by it.
   virtual void set_budget_share(double /*share*/) {}

@@ -17,6 +17,7 @@ class Modifier : public Optimizer {
   StateView state() final;
   double* learning_rate() override { return inner_->learning_rate(); }
   double* momentum() override { return inner_->momentum(); }
+  Vector diagonal_preconditioner() const override { return inner_->diagonal_preconditioner(); }
   void set_budget_share(double share) override { inner_->set_budget_share(share); }
   bool prefers_full_batch() const override { return inner_->prefers_full_batch(); }
 

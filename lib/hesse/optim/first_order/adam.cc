@@ -48,6 +48,12 @@ void visit_options(AdamOptions& o, OptionVisitor& v) {
   v.option("weight_decay", o.weight_decay, Interval::non_negative(), "lambda");
 }
 
+Vector Adam::diagonal_preconditioner() const {
+  if (t_ == 0) return {};
+  const double root_factor = 1 / std::sqrt(1 - std::pow(options_.beta2, static_cast<double>(t_)));
+  return v_.cwiseSqrt() * root_factor + Vector::Constant(v_.size(), options_.eps);
+}
+
 StepReport Adam::step(Objective& f, Vector& x) {
   StepReport report;
   if (!evaluate_gradient(f, x, gradient_, report)) return report;

@@ -32,6 +32,7 @@ class Adam final : public Optimizer {
   StateView state() override { return {{"m", &m_}, {"v", &v_}, {"t", &t_}}; }
   double* learning_rate() override { return &options_.lr; }
   double* momentum() override { return &options_.beta1; }
+  Vector diagonal_preconditioner() const override;
 
  private:
   AdamOptions options_;

@@ -40,6 +40,12 @@ void visit_options(RmspropOptions& o, OptionVisitor& v) {
   v.option("centered", o.centered, "subtract the square of the mean gradient under the root");
 }
 
+Vector Rmsprop::diagonal_preconditioner() const {
+  if (v_.size() == 0) return {};
+  const Vector squares = options_.centered ? Vector((v_ - a_.cwiseAbs2()).cwiseMax(0)) : v_;
+  return squares.cwiseSqrt().array() + options_.eps;
+}
+
 StepReport Rmsprop::step(Objective& f, Vector& x) {
   StepReport report;
   if (!evaluate_gradient(f, x, gradient_, report)) return report;

@@ -27,6 +27,7 @@ class Rmsprop final : public Optimizer {
   StateView state() override { return {{"v", &v_}, {"a", &a_}, {"u", &u_}}; }
   double* learning_rate() override { return &options_.lr; }
   double* momentum() override { return &options_.momentum; }
+  Vector diagonal_preconditioner() const override;
 
  private:
   RmspropOptions options_;
