@@ -9,12 +9,14 @@
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
 #include "hesse/report/safetensors.h"
+#include "hesse/report/scatter_plot.h"
 #include "hesse/report/table.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +35,7 @@ struct ClassifyCommandOptions {
   Search search = Search::gradient_norm;
   Index index = 1;
   Index max_steps = SearchOptions{}.max_steps;
+  Index starts = 1;
   ClassifyOptions classify;
   Index threads = 0;
   std::string output;
@@ -44,6 +47,8 @@ void visit_options(ClassifyCommandOptions& o, OptionVisitor& v) {
            {{"gradient-norm", Search::gradient_norm}, {"follow", Search::follow}, {"none", Search::none}},
            "from the point to a critical one: by the norm of the gradient, to a saddle of --index, or not at all");
   v.option("index", o.index, Interval::closed(0, 1e9), "of the saddle that is sought by --search follow");
+  v.option("starts", o.starts, Interval::closed(1, 1e6),
+           "the problem's starting points of as many seeds from --seed on, with a table of where each led");
   v.option("max-steps", o.max_steps, Interval::closed(0, 1e6), "of the search");
   v.option("gradient-tolerance", o.classify.gradient_tolerance, Interval::non_negative(),
            "|g| up to which a point is critical, raised to what the rounding of x explains");
@@ -58,7 +63,8 @@ void visit_options(ClassifyCommandOptions& o, OptionVisitor& v) {
   v.option("higher-order", o.classify.higher_order, "third and fourth order along flat directions");
   visit_threads(o.threads, v);
   v.option("output", o.output,
-           "folder for classification.json, point.safetensors and escape.safetensors (default: none is written)");
+           "folder for classification.json, point.safetensors and escape.safetensors, or, of several starts, "
+           "critical_points.csv and index_by_value.svg (default: none is written)");
   v.option("json", o.json, "print JSON");
 }
 
@@ -165,34 +171,106 @@ Table certificate(const CriticalPoint& point, Index n) {
   return table;
 }
 
+struct Classified {
+  SearchResult search;
+  CriticalPoint point;
+};
+
+/// Moves x to the critical point that the search finds, and classifies it.
+Classified find_and_classify(Objective& f, Vector& x, const ClassifyCommandOptions& options, std::uint64_t seed) {
+  Classified found;
+  if (options.search != Search::none) {
+    SearchOptions search;
+    search.method = options.search == Search::follow ? SearchMethod::follow : SearchMethod::gradient_norm;
+    search.index = options.index;
+    search.gradient_tolerance = std::min(search.gradient_tolerance, options.classify.gradient_tolerance);
+    search.max_steps = options.max_steps;
+    search.seed = seed;
+    found.search = find_stationary(f, x, search);
+  }
+  ClassifyOptions classify_options = options.classify;
+  classify_options.seed = seed;
+  classify_options.higher_order_options.seed = seed;
+  found.point = classify(f, x, classify_options);
+  return found;
+}
+
+/// Where each of several starts led: a table of all, counts by kind, and index against value.
+int classify_starts(const AnalysedPoint& analysed, const ClassifyCommandOptions& options,
+                    const std::filesystem::path& folder) {
+  Objective& f = *analysed.problem.objective;
+  const Index n = f.size();
+  Table table;
+  table.title = fmt::format("critical points of {}", analysed.specification);
+  table.columns = {{"seed"}, {"kind", false}, {"index"}, {"flat"}, {"value"}, {"gradient_norm"}, {"certified", false}};
+  std::map<std::string, Index> counts;
+  std::map<std::string, ScatterGroup> groups;
+  for (Index i = 0; i < options.starts; ++i) {
+    const auto seed = static_cast<std::uint64_t>(options.point.seed + i);
+    Vector x = analysed.problem.start(seed);
+    const CriticalPoint point = find_and_classify(f, x, options, seed).point;
+    const std::string kind = to_string(point.kind);
+    ++counts[kind];
+    table.add({Cell(fmt::format("{}", seed)), Cell(kind), Cell(fmt::format("{}", point.index)),
+               Cell(fmt::format("{}", point.flat)), Cell(fmt::format("{}", point.value)),
+               Cell(fmt::format("{}", point.gradient_norm)), Cell(yes_no(point.certified))});
+    if (point.kind == CriticalKind::not_stationary || point.kind == CriticalKind::non_finite) continue;
+    ScatterGroup& group = groups[kind];
+    group.name = kind;
+    group.x.push_back(point.value);
+    group.y.push_back(static_cast<double>(point.index) / static_cast<double>(n));
+  }
+  Json json;
+  json["problem"] = analysed.specification;
+  json["parameters"] = n;
+  json["starts"] = options.starts;
+  for (const auto& [kind, count] : counts) json["kinds"][kind] = count;
+  if (!options.output.empty()) {
+    create_folders(folder);
+    write_file(folder / "classification.json", json_text(json));
+    write_file(folder / "critical_points.csv", csv_text(table));
+    ScatterPlot plot{table.title, "value", "share of negative eigenvalues", {}};
+    for (const auto& [kind, group] : groups) plot.groups.push_back(group);
+    if (!plot.groups.empty()) {
+      try {
+        write_scatter_plot(folder / "index_by_value.svg", plot);
+      } catch (const Error& e) {
+        fmt::print(stderr, "hesse: warning: the figure was not drawn: {}\n", e.what());
+      }
+    }
+  }
+  if (options.json) {
+    fmt::print("{}", json_text(json));
+  } else {
+    fmt::print("{}\nn = {}\n", analysed.problem.description, n);
+    constexpr Index kShown = 20;
+    Table shown = table;
+    if (options.starts > kShown) shown.rows.resize(kShown);
+    fmt::print("{}", terminal_text(shown, terminal_style(stdout)));
+    std::string sum;
+    for (const auto& [kind, count] : counts) sum += fmt::format("{}{} {}", sum.empty() ? "" : ", ", count, kind);
+    fmt::print("of {} starts: {}\n", options.starts, sum);
+  }
+  return kDone;
+}
+
 }  // namespace
 
 int classify_command(Arguments arguments) {
   auto options = read_command_line<ClassifyCommandOptions>(
       "classify", "Finds the critical point near a point, and tells what it is, with a certificate.", arguments);
   use_threads(options.threads);
+  if (options.starts > 1 && !options.point.at.empty()) {
+    fail("--starts goes from the problem's starting points, and --at names another; give one of them");
+  }
   AnalysedPoint analysed = load_point(options.point);
   Objective& f = *analysed.problem.objective;
   const std::filesystem::path folder =
       options.output.empty() ? std::filesystem::path() : output_folder(options.output, "classify");
   const Index n = f.size();
-  const auto seed = static_cast<std::uint64_t>(options.point.seed);
+  if (options.starts > 1) return classify_starts(analysed, options, folder);
   Vector x = analysed.x;
-  SearchResult search;
-  if (options.search != Search::none) {
-    SearchOptions search_options;
-    search_options.method = options.search == Search::follow ? SearchMethod::follow : SearchMethod::gradient_norm;
-    search_options.index = options.index;
-    search_options.gradient_tolerance =
-        std::min(search_options.gradient_tolerance, options.classify.gradient_tolerance);
-    search_options.max_steps = options.max_steps;
-    search_options.seed = seed;
-    search = find_stationary(f, x, search_options);
-  }
-  ClassifyOptions classify_options = options.classify;
-  classify_options.seed = seed;
-  classify_options.higher_order_options.seed = seed;
-  const CriticalPoint point = classify(f, x, classify_options);
+  const auto [search, point] = find_and_classify(f, x, options, static_cast<std::uint64_t>(options.point.seed));
 
   Json json;
   json["problem"] = analysed.specification;

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -48,6 +49,21 @@ TEST_CASE("classify seeks a saddle of the index that is asked for") {
   CAPTURE(r.out, r.err);
   REQUIRE(r.exit_code == 0);
   CHECK(parse_json(r.out, "stdout")["point"]["index"] == 1);
+}
+
+TEST_CASE("from several starts classify tells where each led and how many came to each kind") {
+  const ScratchFolder folder;
+  const auto r = run_hesse(folder,
+                           "classify --problem mlp:data=gaussian-blobs:samples=30,hidden=2 --starts 5 --seed 3 "
+                           "--json --output all");
+  CAPTURE(r.out, r.err);
+  REQUIRE(r.exit_code == 0);
+  Index total = 0;
+  for (const auto& [kind, count] : parse_json(r.out, "stdout")["kinds"].items()) total += count.get<Index>();
+  CHECK(total == 5);
+  const std::string rows = read_file(folder / "all" / "critical_points.csv");
+  CHECK(std::count(rows.begin(), rows.end(), '\n') == 6);
+  CHECK(run_hesse(folder, "classify --problem himmelblau --starts 2 --at all").exit_code == 2);
 }
 
 TEST_CASE("classify says what is not critical with exit code 1 and what is not finite with exit code 3") {
