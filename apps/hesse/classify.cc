@@ -8,18 +8,16 @@
 #include "hesse/curvature/stationary_search.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
-#include "hesse/report/safetensors.h"
 #include "hesse/report/scatter_plot.h"
 #include "hesse/report/table.h"
+#include "hesse/report/trajectory.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <map>
-#include <span>
 #include <string>
-#include <vector>
 
 namespace hesse::app {
 namespace {
@@ -59,11 +57,11 @@ void visit_options(ClassifyCommandOptions& o, OptionVisitor& v) {
   v.option("negative-directions", o.classify.negative_directions, Interval::closed(1, 1000),
            "directions of escape that are sought and written");
   v.option("eigen-tolerance", o.classify.eigen_tolerance, Interval::open(0, 1),
-           "on |Hv - lambda v| / |H| beyond the limits above");
+           "on |Hv - lambda v| / |H| beyond --dense-limit");
   v.option("higher-order", o.classify.higher_order, "third and fourth order along flat directions");
   visit_threads(o.threads, v);
   v.option("output", o.output,
-           "folder for classification.json, point.safetensors and escape.safetensors, or, of several starts, "
+           "folder for classification.json, point.safetensors and escape-1.safetensors, ..., or, of several starts, "
            "critical_points.csv and index_by_value.svg (default: none is written)");
   v.option("json", o.json, "print JSON");
 }
@@ -114,21 +112,6 @@ Json json_of(const CriticalPoint& point, Index n) {
   return json;
 }
 
-/// A file of vectors in the shapes of the parameters; where there are several, block NAME of the j-th is "j.NAME".
-void write_vectors(const std::filesystem::path& file, const ParameterLayout& layout, const Matrix& vectors,
-                   const std::string& kind) {
-  std::vector<TensorToWrite> tensors;
-  for (Index j = 0; j < vectors.cols(); ++j) {
-    for (const ParameterBlock& block : layout.blocks()) {
-      const std::string name = vectors.cols() == 1 ? block.name : fmt::format("{}.{}", j + 1, block.name);
-      tensors.push_back(TensorToWrite::of(
-          name, block.shape,
-          std::span<const double>(vectors.col(j).data() + block.offset, static_cast<std::size_t>(block.size))));
-    }
-  }
-  write_safetensors(file, tensors, {{"kind", kind}});
-}
-
 std::string yes_no(bool yes) { return yes ? "yes" : "no"; }
 
 /// The certificate, line by line.
@@ -167,7 +150,9 @@ Table certificate(const CriticalPoint& point, Index n) {
     add("they say", to_string(t.verdict),
         fmt::format("{} direction{} tried", t.directions, t.directions == 1 ? "" : "s"));
   }
-  add("certified", yes_no(point.certified), point.certified ? "" : "between the ends of the spectrum nothing is known");
+  add("certified", yes_no(point.certified),
+      point.certified ? (point.drift_known ? "" : "of the point itself")
+                      : "between the ends of the spectrum nothing is known");
   return table;
 }
 
@@ -282,9 +267,9 @@ int classify_command(Arguments arguments) {
   if (!options.output.empty()) {
     create_folders(folder);
     write_file(folder / "classification.json", json_text(json));
-    write_vectors(folder / "point.safetensors", f.layout(), x, "point");
-    if (point.escape_directions.cols() > 0) {
-      write_vectors(folder / "escape.safetensors", f.layout(), point.escape_directions, "directions of escape");
+    save_parameters(folder / "point.safetensors", f.layout(), x);
+    for (Index j = 0; j < point.escape_directions.cols(); ++j) {
+      save_parameters(folder / fmt::format("escape-{}.safetensors", j + 1), f.layout(), point.escape_directions.col(j));
     }
   }
   if (options.json) {

@@ -108,7 +108,8 @@ Json json_of(const Estimate& e) {
 
 std::string text_of(const Estimate& e) {
   if (!e.is_finite) return "none: a product was not finite";
-  if (e.standard_error == 0) return fmt::format("{} exactly", significant(e.value, 8));
+  if (e.is_exact) return fmt::format("{} exactly", significant(e.value, 8));
+  if (e.standard_error == 0) return fmt::format("{}, of which the probes show no error", significant(e.value, 5));
   return fmt::format("{} [{}, {}]", significant(e.value, 5), significant(e.lower, 4), significant(e.upper, 4));
 }
 
@@ -251,6 +252,7 @@ int spectrum_command(Arguments arguments) {
   auto options = read_command_line<SpectrumCommandOptions>(
       "spectrum", "Extreme eigenvalues of a curvature matrix, each with its residual.", arguments);
   use_threads(options.threads);
+  if (options.classes && options.top < 1) fail("--classes compares with the top eigenvectors; give --top 1 or more");
   AnalysedPoint analysed = load_point(options.point);
   Problem& problem = analysed.problem;
   const Vector& x = analysed.x;
@@ -283,7 +285,9 @@ int spectrum_command(Arguments arguments) {
       figures.push_back({"trace", "trace", estimate_trace(*A, trace)});
       const Estimate square = estimate_frobenius_square(*A, trace);
       figures.push_back({"Frobenius norm squared", "frobenius_square", square});
-      if (eigen.norm > 0) figures.push_back({"stable rank", "stable_rank", stable_rank(square, eigen.norm)});
+      // |A|_2 is known where both ends are.
+      if (eigen.norm > 0 && (options.all || (options.top > 0 && options.bottom > 0)))
+        figures.push_back({"stable rank", "stable_rank", stable_rank(square, eigen.norm)});
     }
     if (options.density) {
       density = spectral_density(*A, {options.probes, options.steps, seed});

@@ -484,6 +484,10 @@ TEST_CASE("Kantorovich's ball of a quadratic is Newton's step and holds the crit
   const CriticalPoint point = classify(f, x, options);
   CHECK(point.kantorovich <= 1e-12);
   CHECK(point.ball_radius == Approx((x - centre).norm()).epsilon(1e-9));
+  // A gradient of 0 leaves the rounding of x: the root of 4 x^3 - 8 x + 1 is irrational, and no double.
+  const CriticalPoint rounded = at(DoubleWell{}, one(double_well_stationary_points()[2]));
+  CHECK(rounded.ball_radius >= std::numeric_limits<double>::epsilon());
+  CHECK(rounded.ball_radius <= 1e-12);
   // Off the minimum of the double well: sqrt(2) up to the linear term.
   const double root = double_well_stationary_points()[0];
   options.gradient_tolerance = 0.1;

@@ -101,6 +101,10 @@ TEST_CASE("what an objective lacks is said in one sentence") {
   L2Objective penalised(std::move(f), 0.1, true);
   CHECK_THROWS_WITH(curvature_operator(penalised, x, {.matrix = CurvatureMatrix::kfac}),
                     Catch::Contains("no Kronecker factors"));
+  CHECK_THROWS_WITH(curvature_operator(penalised, x, {.matrix = CurvatureMatrix::gradient_covariance}),
+                    Catch::Contains("without a penalty"));
+  L2Objective unpenalised(make_objective(kCase, make_data(4, 3, 6, kCase.loss)), 0, true);
+  CHECK_NOTHROW(curvature_operator(unpenalised, x, {.matrix = CurvatureMatrix::kfac}));
 }
 
 TEST_CASE("alignment and overlap are squared cosines") {

@@ -58,6 +58,23 @@ struct SquareOfSquare {
   }
 };
 
+struct SlightSaddle {
+  double b = 0;
+  template <class T>
+  T operator()(const T* x) const {
+    const T square = x[0] * x[0];
+    return 1.0 + x[1] * x[1] + square * (square - b);
+  }
+};
+
+struct HiddenCubic {
+  template <class T>
+  T operator()(const T* x) const {
+    const T y = x[1] - 100.0;
+    return y * y + x[0] * x[0] * x[0] * (5e-4 + x[0]);
+  }
+};
+
 /// Falls along x = y alone of the directions between two axes.
 struct Indefinite {
   template <class T>
@@ -165,6 +182,41 @@ TEST_CASE("beside a degenerate minimum the cubic term of the displacement decide
   CAPTURE(test.terms.third, test.terms.third_error);
   CHECK(std::abs(test.terms.third) == Approx(4e-3).epsilon(1e-6));
   CHECK(test.verdict == HigherOrder::minimum);
+}
+
+TEST_CASE("a small curvature that no degenerate point nearby explains decides nothing") {
+  // 1 + y^2 + x^4 - b x^2 at 0 is a saddle, whatever x^4 says.
+  FunctorObjective<SlightSaddle> f({6e-7}, 2);
+  SplitSpectrum spectrum;
+  spectrum.flat = Matrix::Identity(2, 1);
+  spectrum.curved = Matrix::Identity(2, 2).rightCols(1);
+  spectrum.curvatures = Vector::Constant(1, 2.0);
+  spectrum.error = 10 * kEps;
+  Vector g;
+  for (const double x : {0.0, 1e-5, 1e-4}) {
+    const Vector at = Eigen::Vector2d(x, 0);
+    f.value_and_gradient(at, g);
+    const HigherOrderTest test = higher_order_test(f, at, g, spectrum);
+    CAPTURE(x, test.terms.second, test.terms.second_error);
+    CHECK(test.verdict == HigherOrder::undecided);
+    CHECK_FALSE(test.falls);
+  }
+}
+
+TEST_CASE("a cubic term that hides in a large error leaves a minimum undecided") {
+  // (y - 100)^2 + x^3 (5e-4 + x): at (0, 100) f falls along -x by 7e-15, and the rounding of y allows for the cubic
+  // term.
+  FunctorObjective<HiddenCubic> f({}, 2);
+  SplitSpectrum spectrum;
+  spectrum.flat = Matrix::Identity(2, 1);
+  spectrum.curved = Matrix::Identity(2, 2).rightCols(1);
+  spectrum.curvatures = Vector::Constant(1, 2.0);
+  spectrum.error = 10 * kEps;
+  spectrum.gradient_error = 100 * kEps * 200;
+  const Vector at = Eigen::Vector2d(0, 100);
+  const HigherOrderTest test = higher_order_test(f, at, Vector::Zero(2), spectrum);
+  CAPTURE(test.terms.third, test.terms.third_error);
+  CHECK(test.verdict == HigherOrder::undecided);
 }
 
 TEST_CASE("where the Hessian is not finite beside the point nothing is decided") {

@@ -81,6 +81,22 @@ TEST_CASE("from anywhere Newton-MR lowers the gradient and comes to critical poi
   CHECK(minima + saddles + maxima >= 40);
 }
 
+TEST_CASE("a search takes no more steps than it may") {
+  FunctorObjective<Himmelblau> f({}, 2);
+  for (const SearchMethod method : {SearchMethod::gradient_norm, SearchMethod::follow}) {
+    for (const Index steps : {0, 1, 2}) {
+      SearchOptions options;
+      options.method = method;
+      options.max_steps = steps;
+      Vector x = Eigen::Vector2d(3.5, -3);
+      const SearchResult result = find_stationary(f, x, options);
+      CHECK(result.status == SearchStatus::step_limit);
+      CHECK(result.steps == steps);
+      CHECK((result.distance == 0) == (steps == 0));
+    }
+  }
+}
+
 TEST_CASE("a least gradient that is not zero is said to be none") {
   FunctorObjective<Rising> f({}, 1);
   Vector x = Vector::Constant(1, 0.7);

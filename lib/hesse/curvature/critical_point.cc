@@ -19,6 +19,7 @@ constexpr double kGradientRoundings = 100;
 constexpr double kValueRoundings = 100;
 /// Half of what Kantorovich's theorem allows.
 constexpr double kDriftFactor = 4;
+constexpr const char* kUnknownDrift = "; the Hessian is not finite at x + p, so that this is said of x alone";
 
 /// The Hessian as a matrix, made symmetric, and how far it was from it: a bound on |H - H'|_2.
 struct DenseHessian {
@@ -70,13 +71,16 @@ void set_escape(CriticalPoint& point, const Matrix& ascending, const Vector& g, 
   }
 }
 
-/// The ball that the stationary point lies in, from Newton's step and the change of H over it.
-void set_ball(CriticalPoint& point, double least_magnitude, double step, double change) {
-  const double h = change / least_magnitude;
-  if (!(h <= 0.5)) return;
+/// The ball that the stationary point lies in, from Newton's step and the change of H over it. What the rounding of x
+/// makes of g lengthens the step, and the error of the eigenvalues their inverse.
+void set_ball(CriticalPoint& point, double least_magnitude, double step, double change, double gradient_rounding) {
+  const double beta = 1 / (least_magnitude - point.eigenvalue_error);
+  const double longest = step + beta * gradient_rounding;
+  const double h = beta * (step > 0 ? change * (longest / step) : change);
+  if (!(beta > 0) || !(h <= 0.5)) return;
   point.kantorovich = h;
   // (1 - sqrt(1 - 2h)) / h without cancellation.
-  point.ball_radius = 2 * step / (1 + std::sqrt(1 - 2 * h));
+  point.ball_radius = 2 * longest / (1 + std::sqrt(1 - 2 * h));
 }
 
 /// The kind from how many eigenvalues lie beyond their error on either side.
@@ -92,8 +96,10 @@ std::string describe(const HigherOrderTest& test) {
                                  test.terms.third_error, test.terms.fourth, test.terms.fourth_error);
   switch (test.verdict) {
     case HigherOrder::not_tested: return "";
-    case HigherOrder::minimum: return fmt::format(" and make it a strict minimum ({})", terms);
-    case HigherOrder::maximum: return fmt::format(" and make it a strict maximum ({})", terms);
+    case HigherOrder::minimum:
+      return fmt::format(" and make it a strict minimum unless a cubic term hides in its error ({})", terms);
+    case HigherOrder::maximum:
+      return fmt::format(" and make it a strict maximum unless a cubic term hides in its error ({})", terms);
     case HigherOrder::no_extremum: return fmt::format(" and make it no extremum ({})", terms);
     case HigherOrder::flat:
       return fmt::format(" and are 0 too within their errors along {} direction{}", test.directions,
@@ -115,7 +121,9 @@ std::string describe(const CriticalPoint& p, Index n, Index undecided) {
       return fmt::format("a minimum{}: {}, {}", p.certified ? "" : " as far as was seen (not certified)", gradient,
                          ends);
     case CriticalKind::saddle: return fmt::format("a saddle: {}; {}, {}", found, gradient, ends);
-    case CriticalKind::maximum: return fmt::format("a maximum: {}, {}", gradient, ends);
+    case CriticalKind::maximum:
+      return fmt::format("a maximum{}: {}, {}", p.certified ? "" : " as far as was seen (not certified)", gradient,
+                         ends);
     case CriticalKind::degenerate:
       return p.index > 0
                  ? fmt::format("no minimum, and degenerate: {}, {} are 0 within their error{}; {}, {}", found,
@@ -125,9 +133,11 @@ std::string describe(const CriticalPoint& p, Index n, Index undecided) {
                        "{}, {}",
                        undecided, undecided == 1 ? " is" : "s are", describe(p.higher_order), gradient, ends);
     case CriticalKind::not_stationary:
-      return fmt::format(
-          "not stationary: {} > {:.3g}{}; {}, {}", gradient, p.gradient_tolerance,
-          p.certified ? fmt::format(", and Newton's step would change f by {:.2g}", p.newton_change) : "", found, ends);
+      return fmt::format("not stationary: {} > {:.3g}{}; {}, {}", gradient, p.gradient_tolerance,
+                         std::isfinite(p.newton_change)
+                             ? fmt::format(", and Newton's step would change f by {:.2g}", p.newton_change)
+                             : "",
+                         found, ends);
     case CriticalKind::undecided: return fmt::format("undecided: {}; {}, {}", found, gradient, ends);
     case CriticalKind::non_finite: break;
   }
@@ -185,7 +195,8 @@ CriticalPoint classify_dense(Objective& f, const Vector& x, const Vector& g, con
   double change = 0;
   if (stationary && point.gradient_norm > 0) {
     change = change_over_step(f, beyond, at_x.H, point);
-    if (std::isfinite(change)) point.error.drift = kDriftFactor * change;
+    point.drift_known = std::isfinite(change);
+    if (point.drift_known) point.error.drift = kDriftFactor * change;
   }
   const double error = point.error.total();
   point.eigenvalue_error = error;
@@ -194,7 +205,7 @@ CriticalPoint classify_dense(Objective& f, const Vector& x, const Vector& g, con
   point.flat = n - point.index - point.positive;
   set_escape(point, vectors, g, options.negative_directions);
   point.kind = stationary ? kind_of(point.index, point.positive, point.flat) : CriticalKind::not_stationary;
-  if (stationary && point.flat == 0) set_ball(point, values.cwiseAbs().minCoeff(), norm(newton.p), change);
+  if (stationary && point.flat == 0) set_ball(point, values.cwiseAbs().minCoeff(), norm(newton.p), change, x_rounding);
   if (options.higher_order && point.kind == CriticalKind::degenerate) {
     // At x + p, where what is left of the gradient lies along the flat directions.
     Vector g_beyond;
@@ -205,6 +216,7 @@ CriticalPoint classify_dense(Objective& f, const Vector& x, const Vector& g, con
     point.products += point.higher_order.products;
   }
   point.message = describe(point, n, point.flat);
+  if (!point.drift_known) point.message += kUnknownDrift;
   return point;
 }
 
@@ -222,11 +234,16 @@ CriticalPoint classify_by_inertia(Objective& f, const Vector& x, const Vector& g
   eigen.max_restarts = options.max_restarts;
   eigen.tolerance = options.eigen_tolerance;
   eigen.seed = options.seed;
+  // Products with the dense matrix are cheap.
+  eigen.tolerance = std::min(options.eigen_tolerance, 1e-10);
   const EigenResult ends = extreme_eigenpairs(*H, eigen);
   const EigenPairs& low = ends.smallest;
   if (low.values.size() > 0) point.least_eigenvalue = low.values.minCoeff();
   if (ends.largest.values.size() > 0) point.largest_eigenvalue = ends.largest.values[0];
   point.error.rounding = inertia_error(at_x.H) + f.value_noise() * ends.norm;
+  for (const EigenPairs* pairs : {&ends.largest, &ends.smallest}) {
+    if (pairs->residuals.size() > 0) point.error.residual = std::max(point.error.residual, pairs->residuals.maxCoeff());
+  }
   point.error.asymmetry = at_x.asymmetry;
   point.gradient_tolerance =
       std::max(options.gradient_tolerance, kGradientRoundings * kEpsilon * norm(at_x.H.cwiseAbs() * x.cwiseAbs()));
@@ -236,7 +253,8 @@ CriticalPoint classify_by_inertia(Objective& f, const Vector& x, const Vector& g
     MinresWorkspace workspace;
     minres(*H, -g, p, {}, workspace);
     const double change = change_over_step(f, x + p, at_x.H, point);
-    if (std::isfinite(change)) point.error.drift = kDriftFactor * change;
+    point.drift_known = std::isfinite(change);
+    if (point.drift_known) point.error.drift = kDriftFactor * change;
   }
   point.eigenvalue_error = point.error.total();
   InertiaWorkspace workspace;
@@ -249,6 +267,7 @@ CriticalPoint classify_by_inertia(Objective& f, const Vector& x, const Vector& g
   if (low.values.size() > 0) set_escape(point, low.vectors.rowwise().reverse(), g, options.negative_directions);
   point.kind = stationary ? kind_of(point.index, point.positive, point.flat) : CriticalKind::not_stationary;
   point.message = describe(point, n, point.flat);
+  if (!point.drift_known) point.message += kUnknownDrift;
   if (!ends.message.empty()) point.message += "; " + ends.message;
   return point;
 }
@@ -264,6 +283,7 @@ CriticalPoint classify_by_products(Objective& f, const Vector& x, const Vector& 
   eigen.max_restarts = options.max_restarts;
   eigen.tolerance = options.eigen_tolerance;
   eigen.seed = options.seed;
+  eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * f.value_noise());
   const EigenResult result = extreme_eigenpairs(*H, eigen);
   point.products += result.products;
   if (result.status == EigenStatus::non_finite) {

@@ -62,9 +62,10 @@ struct ClassifyOptions {
   Index inertia_limit = 0;
   /// Eigenpairs that are sought at the lower end of a larger Hessian, >= 1.
   Index negative_directions = 4;
-  double eigen_tolerance = 1e-6;  ///< of those, relative to |H|
-  Index max_restarts = 30;        ///< of the search for them, >= 1; where it does not converge the kind is undecided
-  std::uint64_t seed = 0;         ///< of their start vectors
+  double eigen_tolerance =
+      1e-6;  ///< of those, relative to |H|; at most 1e-10 where H is formed; at most 1e-10 counts where H is formed
+  Index max_restarts = 30;  ///< of the search for them, >= 1; where it does not converge the kind is undecided
+  std::uint64_t seed = 0;   ///< of their start vectors
   /// Looks at third and fourth order where a certified point is degenerate (curvature/higher_order.h).
   bool higher_order = false;
   HigherOrderOptions higher_order_options;
@@ -87,6 +88,7 @@ struct CriticalPoint {
   double largest_eigenvalue = 0;
   double eigenvalue_error = 0;  ///< bound on the error of both: what counts as 0
   EigenvalueError error;        ///< its parts
+  bool drift_known = true;      ///< false where H is not finite at x + p: then all is said of x itself
   bool certified = false;       ///< the signs of all eigenvalues are known, or that they are 0 within the error
   Index positive = 0;           ///< eigenvalues beyond the error above 0, as many as are known
   Index flat = 0;               ///< eigenvalues within the error of 0, as many as are known

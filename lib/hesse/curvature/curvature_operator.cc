@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
 #include "hesse/linalg/eigen.h"
+#include "hesse/objective/finite_sum.h"
 
 #include <algorithm>
 #include <utility>
@@ -132,6 +133,9 @@ OperatorPtr whole_operator(Objective& f, const Vector& x, const CurvatureOperato
     case CurvatureMatrix::kfac:
     case CurvatureMatrix::ekfac: return kronecker_approximation(f, x, options);
     case CurvatureMatrix::gradient_covariance: {
+      if (find_whole<FiniteSum>(f) == nullptr) {
+        fail("gradient-covariance: it takes a mean over samples without a penalty on the parameters");
+      }
       Vector g;
       f.value_and_gradient(x, g);
       return sum({{1.0, f.curvature(x, Curvature::fisher_empirical)}, {-1.0, low_rank(g, Vector::Ones(1))}});

@@ -11,12 +11,13 @@ namespace hesse {
 /// A number that was estimated from random products.
 struct Estimate {
   double value = 0;
-  double standard_error = 0;  ///< 0 where the value is exact
+  double standard_error = 0;
   double lower = 0;           ///< the interval
   double upper = 0;
   Index samples = 0;      ///< figures that the error is from
   Index products = 0;     ///< operator times vector
   bool reached = false;   ///< the tolerance, which ended it; else the products did
+  bool is_exact = false;  ///< up to rounding: nothing was estimated
   bool is_finite = true;  ///< false when a product was not: then there is no value
 };
 

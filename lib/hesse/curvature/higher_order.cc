@@ -54,6 +54,8 @@ class Refinement {
   int count_ = 0;
 };
 
+/// Whether v may be flat at the critical point at all.
+bool may_be_flat(const HigherOrderTerms& t) { return std::abs(t.second) <= t.second_error; }
 bool falls_beyond_error(const HigherOrderTerms& t) { return t.fourth < -t.fourth_error; }
 bool rises_beyond_error(const HigherOrderTerms& t) { return t.fourth > t.fourth_error; }
 bool odd_beyond_error(const HigherOrderTerms& t) { return std::abs(t.third) > t.third_error; }
@@ -153,10 +155,20 @@ HigherOrderTerms higher_order_terms(Objective& f, const Vector& x, const Vector&
       fourth.add(D4 / 24 - dot(along, follow) / 8, rounding * (4 / (h * h) / 24 + norm(follow) / h / 4));
     }
   }
-  HigherOrderTerms terms{third.value(), third.error(), fourth.value(), fourth.error()};
+  HigherOrderTerms terms;
+  terms.second = dot(v, Hv);
+  terms.third = third.value();
+  terms.third_error = third.error();
+  terms.fourth = fourth.value();
+  terms.fourth_error = fourth.error();
   const double gamma = std::abs(dot(g, v)) + spectrum.gradient_error;
-  const double q = 4 * (std::abs(terms.fourth) + (std::isfinite(terms.fourth_error) ? terms.fourth_error : 0));
-  terms.third_error += 2 * std::cbrt(q * q * gamma);
+  const double q = std::abs(terms.fourth) + (std::isfinite(terms.fourth_error) ? terms.fourth_error : 0);
+  const double c = std::abs(terms.third) + (std::isfinite(terms.third_error) ? terms.third_error : 0);
+  // How far a degenerate point may be, by the fourth order and by the third.
+  const double by_fourth = q > 0 ? std::cbrt(gamma / (4 * q)) : 0;
+  const double by_third = c > 0 ? std::sqrt(gamma / (3 * c)) : 0;
+  terms.second_error = rounding + 2 * (12 * q * by_fourth * by_fourth + 6 * c * by_third);
+  terms.third_error += 8 * q * by_fourth;
   return terms;
 }
 
@@ -173,7 +185,10 @@ HigherOrderTest higher_order_test(Objective& f, const Vector& x, const Vector& g
   const Index negative = spectrum.curvatures.size() - positive;
   bool odd = false;
   bool flat = true;
+  bool regular = false;     // some direction is not flat where the critical point is
+  bool small_third = true;  // every cubic term is known to be small
   double most_evidence = -1;
+  test.direction = spectrum.flat.col(0);
   double worst_error = 0;
   const auto try_direction = [&](const Vector& a) {
     const Vector v = spectrum.flat * a;
@@ -181,6 +196,11 @@ HigherOrderTest higher_order_test(Objective& f, const Vector& x, const Vector& g
     test.products += kProducts;
     ++test.directions;
     worst_error = std::max(worst_error, terms.fourth_error);
+    if (!may_be_flat(terms)) {
+      regular = true;
+      return terms;
+    }
+    small_third = small_third && terms.third_error <= sharp * scale;
     flat = flat && std::abs(terms.third) <= terms.third_error && std::abs(terms.fourth) <= terms.fourth_error &&
            terms.third_error <= sharp * scale && terms.fourth_error <= sharp;
     const bool both_ways = odd_beyond_error(terms);
@@ -228,6 +248,10 @@ HigherOrderTest higher_order_test(Objective& f, const Vector& x, const Vector& g
 
   test.falls = test.falls || negative > 0;
   test.rises = test.rises || positive > 0;
+  if (regular || !small_third) {
+    sign = 0;
+    flat = false;
+  }
   if (odd || (test.falls && test.rises)) {
     test.verdict = HigherOrder::no_extremum;
   } else if (sign > 0) {

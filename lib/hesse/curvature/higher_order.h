@@ -16,6 +16,10 @@
 /// And x is only near the critical point: if c is 0 there, x is within s = (gamma / 4|q|)^1/3 of it, gamma the gradient
 /// along v, and c at x is at most 4|q| s; twice that is added to the error of c.
 ///
+/// v'H v is held against what such an x allows, 12|q| s^2 + 6|c| s and rounding, likewise: where it is more, the
+/// eigenvalue is small but not 0, and nothing is said of v. That c is 0 and not merely less than its error no finite
+/// precision tells: a minimum is said to be one on that condition.
+///
 /// On two flat directions c and q are forms that five angles determine, and decided everywhere; on more, directions are
 /// tried for one that decides, since whether a quartic form is positive is NP-hard (Murty and Kabadi 1987).
 #pragma once
@@ -28,8 +32,8 @@ namespace hesse {
 
 enum class HigherOrder {
   not_tested,   ///< nothing is flat, or nobody asked
-  minimum,      ///< strict, by the fourth order
-  maximum,      ///< strict, by the fourth order
+  minimum,      ///< strict, by the fourth order, if no cubic term hides in its error
+  maximum,      ///< likewise
   no_extremum,  ///< f falls one way and rises another
   flat,         ///< c and q are 0 within their errors wherever they were tried: a valley, as far as four orders tell
   undecided,
@@ -54,7 +58,9 @@ struct SplitSpectrum {
 
 /// c and q along one direction.
 struct HigherOrderTerms {
-  double third = 0;  ///< c
+  double second = 0;        ///< v'H v
+  double second_error = 0;  ///< what a degenerate point as near as the gradient says allows for it
+  double third = 0;         ///< c
   double third_error = 0;
   double fourth = 0;  ///< q
   double fourth_error = 0;

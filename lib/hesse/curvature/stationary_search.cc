@@ -35,7 +35,7 @@ struct Point {
 };
 
 /// What one step came to.
-enum class Advance { moved, arrived, stalled, non_finite };
+enum class Advance { moved, arrived, stalled, non_finite, limit };
 
 class NewtonMR {
  public:
@@ -43,6 +43,7 @@ class NewtonMR {
 
   Advance operator()(Objective& f, Point& at, SearchResult& result) {
     if (at.gradient_norm <= options_.gradient_tolerance) return Advance::arrived;
+    if (result.steps == options_.max_steps) return Advance::limit;
     const auto H = f.curvature(at.x, Curvature::hessian);
     MinresOptions inner;
     inner.max_iterations = options_.max_inner_iterations > 0 ? options_.max_inner_iterations : at.x.size();
@@ -90,6 +91,7 @@ class EigenvectorFollowing {
     eigen.smallest = std::min(k + 1, n);
     eigen.tolerance = options_.eigen_tolerance;
     eigen.seed = options_.seed;
+    eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * f.value_noise());
     const EigenResult found = extreme_eigenpairs(*H, eigen);
     result.products += found.products;
     if (found.status == EigenStatus::non_finite) return Advance::non_finite;
@@ -100,6 +102,7 @@ class EigenvectorFollowing {
     const bool right_index = (k == 0 || lambda.maxCoeff() < 0) && (k == n || low.values[0] >= 0);
     const bool stationary = at.gradient_norm <= options_.gradient_tolerance;
     if (stationary && right_index) return Advance::arrived;
+    if (result.steps == options_.max_steps) return Advance::limit;
 
     // Uphill along V.
     Vector a = (V.transpose() * at.g).eval();
@@ -153,15 +156,15 @@ class EigenvectorFollowing {
 };
 
 template <class Step>
-SearchStatus search(Objective& f, Point& at, Step step, const SearchOptions& options, SearchResult& result) {
+SearchStatus search(Objective& f, Point& at, Step step, SearchResult& result) {
   for (;;) {
     switch (step(f, at, result)) {
-      case Advance::moved: break;
+      case Advance::moved: ++result.steps; break;
       case Advance::arrived: return SearchStatus::arrived;
       case Advance::stalled: return SearchStatus::stalled;
       case Advance::non_finite: return SearchStatus::non_finite;
+      case Advance::limit: return SearchStatus::step_limit;
     }
-    if (++result.steps > options.max_steps) return SearchStatus::step_limit;
   }
 }
 
@@ -198,9 +201,8 @@ SearchResult find_stationary(Objective& f, Vector& x, const SearchOptions& optio
     return result;
   }
   const double first_norm = at.gradient_norm;
-  result.status = options.method == SearchMethod::gradient_norm
-                      ? search(f, at, NewtonMR(options, first_norm), options, result)
-                      : search(f, at, EigenvectorFollowing(options), options, result);
+  result.status = options.method == SearchMethod::gradient_norm ? search(f, at, NewtonMR(options, first_norm), result)
+                                                                : search(f, at, EigenvectorFollowing(options), result);
   result.value = at.value;
   result.gradient_norm = at.gradient_norm;
   result.distance = distance(at.x, x);

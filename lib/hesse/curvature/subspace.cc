@@ -30,6 +30,14 @@ ClassMeans class_mean_gradients(Objective& f, const Vector& x) {
       network->reconstructs()) {
     fail("class means: the objective is no network with one class label a sample");
   }
+  for (const auto& layer : network->network().layers()) {
+    if (layer->couples_samples()) {
+      fail(
+          "class means: a layer's output for a sample depends on the others (batch normalisation), so that no class "
+          "has a "
+          "gradient of its own");
+    }
+  }
   const Dataset& data = network->data();
   std::vector<std::vector<Index>> members(static_cast<std::size_t>(data.class_count));
   for (const Index i : network->selection()) {

@@ -37,6 +37,7 @@ Estimate exactly(double value, Index products) {
   estimate.value = estimate.lower = estimate.upper = value;
   estimate.products = products;
   estimate.reached = true;
+  estimate.is_exact = true;
   return estimate;
 }
 

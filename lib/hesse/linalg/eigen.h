@@ -8,9 +8,11 @@
 /// search brings nothing new; only then is the multiplicity certified in this sense.
 ///
 /// Where the operator may be formed (`inertia_limit`) a proof takes the place of that search's word: orthonormal Ritz
-/// vectors with the residual matrix R have as many eigenvalues of A within |R|_2 of theirs (Kahan 1967; Parlett 1998,
-/// Theorem 11.5.1), so nothing is missing at the upper end when the inertia of A shows no more eigenvalues above the
-/// least of them by |R|_2 than there are Ritz values; likewise below.
+/// vectors with the residual matrix R have as many eigenvalues of A of their own, each within |R|_2 of its Ritz value
+/// (Kahan 1967; Parlett 1998, Theorem 11.5.1). Let b lie |R|_2 above the least of them at the upper end: when A has no
+/// more eigenvalues above b, by its inertia, than there are Ritz values above b + |R|_2, all of these are taken and
+/// none is missing; when it has more than there are Ritz values above b - |R|_2, some are. Between the two nothing is
+/// said. Likewise below.
 ///
 /// Small ones are formed and solved densely.
 #pragma once
