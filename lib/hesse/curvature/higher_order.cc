@@ -54,8 +54,6 @@ class Refinement {
   int count_ = 0;
 };
 
-/// Whether v may be flat at the critical point at all.
-bool may_be_flat(const HigherOrderTerms& t) { return std::abs(t.second) <= t.second_error; }
 bool falls_beyond_error(const HigherOrderTerms& t) { return t.fourth < -t.fourth_error; }
 bool rises_beyond_error(const HigherOrderTerms& t) { return t.fourth > t.fourth_error; }
 bool odd_beyond_error(const HigherOrderTerms& t) { return std::abs(t.third) > t.third_error; }
@@ -169,6 +167,10 @@ HigherOrderTerms higher_order_terms(Objective& f, const Vector& x, const Vector&
   const double by_third = c > 0 ? std::sqrt(gamma / (3 * c)) : 0;
   terms.second_error = rounding + 2 * (12 * q * by_fourth * by_fourth + 6 * c * by_third);
   terms.third_error += 8 * q * by_fourth;
+  // Beside a point where the fourth order is the first, the second has its sign.
+  const bool even = std::abs(terms.third) <= terms.third_error;
+  terms.may_be_flat = std::abs(terms.second) <= terms.second_error &&
+                      !(even && terms.second * terms.fourth < 0 && std::abs(terms.second) > 2 * rounding);
   return terms;
 }
 
@@ -196,7 +198,7 @@ HigherOrderTest higher_order_test(Objective& f, const Vector& x, const Vector& g
     test.products += kProducts;
     ++test.directions;
     worst_error = std::max(worst_error, terms.fourth_error);
-    if (!may_be_flat(terms)) {
+    if (!terms.may_be_flat) {
       regular = true;
       return terms;
     }

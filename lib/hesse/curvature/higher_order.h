@@ -64,6 +64,7 @@ struct HigherOrderTerms {
   double third_error = 0;
   double fourth = 0;  ///< q
   double fourth_error = 0;
+  bool may_be_flat = true;  ///< second is within its error, and, where the cubic term is, of the sign of q
 };
 
 struct HigherOrderTest {
