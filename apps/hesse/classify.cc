@@ -8,14 +8,13 @@
 #include "hesse/curvature/stationary_search.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
-#include "hesse/report/safetensors.h"
 #include "hesse/report/table.h"
+#include "hesse/report/trajectory.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -108,21 +107,6 @@ Json json_of(const CriticalPoint& point, Index n) {
   return json;
 }
 
-/// A file of vectors in the shapes of the parameters; where there are several, block NAME of the j-th is "j.NAME".
-void write_vectors(const std::filesystem::path& file, const ParameterLayout& layout, const Matrix& vectors,
-                   const std::string& kind) {
-  std::vector<TensorToWrite> tensors;
-  for (Index j = 0; j < vectors.cols(); ++j) {
-    for (const ParameterBlock& block : layout.blocks()) {
-      const std::string name = vectors.cols() == 1 ? block.name : fmt::format("{}.{}", j + 1, block.name);
-      tensors.push_back(TensorToWrite::of(
-          name, block.shape,
-          std::span<const double>(vectors.col(j).data() + block.offset, static_cast<std::size_t>(block.size))));
-    }
-  }
-  write_safetensors(file, tensors, {{"kind", kind}});
-}
-
 std::string yes_no(bool yes) { return yes ? "yes" : "no"; }
 
 /// The certificate, line by line.
@@ -204,9 +188,9 @@ int classify_command(Arguments arguments) {
   if (!options.output.empty()) {
     create_folders(folder);
     write_file(folder / "classification.json", json_text(json));
-    write_vectors(folder / "point.safetensors", f.layout(), x, "point");
+    save_parameters(folder / "point.safetensors", f.layout(), x, "point");
     if (point.escape_directions.cols() > 0) {
-      write_vectors(folder / "escape.safetensors", f.layout(), point.escape_directions, "directions of escape");
+      save_parameters(folder / "escape.safetensors", f.layout(), point.escape_directions, "directions of escape");
     }
   }
   if (options.json) {

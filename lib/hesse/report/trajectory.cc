@@ -53,17 +53,20 @@ void TrajectoryObserver::save(std::int64_t step, const Vector& x) const {
   save_parameters(folder_ / fmt::format("{}{:09}{}", kPrefix, step, kEnding), layout_, x);
 }
 
-void save_parameters(const std::filesystem::path& path, const ParameterLayout& layout, const Vector& x) {
-  if (x.size() != layout.size()) {
-    fail("{}: {} parameters do not fit a layout of {}", path.string(), x.size(), layout.size());
+void save_parameters(const std::filesystem::path& path, const ParameterLayout& layout, ConstMatrixView columns,
+                     const std::string& kind) {
+  if (columns.rows() != layout.size()) {
+    fail("{}: {} parameters do not fit a layout of {}", path.string(), columns.rows(), layout.size());
   }
   std::vector<TensorToWrite> tensors;
-  for (const ParameterBlock& block : layout.blocks()) {
-    tensors.push_back(
-        TensorToWrite::of(block.name, block.shape,
-                          std::span<const double>(x.data() + block.offset, static_cast<std::size_t>(block.size))));
+  for (Index j = 0; j < columns.cols(); ++j) {
+    for (const ParameterBlock& block : layout.blocks()) {
+      tensors.push_back(TensorToWrite::of(
+          columns.cols() == 1 ? block.name : fmt::format("{}.{}", j + 1, block.name), block.shape,
+          std::span<const double>(columns.col(j).data() + block.offset, static_cast<std::size_t>(block.size))));
+    }
   }
-  write_safetensors(path, tensors);
+  write_safetensors(path, tensors, kind.empty() ? TensorMetadata{} : TensorMetadata{{"kind", kind}});
 }
 
 std::vector<TrajectoryFile> trajectory_files(const std::filesystem::path& folder) {

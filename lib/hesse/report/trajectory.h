@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace hesse {
@@ -34,8 +35,10 @@ class TrajectoryObserver final : public Observer {
   std::int64_t every_steps_;
 };
 
-/// The parameters under the names and shapes of their blocks, as load_parameters reads them.
-void save_parameters(const std::filesystem::path& path, const ParameterLayout& layout, const Vector& x);
+/// Parameters, or a vector alike, under the names and shapes of their blocks, as load_parameters reads them. Of several
+/// columns block NAME of the j-th is "j.NAME", from 1. `kind` is metadata, left out when empty.
+void save_parameters(const std::filesystem::path& path, const ParameterLayout& layout, ConstMatrixView columns,
+                     const std::string& kind = {});
 
 /// The files `step-*.safetensors` of a folder, or of the folder `trajectory` in it, by their steps. Empty where there
 /// are none.
