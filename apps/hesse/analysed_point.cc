@@ -5,22 +5,21 @@
 #include "hesse/core/error.h"
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/run_record.h"
+#include "hesse/report/weights.h"
 
 #include <cstdio>
 #include <filesystem>
-#include <tuple>
 #include <utility>
+#include <vector>
 
 namespace hesse::app {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// The parameters and the file that they were read from.
-std::pair<Vector, std::string> read_point(const fs::path& at, const ParameterLayout& layout) {
-  if (!fs::is_directory(at)) return {load_parameters(at, layout), at.string()};
-  const fs::path newest = at / kCheckpointFile;
-  const fs::path previous = at / kPreviousCheckpointFile;
+OtherPoint read_run(const fs::path& folder, const ParameterLayout& layout) {
+  const fs::path newest = folder / kCheckpointFile;
+  const fs::path previous = folder / kPreviousCheckpointFile;
   try {
     return {load_parameters(newest, layout), newest.string()};
   } catch (const Error& e) {
@@ -31,34 +30,66 @@ std::pair<Vector, std::string> read_point(const fs::path& at, const ParameterLay
   }
 }
 
+OtherPoint read_weights(const std::string& path, const ParameterLayout& layout) {
+  Weights weights = load_weights(path, layout);
+  std::vector<std::string> renamed;
+  for (std::size_t b = 0; b < weights.names.size(); ++b) {
+    const std::string& block = layout.blocks()[b].name;
+    if (weights.names[b] != block) renamed.push_back(fmt::format("{} is {}", weights.names[b], block));
+  }
+  if (!renamed.empty()) fmt::print(stderr, "hesse: {}: {}\n", path, fmt::join(renamed, ", "));
+  return {std::move(weights.x), path};
+}
+
 }  // namespace
 
 void visit_point_options(PointOptions& o, OptionVisitor& v) {
-  v.option("problem", o.problem, "the objective, as name:key=value,...; taken from the run when --at names one");
+  v.option("problem", o.problem, "the objective, as name:key=value,...; taken from the run when a point names one");
   v.option("at", o.at, "point: a run's folder or a safetensors file; the start of the seed when left out");
+  v.option("weights", o.weights,
+           "point: a network trained elsewhere, as a safetensors file or a folder of NAME.npy with the problem's names "
+           "or PyTorch's");
   v.option("seed", o.seed, Interval::closed(0, 9e15), "of the starting point and of all random vectors");
   visit_precision(o.precision, v);
 }
 
 AnalysedPoint load_point(const PointOptions& options) {
+  if (!options.at.empty() && !options.weights.empty()) fail("hesse: give --at or --weights, not both");
+  if (options.problem.empty() && !options.weights.empty()) {
+    fail("hesse: --weights needs the network that they are of; name it by --problem");
+  }
   AnalysedPoint point;
-  point.specification = options.problem;
-  const fs::path at = options.at;
-  if (point.specification.empty() && !options.at.empty() && fs::exists(at / kRunFile)) {
-    point.specification = read_run_record(at / kRunFile).problem.text;
-  }
+  point.specification = options.problem.empty() ? recorded_problem({&options.at, 1}) : options.problem;
   point.problem = make_problem(point.specification, options.precision);
-  if (options.at.empty()) {
-    point.x = point.problem.start(static_cast<std::uint64_t>(options.seed));
-    point.at = fmt::format("start of seed {}", options.seed);
+  const ParameterLayout& layout = point.problem.objective->layout();
+  OtherPoint read;
+  if (!options.weights.empty()) {
+    read = read_weights(options.weights, layout);
+  } else if (options.at.empty()) {
+    read = {point.problem.start(static_cast<std::uint64_t>(options.seed)),
+            fmt::format("start of seed {}", options.seed)};
+  } else if (fs::is_directory(options.at)) {
+    read = read_run(options.at, layout);
   } else {
-    std::tie(point.x, point.at) = read_point(at, point.problem.objective->layout());
+    read = {load_parameters(options.at, layout), options.at};
   }
+  point.x = std::move(read.x);
+  point.at = std::move(read.at);
   return point;
 }
 
-Vector load_point_of(const Problem& problem, const std::string& at) {
-  return read_point(at, problem.objective->layout()).first;
+OtherPoint load_point_of(const Problem& problem, const std::string& at) {
+  const ParameterLayout& layout = problem.objective->layout();
+  return has_checkpoint(at) ? read_run(at, layout) : read_weights(at, layout);
+}
+
+std::string recorded_problem(std::span<const std::string> points) {
+  for (const std::string& point : points) {
+    if (point.empty()) continue;
+    const fs::path record = (fs::is_directory(point) ? fs::path(point) : fs::path(point).parent_path()) / kRunFile;
+    if (fs::exists(record)) return read_run_record(record).problem.text;
+  }
+  return {};
 }
 
 }  // namespace hesse::app

@@ -5,6 +5,7 @@
 #include "hesse/core/options.h"
 #include "hesse/problems/problem.h"
 
+#include <span>
 #include <string>
 
 namespace hesse::app {
@@ -12,11 +13,12 @@ namespace hesse::app {
 struct PointOptions {
   std::string problem;
   std::string at;
+  std::string weights;
   Index seed = 1;
   Precision precision = Precision::float64;
 };
 
-/// Visits --problem, --at, --seed and --precision.
+/// Visits --problem, --at, --weights, --seed and --precision.
 void visit_point_options(PointOptions& options, OptionVisitor& visitor);
 
 struct AnalysedPoint {
@@ -28,10 +30,19 @@ struct AnalysedPoint {
 
 /// Builds the problem and reads the point. `at` is a run's folder, whose newest checkpoint is read, or the one before
 /// it with a warning where the newest is damaged; a safetensors file with a tensor for each block of the parameters; or
-/// empty for the start of the seed. A problem that is not given is the run's own. Throws Error.
+/// empty for the start of the seed. A problem that is not given is the run's own. `weights` are those of a network
+/// trained elsewhere (report/weights.h); where its tensors have other names than the blocks, which became which is said
+/// on stderr. Throws Error.
 AnalysedPoint load_point(const PointOptions& options);
 
-/// Another point of the same problem, read likewise.
-Vector load_point_of(const Problem& problem, const std::string& at);
+/// Another point of the same problem, given as `at` or as `weights`, and the file that it was read from.
+struct OtherPoint {
+  Vector x;
+  std::string at;
+};
+OtherPoint load_point_of(const Problem& problem, const std::string& at);
+
+/// The problem of the first run among the points: each a run's folder, or a file in one. Empty where there is none.
+std::string recorded_problem(std::span<const std::string> points);
 
 }  // namespace hesse::app

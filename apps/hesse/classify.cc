@@ -245,8 +245,8 @@ int classify_command(Arguments arguments) {
   auto options = read_command_line<ClassifyCommandOptions>(
       "classify", "Finds the critical point near a point, and tells what it is, with a certificate.", arguments);
   use_threads(options.threads);
-  if (options.starts > 1 && !options.point.at.empty()) {
-    fail("--starts goes from the problem's starting points, and --at names another; give one of them");
+  if (options.starts > 1 && !(options.point.at.empty() && options.point.weights.empty())) {
+    fail("--starts goes from the problem's starting points, and --at and --weights name another; give one of them");
   }
   AnalysedPoint analysed = load_point(options.point);
   Objective& f = *analysed.problem.objective;

@@ -1,3 +1,4 @@
+#include "analysed_point.h"
 #include "command_line.h"
 #include "commands.h"
 #include "run_options.h"
@@ -18,7 +19,6 @@
 #include "hesse/report/contour_plot.h"
 #include "hesse/report/json.h"
 #include "hesse/report/plot.h"
-#include "hesse/report/run_record.h"
 #include "hesse/report/table.h"
 #include "hesse/report/trajectory.h"
 
@@ -39,8 +39,7 @@ namespace fs = std::filesystem;
 enum class Connect { no, bezier, polygon };
 
 struct LandscapeOptions {
-  std::string problem;
-  std::string at;
+  PointOptions point;
   std::vector<std::string> directions;
   Index dimensions = 2;
   Index points = 41;
@@ -56,17 +55,12 @@ struct LandscapeOptions {
   std::string budget = "100steps";
   Index batch_size = 0;
   bool smoothness = false;
-  Index seed = 1;
-  Precision precision = Precision::float64;
   Index threads = 0;
   std::string output;
   bool json = false;
 };
 void visit_options(LandscapeOptions& o, OptionVisitor& v) {
-  v.option("problem", o.problem, "the objective, as name:key=value,...; taken from the run when a point names one");
-  v.option(
-      "at", o.at,
-      "point: a run's folder or a safetensors file; left out, the end of the trajectory, or the start of the seed");
+  visit_point_options(o.point, v);
   v.option(
       "directions", o.directions,
       "filter-normalised, random, gradient, eigenvectors, ends (eigenvectors of both ends of the spectrum), pca or "
@@ -80,9 +74,11 @@ void visit_options(LandscapeOptions& o, OptionVisitor& v) {
   v.choice("vectors", o.vectors, {{"zero", VectorBlocks::zero}, {"as-parameters", VectorBlocks::as_parameters}},
            "what filter-normalised directions are in biases and other blocks without filters");
   v.option("gradients", o.gradients, "the norm of the gradient at every point of a slice too");
-  v.option("trajectory", o.trajectory,
-           "a run trained with --save-every, or safetensors files in their order: drawn over the slice");
-  v.option("to", o.to, "a second point: the loss along the line to it, instead of a slice");
+  v.option(
+      "trajectory", o.trajectory,
+      "a run trained with --save-every, or safetensors files in their order: drawn over the slice, which is cut at "
+      "its end unless a point is named");
+  v.option("to", o.to, "a second point, as --at or --weights take it: the loss along the line to it, not a slice");
   v.option("match", o.match, "reorder the hidden units of the second network to match the first before");
   v.choice("connect", o.connect, {{"no", Connect::no}, {"bezier", Connect::bezier}, {"polygon", Connect::polygon}},
            "train a curve of low loss between the two");
@@ -93,8 +89,6 @@ void visit_options(LandscapeOptions& o, OptionVisitor& v) {
   v.option(
       "smoothness", o.smoothness,
       "how the loss and its gradient change along the gradient, instead of a slice; at every point of a trajectory");
-  v.option("seed", o.seed, Interval::closed(0, 9e15), "of the starting point, of random directions and of the curve");
-  visit_precision(o.precision, v);
   visit_threads(o.threads, v);
   v.option("output", o.output,
            "folder for landscape.json and for the values and figures as CSV and SVG (default: a new one under runs/)");
@@ -116,7 +110,7 @@ struct Setting {
     return folder / name;
   }
   Objective& f() { return *problem.objective; }
-  std::uint64_t seed() const { return static_cast<std::uint64_t>(options.seed); }
+  std::uint64_t seed() const { return static_cast<std::uint64_t>(options.point.seed); }
   template <class... Args>
   void say(fmt::format_string<Args...> format, Args&&... args) {
     lines.push_back(fmt::format(format, std::forward<Args>(args)...));
@@ -153,22 +147,6 @@ std::vector<TrajectoryPoint> trajectory_points(const std::vector<std::string>& n
     for (const auto& [step, path] : files) points.push_back({step, path});
   }
   return points;
-}
-
-fs::path point_file(const std::string& at) {
-  return fs::is_directory(at) ? fs::path(at) / kCheckpointFile : fs::path(at);
-}
-
-/// The problem of the run that is one of the named points.
-std::string recorded_problem(const LandscapeOptions& options) {
-  std::vector<std::string> names = {options.at, options.to};
-  names.insert(names.end(), options.trajectory.begin(), options.trajectory.end());
-  for (const std::string& name : names) {
-    if (!name.empty() && fs::exists(fs::path(name) / kRunFile)) {
-      return read_run_record(fs::path(name) / kRunFile).problem.text;
-    }
-  }
-  return {};
 }
 
 /// Throws Error on options that do not go together, before any work.
@@ -238,7 +216,7 @@ Directions directions_of(Setting& s, const std::string& kind, Index count, const
   }
   if (kind == "filter-normalised" && !(out.vectors.colwise().norm().minCoeff() > 0)) {
     fail("hesse landscape: no block of {} has filters of which one is not 0; choose --directions random",
-         s.options.problem);
+         s.options.point.problem);
   }
   return out;
 }
@@ -246,7 +224,7 @@ Directions directions_of(Setting& s, const std::string& kind, Index count, const
 /// The slice's directions: of one kind, or the next of each kind that is named.
 Directions chosen_directions(Setting& s, const Matrix& differences) {
   if (s.x.size() < s.options.dimensions) {
-    fail("hesse landscape: {} has one variable; give --dimensions 1", s.options.problem);
+    fail("hesse landscape: {} has one variable; give --dimensions 1", s.options.point.problem);
   }
   std::vector<std::string> kinds = s.options.directions;
   if (kinds.empty()) kinds.push_back(differences.cols() > 0 ? "pca" : "filter-normalised");
@@ -298,7 +276,7 @@ void write_slice_csv(const fs::path& file, const Slice& cut) {
 Curve curve_of(const Vector& x, const Vector& y) { return {{x.begin(), x.end()}, {y.begin(), y.end()}}; }
 
 void draw_slice(Setting& s, const Slice& cut, const std::vector<std::string>& labels, const Matrix& path) {
-  const std::string title = fmt::format("{} at {}", s.options.problem, s.json["at"].get<std::string>());
+  const std::string title = fmt::format("{} at {}", s.options.point.problem, s.json["at"].get<std::string>());
   if (cut.b.size() == 1) {
     Plot plot;
     plot.title = title;
@@ -439,7 +417,8 @@ void write_paths(Setting& s, std::vector<NamedProfile>& paths) {
   const auto draw = [&](const std::string& name, const std::string& label, auto&& heights, bool higher_is_better) {
     s.draw(name.c_str(), [&] {
       Plot plot;
-      plot.title = fmt::format("{} from {} to {}", s.options.problem, s.json["at"].get<std::string>(), s.options.to);
+      plot.title =
+          fmt::format("{} from {} to {}", s.options.point.problem, s.json["at"].get<std::string>(), s.options.to);
       plot.x_label = "t";
       plot.y_label = label;
       plot.legend = "along the path";
@@ -461,7 +440,7 @@ void write_paths(Setting& s, std::vector<NamedProfile>& paths) {
 /// Matches B to the point of `s` and says what that did.
 Vector matched_to(Setting& s, const Vector& B) {
   const NetworkObjective* const objective = find<NetworkObjective>(s.f());
-  if (objective == nullptr) fail("matching: {} is no network, so it has no units to reorder", s.options.problem);
+  if (objective == nullptr) fail("matching: {} is no network, so it has no units to reorder", s.options.point.problem);
   const Matching matching = match(objective->network(), s.x, B);
   Json orders = Json::array();
   for (const auto& units : matching.order) orders.push_back(units);
@@ -477,8 +456,8 @@ Vector matched_to(Setting& s, const Vector& B) {
 }
 
 int path_landscape(Setting& s) {
-  Vector B = load_parameters(point_file(s.options.to), s.f().layout());
-  s.json["to"] = point_file(s.options.to).string();
+  auto [B, to] = load_point_of(s.problem, s.options.to);
+  s.json["to"] = to;
   ProfileOptions profile_options;
   profile_options.points = s.options.points;
   std::vector<NamedProfile> paths;
@@ -557,7 +536,7 @@ void draw_smoothness(Setting& s, const std::vector<SmoothnessAt>& all) {
   const bool along_run = all.size() > 1;
   const auto draw = [&](const char* file, const char* label, const std::vector<Series>& series) {
     Plot plot;
-    plot.title = s.options.problem;
+    plot.title = s.options.point.problem;
     plot.x_label = along_run ? "step" : "step along the gradient";
     plot.y_label = label;
     plot.legend = "along the gradient";
@@ -646,23 +625,22 @@ int landscape_command(Arguments arguments) {
   check(options);
   use_threads(options.threads);
   const std::vector<TrajectoryPoint> trajectory = trajectory_points(options.trajectory);
-  if (options.problem.empty()) options.problem = recorded_problem(options);
-  fs::path file = point_file(options.at);
-  if (options.at.empty() && !trajectory.empty()) {
-    const fs::path end = point_file(options.trajectory.back());
-    file = fs::exists(end) ? end : trajectory.back().path;
+  PointOptions& point = options.point;
+  if (point.problem.empty() && point.weights.empty()) {
+    std::vector<std::string> points = {point.at, options.to};
+    points.insert(points.end(), options.trajectory.begin(), options.trajectory.end());
+    point.problem = recorded_problem(points);
   }
-  Problem problem = make_problem(options.problem, options.precision);
-  Setting setting{options,
-                  problem,
-                  output_folder(options.output, "landscape"),
-                  file.empty() ? problem.start(static_cast<std::uint64_t>(options.seed))
-                               : load_parameters(file, problem.objective->layout()),
-                  Json(),
-                  {}};
-  setting.json["problem"] = options.problem;
-  setting.json["at"] = file.empty() ? fmt::format("start of seed {}", options.seed) : file.string();
-  setting.json["precision"] = to_string(options.precision);
+  if (point.at.empty() && point.weights.empty() && !trajectory.empty()) {
+    const std::string& last = options.trajectory.back();
+    point.at = has_checkpoint(last) ? last : trajectory.back().path.string();
+  }
+  AnalysedPoint analysed = load_point(point);
+  point.problem = analysed.specification;
+  Setting setting{options, analysed.problem, output_folder(options.output, "landscape"), analysed.x, Json(), {}};
+  setting.json["problem"] = point.problem;
+  setting.json["at"] = analysed.at;
+  setting.json["precision"] = to_string(point.precision);
   setting.json["parameters"] = setting.x.size();
   const int exit_code = options.smoothness   ? smoothness_landscape(setting, trajectory)
                         : options.to.empty() ? slice_landscape(setting, trajectory)
@@ -671,7 +649,7 @@ int landscape_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(setting.json));
   } else {
-    fmt::print("{}\n", problem.description);
+    fmt::print("{}\n", analysed.problem.description);
     for (const std::string& line : setting.lines) fmt::print("{}{}", line, line.ends_with('\n') ? "" : "\n");
     fmt::print("records and figures: {}\n", setting.folder.string());
   }

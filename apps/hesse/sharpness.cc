@@ -1,3 +1,4 @@
+#include "analysed_point.h"
 #include "command_line.h"
 #include "commands.h"
 #include "run_options.h"
@@ -7,10 +8,8 @@
 #include "hesse/curvature/sharpness.h"
 #include "hesse/curvature/smoothed_loss.h"
 #include "hesse/report/atomic_file.h"
-#include "hesse/report/checkpoint.h"
 #include "hesse/report/json.h"
 #include "hesse/report/plot.h"
-#include "hesse/report/run_record.h"
 #include "hesse/report/table.h"
 
 #include <algorithm>
@@ -27,22 +26,18 @@ namespace {
 namespace fs = std::filesystem;
 
 struct SharpnessCommandOptions {
-  std::string problem;
-  std::string at;
+  PointOptions point;
   std::string against;
   double rescale = 1;
   Index pair = 1;
   std::string measures;
   SharpnessOptions measure;
-  Index seed = 1;
-  Precision precision = Precision::float64;
   Index threads = 0;
   std::string output;
   bool json = false;
 };
 void visit_options(SharpnessCommandOptions& o, OptionVisitor& v) {
-  v.option("problem", o.problem, "the objective, as name:key=value,...; taken from the run when --at names one");
-  v.option("at", o.at, "point: a run's folder or a safetensors file; the start of the seed when left out");
+  visit_point_options(o.point, v);
   v.option("against", o.against, "a second point of the same problem, and a verdict: is the first flatter or sharper?");
   v.option("rescale", o.rescale, Interval::positive(),
            "alpha: measure again with one layer times alpha and the next divided by it, which computes the same");
@@ -76,8 +71,6 @@ void visit_options(SharpnessCommandOptions& o, OptionVisitor& v) {
   v.option("gamma", m.gamma, Interval::positive(), "of the local entropy: noise has the variance 1 / gamma");
   v.option("samples", m.samples, Interval::closed(4, 1e9), "of noise, in pairs u and -u");
   v.option("layer", m.layer, "weights for relative flatness, as 'layer3.weight'; the last when left out");
-  v.option("seed", o.seed, Interval::closed(0, 9e15), "of the starting point, probes, starts, batches and noise");
-  visit_precision(o.precision, v);
   visit_threads(o.threads, v);
   v.option("output", o.output,
            "folder for sharpness.json and sharpness.csv, and rise.csv and rise_plot.svg (default: none is written)");
@@ -92,13 +85,6 @@ std::vector<std::string> words(const std::string& text) {
     begin = end + 1;
   }
   return list;
-}
-
-/// The parameters' file that a run's folder or a path names.
-fs::path parameters_file(const std::string& at) {
-  fs::path file = at;
-  if (fs::is_directory(file)) file /= kCheckpointFile;
-  return file;
 }
 
 Json json_of(const SharpnessReport& report) {
@@ -222,14 +208,10 @@ int sharpness_command(Arguments arguments) {
   const bool rescale = options.rescale != 1;
   if (rescale && !options.against.empty()) fail("hesse sharpness: give --rescale or --against, not both");
   options.measure.measures = words(options.measures);
-  options.measure.seed = static_cast<std::uint64_t>(options.seed);
-  const fs::path file = parameters_file(options.at);
-  if (options.problem.empty() && !options.at.empty() && fs::exists(file.parent_path() / kRunFile)) {
-    options.problem = read_run_record(file.parent_path() / kRunFile).problem.text;
-  }
-  Problem problem = make_problem(options.problem, options.precision);
-  Objective& f = *problem.objective;
-  const Vector x = options.at.empty() ? problem.start(options.measure.seed) : load_parameters(file, f.layout());
+  options.measure.seed = static_cast<std::uint64_t>(options.point.seed);
+  AnalysedPoint analysed = load_point(options.point);
+  Objective& f = *analysed.problem.objective;
+  const Vector& x = analysed.x;
   const fs::path folder = options.output.empty() ? fs::path() : output_folder(options.output, "sharpness");
 
   Vector y;
@@ -238,7 +220,7 @@ int sharpness_command(Arguments arguments) {
   if (rescale) {
     auto* network = find<NetworkObjective>(f);
     if (network == nullptr)
-      fail("hesse sharpness: '{}' is no network, so that there is no layer to rescale", options.problem);
+      fail("hesse sharpness: '{}' is no network, so that there is no layer to rescale", analysed.specification);
     const std::vector<RescalablePair> pairs = rescalable_pairs(network->network());
     if (options.pair > static_cast<Index>(pairs.size())) {
       fail("hesse sharpness: there are {} pairs of layers that can be rescaled; give --pair 1 to {}", pairs.size(),
@@ -253,9 +235,9 @@ int sharpness_command(Arguments arguments) {
     other_point =
         fmt::format("layer {} times {:g}, layer {} divided by it", name(pair.first), options.rescale, name(pair.next));
   } else if (!options.against.empty()) {
-    const fs::path other = parameters_file(options.against);
-    y = load_parameters(other, f.layout());
-    other_point = other.string();
+    OtherPoint other = load_point_of(analysed.problem, options.against);
+    y = std::move(other.x);
+    other_point = std::move(other.at);
   }
 
   const SharpnessReport here = measure_sharpness(f, x, options.measure);
@@ -277,9 +259,9 @@ int sharpness_command(Arguments arguments) {
       !rescale && two && is_finite ? compare_flatness(here.measures, there.measures) : FlatnessVerdict{};
 
   Json json;
-  json["problem"] = options.problem;
-  json["at"] = options.at.empty() ? fmt::format("start of seed {}", options.seed) : file.string();
-  json["precision"] = to_string(options.precision);
+  json["problem"] = analysed.specification;
+  json["at"] = analysed.at;
+  json["precision"] = to_string(options.point.precision);
   json["parameters"] = x.size();
   json["point"] = json_of(here);
   if (rescale) {
@@ -299,7 +281,7 @@ int sharpness_command(Arguments arguments) {
                            [&](const Measure& a, const Measure& b) { return yes_or_no(has_moved(a, b, tolerance)); })
                 : table_of(here, there, "against", "the first is",
                            [](const Measure& a, const Measure& b) { return to_string(flatness_of(a, b)); });
-  table.title = fmt::format("sharpness of {} at {}", options.problem, json["at"].get<std::string>());
+  table.title = fmt::format("sharpness of {} at {}", analysed.specification, analysed.at);
   if (!options.output.empty()) {
     create_folders(folder);
     write_file(folder / "sharpness.json", json_text(json));
@@ -313,8 +295,8 @@ int sharpness_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", problem.description, here.value, here.gradient_norm,
-               x.size());
+    fmt::print("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", analysed.problem.description, here.value,
+               here.gradient_norm, x.size());
     if (two) {
       fmt::print("{}: {}: value {:.8g}, gradient norm {:.3g}\n", rescale ? "rescaled" : "against", other_point,
                  there.value, there.gradient_norm);
