@@ -462,12 +462,16 @@ int path_landscape(Setting& s) {
   profile_options.points = s.options.points;
   std::vector<NamedProfile> paths;
   const Path line{PathKind::segment, s.x, B, Vector()};
-  const bool connecting = s.options.connect != Connect::no;
+  bool connecting = s.options.connect != Connect::no;
   int exit_code = kDone;
   std::string segment = "segment";
   if (s.options.match) {
     B = matched_to(s, B);
     segment = "segment, matched";
+  }
+  if (connecting && B == s.x) {
+    connecting = false;
+    s.say("both points are the same{}: there is nothing to connect", s.options.match ? " once matched" : "");
   }
   if (s.options.match || !connecting) paths.push_back({"segment", line, profile(s.f(), line, profile_options)});
   if (s.options.match && !connecting) {
@@ -510,12 +514,14 @@ int path_landscape(Setting& s) {
          {"message", profile.message}});
     s.say("{}: length {:.6g}, loss {:.6g} and {:.6g} at its ends; barrier {:.6g}{}, highest loss {:.6g} at t = {:.4g}",
           p.name, p.path.length(), profile.values[0], profile.values[profile.values.size() - 1], profile.barrier.value,
-          profile.barrier.value > profile.noise ? fmt::format(" at t = {:.4g}", profile.barrier.t) : " (rounding)",
+          !std::isfinite(profile.barrier.value)   ? " (not finite)"
+          : profile.barrier.value > profile.noise ? fmt::format(" at t = {:.4g}", profile.barrier.t)
+                                                  : " (rounding)",
           profile.highest.value, profile.highest.t);
     if (!profile.message.empty()) s.say("{}: {}", p.name, profile.message);
     // A bend may run away where the loss has its infimum at infinity.
     const double stretch = p.path.length() / distance(p.path.A, p.path.B);
-    if (stretch > 4) {
+    if (stretch > 4 && std::isfinite(stretch)) {
       s.say("{}: {:.3g} times as long as the segment, and its grid as much coarser; --points {:.0f} makes them alike",
             p.name, stretch, std::ceil(stretch) * static_cast<double>(s.options.points - 1) + 1);
     }

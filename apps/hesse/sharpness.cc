@@ -115,8 +115,9 @@ const char* yes_or_no(bool yes) { return yes ? "yes" : "no"; }
 
 std::string error_text(const Measure& m) {
   const Estimate& e = m.number;
-  if (!e.is_finite) return "none: not finite";
-  if (e.standard_error > 0) return fmt::format("[{}, {}]", significant(e.lower, 4), significant(e.upper, 4));
+  if (!e.is_finite) return m.note.empty() ? "none: not finite" : "none";
+  const bool interval = e.standard_error > 0 || (m.kind == NumberKind::estimate && e.lower != e.upper);
+  if (interval) return fmt::format("[{}, {}]", significant(e.lower, 4), significant(e.upper, 4));
   if (m.kind == NumberKind::lower_bound) return "or more";
   return m.rounding > 0 ? fmt::format("+-{}", significant(m.rounding, 1)) : "rounding";
 }
@@ -245,8 +246,7 @@ int sharpness_command(Arguments arguments) {
   const SharpnessReport there = two ? measure_sharpness(f, y, options.measure) : SharpnessReport{};
   const bool is_finite = here.is_finite && there.is_finite;
 
-  // Matrix products round to the precision, and a thousand of them cancel at worst.
-  const double tolerance = std::max(1e-8, 1e3 * f.value_noise());
+  const double tolerance = here.tolerance;
   std::vector<std::string> moved, stayed, broken;
   for (std::size_t i = 0; rescale && is_finite && i < here.measures.size(); ++i) {
     const Measure& m = here.measures[i];
@@ -256,7 +256,7 @@ int sharpness_command(Arguments arguments) {
   }
   const bool same_function = change <= tolerance;
   const FlatnessVerdict verdict =
-      !rescale && two && is_finite ? compare_flatness(here.measures, there.measures) : FlatnessVerdict{};
+      !rescale && two && is_finite ? compare_flatness(here.measures, there.measures, tolerance) : FlatnessVerdict{};
 
   Json json;
   json["problem"] = analysed.specification;
@@ -280,7 +280,7 @@ int sharpness_command(Arguments arguments) {
       : rescale ? table_of(here, there, "rescaled", "moved",
                            [&](const Measure& a, const Measure& b) { return yes_or_no(has_moved(a, b, tolerance)); })
                 : table_of(here, there, "against", "the first is",
-                           [](const Measure& a, const Measure& b) { return to_string(flatness_of(a, b)); });
+                           [&](const Measure& a, const Measure& b) { return to_string(flatness_of(a, b, tolerance)); });
   table.title = fmt::format("sharpness of {} at {}", analysed.specification, analysed.at);
   if (!options.output.empty()) {
     create_folders(folder);

@@ -5,12 +5,14 @@
 #include "hesse/problems/problem.h"
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/json.h"
+#include "hesse/report/safetensors.h"
 #include "hesse/report/trajectory.h"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace hesse;
 using Catch::Matchers::Contains;
@@ -141,6 +143,28 @@ TEST_CASE("a curve between two points is trained and lies below the segment") {
     CHECK(json["paths"][1]["length"].get<double>() > json["paths"][0]["length"].get<double>());
     CHECK(std::filesystem::exists(folder / kind / "bend.safetensors"));
   }
+}
+
+TEST_CASE("a point and itself are not connected which is said in one line") {
+  const ScratchFolder folder;
+  const std::string problem = "--problem mlp:data=gaussian-blobs,hidden=4 ";
+  CHECK(run_hesse(folder, "train " + problem + "--optimizer lbfgs --budget 5steps --output run").exit_code == 0);
+  const auto r = run_hesse(folder, "landscape --at run --to run --connect bezier --points 5 --output l");
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 0);
+  CHECK_THAT(r.out, Contains("nothing to connect") && Contains("(rounding)") && !Contains("times as long"));
+  CHECK(record(folder, "l")["paths"].size() == 1);
+}
+
+TEST_CASE("the barrier to a point that is not finite is not called rounding") {
+  const ScratchFolder folder;
+  const std::vector<double> x = {std::numeric_limits<double>::infinity(), 1};
+  const TensorToWrite tensors[] = {TensorToWrite::of("x", {2}, x)};
+  write_safetensors(folder / "x.safetensors", tensors);
+  const auto r = run_hesse(folder, "landscape --problem rosenbrock --to x.safetensors --points 5 --output l");
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 3);
+  CHECK_THAT(r.out, Contains("(not finite)") && !Contains("(rounding)"));
 }
 
 TEST_CASE("landscape refuses options that do not go together before any work") {

@@ -90,6 +90,14 @@ TEST_CASE("A rescaled convolutional network computes what it did") {
   CHECK_THROWS_AS(rescaled(*network, Vector(3), {0, 3}, 2), Error);
 }
 
+TEST_CASE("A network of zeros whose outputs are all 0 changes none when it is rescaled") {
+  const Case c{{3, 5, 3}, Activation::relu, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(3, 3, 10, c.loss));
+  const Vector zero = Vector::Zero(f->size());
+  CHECK(output_change(*f, zero, rescaled(f->network(), zero, rescalable_pairs(f->network())[0], 3)) == 0);
+  CHECK(std::isinf(output_change(*f, zero, test_point(f->size()))));
+}
+
 TEST_CASE("Blocks of the Hessian move by alpha^-2 and alpha^2 and trace and eigenvalue with them") {
   const Case c{{3, 5, 4, 3}, Activation::relu, Loss::softmax_cross_entropy};
   const auto f = make_objective(c, make_data(3, 3, 50, c.loss));

@@ -1,7 +1,10 @@
 #include "hesse/curvature/sharpness.h"
 
+#include "curvature/skewed_quadratic.h"
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
+#include "hesse/curvature/rescaling.h"
+#include "hesse/linalg/eigen.h"
 #include "hesse/objective/dense_quadratic.h"
 #include "hesse/objective/functor_objective.h"
 #include "hesse/objective/l2_objective.h"
@@ -126,16 +129,23 @@ TEST_CASE("A point that is not finite has no measures and is named") {
   CHECK(!at(near, "expected").number.is_finite);
 }
 
-TEST_CASE("With a penalty on the parameters no measure is invariant") {
+TEST_CASE("With a penalty on the parameters only measures of the loss beneath it are invariant") {
   const Case c{{3, 4, 2}, Activation::relu, Loss::softmax_cross_entropy};
   const auto data = make_data(3, 2, 30, c.loss);
   const Vector x = test_point(26);
   SharpnessOptions options;
-  options.measures = {"fisher-rao", "adaptive"};
+  options.measures = {"fisher-rao", "relative-flatness", "adaptive"};
+  const auto loss = make_objective(c, data);
+  const SharpnessReport without = measure_sharpness(*loss, x, options);
   for (const double lambda : {0.0, 0.1}) {
     L2Objective f(make_objective(c, data), lambda, true);
     const SharpnessReport report = measure_sharpness(f, x, options);
-    for (const Measure& m : report.measures) CHECK(m.invariant == (lambda == 0));
+    for (const Measure& m : report.measures) {
+      const bool of_loss = m.key == "fisher-rao" || m.key == "relative-flatness";
+      CAPTURE(m.key, lambda);
+      CHECK(m.invariant == (of_loss || lambda == 0));
+      if (of_loss) CHECK(m.number.value == at(without, m.key).number.value);
+    }
     CHECK(report.message.empty() == (lambda == 0));
   }
 }
@@ -168,20 +178,25 @@ TEST_CASE("Measures have the same bits for any number of threads") {
 }
 
 TEST_CASE("One minimum is flatter than another only where all invariant measures say so beyond their errors") {
+  constexpr double kTolerance = 1e-8;
   const Measure low = invariant_measure("a", 1, 2);
   const Measure high = invariant_measure("a", 3, 4);
   const Measure wide = invariant_measure("a", 1.5, 3.5);
-  CHECK(flatness_of(low, high) == Flatness::flatter);
-  CHECK(flatness_of(high, low) == Flatness::sharper);
-  CHECK(flatness_of(low, wide) == Flatness::undecided);
-  CHECK(flatness_of(low, low) == Flatness::undecided);
+  CHECK(flatness_of(low, high, kTolerance) == Flatness::flatter);
+  CHECK(flatness_of(high, low, kTolerance) == Flatness::sharper);
+  CHECK(flatness_of(low, wide, kTolerance) == Flatness::undecided);
+  CHECK(flatness_of(low, low, kTolerance) == Flatness::undecided);
   Measure large_low = low;
   Measure large_high = high;
   large_low.large_is_flat = large_high.large_is_flat = true;
-  CHECK(flatness_of(large_low, large_high) == Flatness::sharper);
+  CHECK(flatness_of(large_low, large_high, kTolerance) == Flatness::sharper);
   Measure none = low;
   none.number = without_value(0);
-  CHECK(flatness_of(none, high) == Flatness::undecided);
+  CHECK(flatness_of(none, high, kTolerance) == Flatness::undecided);
+
+  // Apart by less than what rounding does to figures of this size.
+  CHECK(flatness_of(low, invariant_measure("a", 2 + 1e-9, 3), 1e-8) == Flatness::undecided);
+  CHECK(flatness_of(low, invariant_measure("a", 2 + 1e-9, 3), 1e-10) == Flatness::flatter);
 
   Measure moving_low = invariant_measure("moves", 1, 2);
   Measure moving_high = invariant_measure("moves", 3, 4);
@@ -190,21 +205,70 @@ TEST_CASE("One minimum is flatter than another only where all invariant measures
   const Measure other_high = invariant_measure("b", 3, 4);
   using List = std::vector<Measure>;
   // A measure that rescaling moves has no vote, whatever it says.
-  CHECK(compare_flatness(List{low, other_low, moving_high}, List{high, other_high, moving_low}).flatness ==
+  CHECK(compare_flatness(List{low, other_low, moving_high}, List{high, other_high, moving_low}, kTolerance).flatness ==
         Flatness::flatter);
-  CHECK(compare_flatness(List{high, other_high}, List{low, other_low}).flatness == Flatness::sharper);
-  const FlatnessVerdict torn = compare_flatness(List{low, other_high}, List{high, other_low});
+  CHECK(compare_flatness(List{high, other_high}, List{low, other_low}, kTolerance).flatness == Flatness::sharper);
+  const FlatnessVerdict torn = compare_flatness(List{low, other_high}, List{high, other_low}, kTolerance);
   CHECK(torn.flatness == Flatness::undecided);
   CHECK(torn.message == "no verdict: flatter by a; sharper by b");
-  const FlatnessVerdict open = compare_flatness(List{low, other_low}, List{wide, other_high});
+  const FlatnessVerdict open = compare_flatness(List{low, other_low}, List{wide, other_high}, kTolerance);
   CHECK(open.flatness == Flatness::undecided);
   CHECK(open.message == "no verdict: flatter by b; undecided by a");
-  CHECK(compare_flatness(List{moving_low}, List{moving_high}).flatness == Flatness::undecided);
+  CHECK(compare_flatness(List{moving_low}, List{moving_high}, kTolerance).flatness == Flatness::undecided);
   Measure still_high = moving_high;
   still_high.invariant = true;
-  CHECK(compare_flatness(List{moving_low}, List{still_high}).flatness == Flatness::undecided);
-  CHECK(compare_flatness(List{still_high}, List{moving_low}).flatness == Flatness::undecided);
-  CHECK_THAT(compare_flatness(List{}, List{}).message, Contains("no measure that is invariant"));
+  CHECK(compare_flatness(List{moving_low}, List{still_high}, kTolerance).flatness == Flatness::undecided);
+  CHECK(compare_flatness(List{still_high}, List{moving_low}, kTolerance).flatness == Flatness::undecided);
+  CHECK_THAT(compare_flatness(List{}, List{}, kTolerance).message, Contains("no measure that is invariant"));
+}
+
+TEST_CASE("A network in float is neither flatter nor sharper than itself with one layer scaled and the next divided") {
+  const Case c{{3, 8, 6, 3}, Activation::relu, Loss::softmax_cross_entropy};
+  NetworkOptions single;
+  single.precision = Precision::float32;
+  const auto f = make_objective(c, make_data(3, 3, 60, c.loss), single);
+  const Vector x = test_point(f->size());
+  SharpnessOptions options;
+  options.measures = {"fisher-rao", "relative-flatness"};
+  const SharpnessReport at_x = measure_sharpness(*f, x, options);
+  CHECK(at_x.tolerance == Approx(1e3 * f->value_noise()));
+  // Not powers of two, which scale without rounding.
+  for (const double alpha : {3.0, 0.3, 7.0, 0.7}) {
+    const Vector y = rescaled(f->network(), x, rescalable_pairs(f->network())[0], alpha);
+    const SharpnessReport at_y = measure_sharpness(*f, y, options);
+    CAPTURE(alpha, at_x.measures[0].number.value, at_y.measures[0].number.value);
+    CHECK(compare_flatness(at_x.measures, at_y.measures, at_x.tolerance).flatness == Flatness::undecided);
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK(flatness_of(at_x.measures[i], at_y.measures[i], at_x.tolerance) == Flatness::undecided);
+    }
+  }
+  const auto in_double = make_objective(c, make_data(3, 3, 60, c.loss));
+  CHECK(measure_sharpness(*in_double, x, options).tolerance == 1e-8);
+}
+
+TEST_CASE("A largest eigenvalue is had from products that are symmetric to their rounding and else has only a note") {
+  constexpr Index n = 150;  // more than the products, so that the matrix is not formed
+  const Vector h = linear_spectrum(n, 20);
+  SharpnessOptions options;
+  options.measures = {"eigenvalue", "trace"};
+  for (const double skew : {1e-5, 1e-2}) {
+    SkewedQuadratic f(h, skew);
+    const double asymmetric = asymmetry(*f.curvature(Vector::Zero(n), Curvature::hessian), options.seed);
+    // Beyond the solver's default, and below or above a hundred roundings.
+    REQUIRE(asymmetric > 1e-6);
+    const bool rounding = asymmetric <= 100 * f.value_noise();
+    REQUIRE(rounding == (skew == 1e-5));
+    const SharpnessReport report = measure_sharpness(f, Vector::Zero(n), options);
+    const Measure& eigenvalue = at(report, "eigenvalue");
+    CHECK(eigenvalue.number.is_finite == rounding);
+    if (rounding) {
+      // Off by at most the skew part's norm.
+      CHECK(std::abs(eigenvalue.number.value - 1) <= skew);
+    } else {
+      CHECK_THAT(eigenvalue.note, Contains("not symmetric"));
+    }
+    CHECK(at(report, "trace").number.is_finite);
+  }
 }
 
 TEST_CASE("A measure has moved where it changed by more than its tolerance and its rounding") {

@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 using namespace hesse;
@@ -47,6 +48,16 @@ struct Steepening {
   template <class T>
   T operator()(const T* x) const {
     return x[0] * x[0] * (1.0 + 1e4 * x[0] * x[0]);
+  }
+};
+
+/// slope x^2 within |x| < 1, and not finite beyond.
+struct Cliff {
+  double slope;
+  template <class T>
+  T operator()(const T* x) const {
+    using std::log;
+    return slope * x[0] * x[0] + 0.0 * log(1.0 - x[0] * x[0]);
   }
 };
 
@@ -151,12 +162,49 @@ TEST_CASE("A loss that no noise raises so far has an infinite PAC-Bayes sigma") 
   CHECK(std::isinf(never.value));
   CHECK(!never.reached);
   CHECK(never.is_finite);
+  CHECK(std::isinf(never.lower));
+  CHECK(never.standard_error == 0);
+  // With Student's 12.7 standard errors of two pairs the upper bound gets there, and the error is not known.
+  NoiseOptions two;
+  two.pairs = 2;
+  const Estimate perhaps = pac_bayes_sigma(f, Vector::Zero(1), 1.5, two);
+  CHECK(std::isinf(perhaps.value));
+  CHECK(std::isinf(perhaps.upper));
+  REQUIRE(std::isfinite(perhaps.lower));
+  CHECK(std::isinf(perhaps.standard_error));
   // E 1 - exp(-sigma^2 u^2) = 1 - (1 + 2 sigma^2)^(-1/2) = 0.5 at sigma^2 = 1.5.
   NoiseOptions options;
   options.pairs = 20000;
   const Estimate half = pac_bayes_sigma(f, Vector::Zero(1), 0.5, options);
   CHECK(std::abs(half.value - std::sqrt(1.5)) <= 4 * half.standard_error);
   CHECK(half.standard_error < 0.02);
+}
+
+TEST_CASE("The interval of the PAC-Bayes sigma holds the sigma at which the first draw leaves the domain") {
+  const double slope = GENERATE(1.0, -1.0);
+  FunctorObjective<Cliff> f({slope}, 1);
+  NoiseOptions options;
+  options.pairs = GENERATE(2, 20);
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    options.seed = seed;
+    double farthest = 0;
+    for (Index k = 0; k < options.pairs; ++k) {
+      Vector u(1);
+      RandomStream(seed, Purpose::noise, static_cast<std::uint64_t>(k)).fill_normal(u);
+      farthest = std::max(farthest, std::abs(u[0]));
+    }
+    // Below, no finite value rises by 100, and 1 - (sigma u)^2 rounds to no 0 within 9 percent.
+    const double edge = 1 / farthest;
+    const Estimate sigma = pac_bayes_sigma(f, Vector::Zero(1), 100, options);
+    CAPTURE(slope, options.pairs, seed, edge, sigma.lower, sigma.value, sigma.upper);
+    CHECK(sigma.lower <= sigma.value);
+    CHECK(sigma.value <= edge);
+    CHECK(edge <= sigma.upper);
+    CHECK(sigma.upper <= 1.1 * sigma.value);
+    // R falls with sigma where the slope is negative: no delta method.
+    CHECK(sigma.standard_error > 0);
+    CHECK(std::isinf(sigma.standard_error) == (slope < 0));
+  }
 }
 
 TEST_CASE("The local entropy of a quadratic is minus its value minus half log det(I + H / gamma)") {

@@ -4,7 +4,9 @@
 #include "hesse/curvature/log_volume.h"
 #include "hesse/linalg/operators.h"
 #include "hesse/nn/image_layers.h"
+#include "hesse/objective/counting_objective.h"
 #include "hesse/objective/dense_quadratic.h"
+#include "hesse/objective/l2_objective.h"
 #include "hesse/objective/quadratic.h"
 #include "nn/network_cases.h"
 
@@ -130,6 +132,23 @@ TEST_CASE("Relative flatness is the sum over pairs of neurons of the dense Hessi
     Quadratic formula(Vector::Ones(3), Vector::Zero(3));
     CHECK_THROWS_AS(relative_flatness(formula, Vector::Ones(3), {}), Error);
   }
+}
+
+TEST_CASE("The Fisher-Rao norm and relative flatness are those of the loss beneath a penalty") {
+  const Case c{{4, 5, 3}, Activation::relu, Loss::softmax_cross_entropy};
+  const auto data = make_data(4, 3, kSamples, c.loss);
+  const auto loss = make_objective(c, data);
+  const Vector x = test_point(loss->size());
+  L2Objective penalised(make_objective(c, data), 0.3, true);
+  CountingObjective counted(penalised);
+  CHECK(fisher_rao_square(counted, x).value == fisher_rao_square(*loss, x).value);
+  CHECK(relative_flatness(counted, x, {}).value == relative_flatness(*loss, x, {}).value);
+  CHECK(&without_penalty(*loss) == loss.get());
+  CHECK(&without_penalty(counted) == penalised.decorated());
+  // One of 0 changes nothing, and what looks on from above it is kept.
+  L2Objective none(make_objective(c, data), 0, true);
+  CountingObjective looking_on(none);
+  CHECK(&without_penalty(looking_on) == &looking_on);
 }
 
 TEST_CASE("The log-volume is minus half the log-determinant with negative curvature counted as flat") {

@@ -1,5 +1,6 @@
 #include "hesse/landscape/directions.h"
 
+#include "curvature/skewed_quadratic.h"
 #include "hesse/core/error.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/linalg/eigen.h"
@@ -145,4 +146,17 @@ TEST_CASE("eigenvector directions satisfy u'Hu = lambda for the eigenvalues of t
   CHECK((top.vectors.transpose() * top.vectors - Matrix::Identity(2, 2)).norm() <= 1e-12);
   CHECK(top.labels.size() == 2);
   CHECK_THROWS_AS(eigenvector_directions(*f, x, 0, EigenvectorChoice::ends), Error);
+}
+
+TEST_CASE("eigenvector directions are had from products that are symmetric to their rounding and else there are none") {
+  const Vector h = linear_spectrum(30, 20);
+  const Vector x = Vector::Zero(30);
+  SkewedQuadratic rounded(h, 5e-6);
+  REQUIRE(asymmetry(*rounded.curvature(x, Curvature::hessian), 0) > 1e-6);
+  REQUIRE(asymmetry(*rounded.curvature(x, Curvature::hessian), 0) < 1e-5);
+  CHECK(eigenvector_directions(rounded, x, 2, EigenvectorChoice::ends).vectors.cols() == 2);
+  SkewedQuadratic broken(h, 1e-2);
+  const Directions none = eigenvector_directions(broken, x, 2, EigenvectorChoice::ends);
+  CHECK(none.vectors.cols() == 0);
+  CHECK_THAT(none.message, Contains("not symmetric"));
 }

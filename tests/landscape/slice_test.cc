@@ -113,6 +113,24 @@ TEST_CASE("values that are not finite are NaN in the slice and counted and named
   CHECK(cut.least == Approx(-0.125));
 }
 
+TEST_CASE("the least value on a slice is that of the point itself where it lies between the points of the grid") {
+  DenseQuadratic f(Matrix::Identity(2, 2), Vector::Zero(2), 0.25);
+  SliceOptions options;
+  options.a = {-1, 2, 4};  // -1, 0, 1, 2
+  options.b = {-1, 2, 2};  // -1, 2
+  const Slice plane = slice(f, Vector::Zero(2), Matrix::Identity(2, 2), options);
+  CHECK(plane.least == 0.25);
+  CHECK(plane.least_a == 0);
+  CHECK(plane.least_b == 0);
+  // Off the point the grid's: at (0, 1) and (1, 1).
+  options.b = {1, 2, 2};
+  const Slice off = slice(f, Vector::Zero(2), Matrix::Identity(2, 2), options);
+  CHECK(off.least == 0.75);
+  CHECK(off.least_b == 1);
+  options.a = {1, 2, 2};
+  CHECK(slice(f, Vector::Zero(2), Matrix::Identity(2, 2).leftCols(1), options).least == 0.75);
+}
+
 TEST_CASE("a symmetric axis has the point itself in its middle and exactly symmetric points") {
   const Axis axis{-0.7, 0.7, 41};
   CHECK(axis.at(20) == 0);

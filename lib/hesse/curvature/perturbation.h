@@ -3,10 +3,10 @@
 /// Euclidean norm, or normal.
 ///
 ///     plain         t_i = 1
-///     elementwise   t_i = |x_i| + eta                      (Kwon, Kim, Park and Choi 2021, section 3)
-///     filterwise    t_i = |row of x_i|_2 + eta             the row of its matrix, or the filter of its convolution,
-///     that
-///                                                          x_i belongs to; |x_i| + eta for biases and gains
+///     elementwise   t_i = |x_i| + eta             (Kwon, Kim, Park and Choi 2021, section 3)
+///     filterwise    t_i = |row of x_i|_2 + eta
+///
+/// The row of x_i is that of its matrix, or the filter of its convolution; for biases and gains it is x_i alone.
 ///
 /// A loss that does not change under x -> D x, D diagonal, has the same values over the neighbourhood of x and of D x
 /// where T(D x) = D T(x). With eta = 0 that is so for every D with `elementwise`, and with `filterwise` for a D that

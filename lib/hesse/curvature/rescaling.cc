@@ -76,7 +76,9 @@ Vector rescaled(const Network& network, const Vector& x, const RescalablePair& p
 
 double output_change(NetworkObjective& f, const Vector& x, const Vector& y) {
   const Matrix z = f.outputs(x);
-  return (f.outputs(y) - z).cwiseAbs().maxCoeff() / z.cwiseAbs().maxCoeff();
+  const double change = (f.outputs(y) - z).cwiseAbs().maxCoeff();
+  // Without 0 / 0 where all outputs are 0.
+  return change == 0 ? 0 : change / z.cwiseAbs().maxCoeff();
 }
 
 }  // namespace hesse

@@ -28,8 +28,8 @@ std::vector<RescalablePair> rescalable_pairs(const Network& network);
 /// x has the network's size.
 Vector rescaled(const Network& network, const Vector& x, const RescalablePair& pair, double alpha);
 
-/// max |z(x) - z(y)| / max |z(x)| over the network's outputs on the selected samples: rounding where the function is
-/// the same.
+/// max |z(x) - z(y)| / max |z(x)| over the network's outputs on the selected samples, 0 where they are equal: rounding
+/// where the function is the same.
 double output_change(NetworkObjective& f, const Vector& x, const Vector& y);
 
 }  // namespace hesse

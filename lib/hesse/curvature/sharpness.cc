@@ -56,9 +56,11 @@ class Workshop {
     rescales_ = penalty == nullptr || penalty->lambda() == 0;
     if (!rescales_) {
       report.message = fmt::format(
-          "the loss has a penalty of {:g} / 2 |x|^2, so that no measure is invariant to rescaling; l2=0 leaves it out",
+          "the loss has a penalty of {:g} / 2 |x|^2, so that no measure is invariant to rescaling but the Fisher-Rao "
+          "norm and relative flatness, which are those of the loss beneath it; l2=0 leaves it out",
           penalty->lambda());
     }
+    report.tolerance = std::max(kLeastTolerance, kRoundings * f.value_noise());
   }
 
   Objective& f;
@@ -112,8 +114,10 @@ class Workshop {
 
   void add(Measure measure) {
     measure.invariant = measure.invariant && rescales_;
-    report.measures.push_back(std::move(measure));
+    add_of_loss(std::move(measure));
   }
+  /// A measure that no penalty is part of.
+  void add_of_loss(Measure measure) { report.measures.push_back(std::move(measure)); }
   /// A difference of values is off by their rounding.
   void add_rise(Measure measure, double factor = 1) {
     const double rounding = 2 * factor * f.value_noise() * std::abs(report.value);
@@ -124,6 +128,10 @@ class Workshop {
   }
 
  private:
+  /// Matrix products round to the precision, and a thousand of them cancel at worst.
+  static constexpr double kRoundings = 1e3;
+  static constexpr double kLeastTolerance = 1e-8;
+
   bool rescales_ = true;
   std::shared_ptr<const LinearOperator> curvature_;
   Vector eigenvalues_;
@@ -141,7 +149,17 @@ void largest_eigenvalue(Workshop& shop) {
     EigenOptions eigen;
     eigen.tolerance = shop.options.eigen_tolerance;
     eigen.seed = shop.options.seed;
-    const EigenResult result = extreme_eigenpairs(shop.curvature(), eigen);
+    // Products in float are symmetric to their rounding only.
+    eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * shop.f.value_noise());
+    EigenResult result;
+    try {
+      result = extreme_eigenpairs(shop.curvature(), eigen);
+    } catch (const Error& e) {
+      // Where all curvature is small, a Hessian in float is mostly rounding: this measure has no value then, the others
+      // may.
+      result.status = EigenStatus::non_finite;
+      result.message = e.what();
+    }
     measure.note = result.message;
     if (result.status == EigenStatus::non_finite || result.largest.values.size() == 0) {
       measure.number = without_value(result.products);
@@ -333,7 +351,7 @@ void fisher_rao(Workshop& shop) {
   Measure measure{"fisher-rao", "Fisher-Rao norm squared"};
   measure.invariant = true;
   measure.number = fisher_rao_square(shop.f, shop.x);
-  shop.add(std::move(measure));
+  shop.add_of_loss(std::move(measure));
 }
 
 void needs_rows(Workshop& shop) {
@@ -348,7 +366,7 @@ void flatness(Workshop& shop) {
   measure.invariant = true;
   measure.number = relative_flatness(shop.f, shop.x, options);
   measure.kind = kind_of(measure.number);
-  shop.add(std::move(measure));
+  shop.add_of_loss(std::move(measure));
 }
 
 void needs_nothing(Workshop&) {}
@@ -476,23 +494,21 @@ bool has_moved(const Measure& a, const Measure& b, double tolerance) {
   return !std::isfinite(difference) || difference > std::max(tolerance * size, 2 * (a.rounding + b.rounding));
 }
 
-Flatness flatness_of(const Measure& a, const Measure& b) {
-  // Rounding in sums that no interval tells.
-  constexpr double kSlack = 1e-9;
-  const double slack = kSlack * std::max(std::abs(a.number.value), std::abs(b.number.value));
+Flatness flatness_of(const Measure& a, const Measure& b, double tolerance) {
+  const double slack = tolerance * std::max(std::abs(a.number.value), std::abs(b.number.value));
   const bool larger = a.number.lower > b.number.upper + slack;
   const bool smaller = a.number.upper < b.number.lower - slack;
   if (larger == smaller) return Flatness::undecided;
   return larger == a.large_is_flat ? Flatness::flatter : Flatness::sharper;
 }
 
-FlatnessVerdict compare_flatness(std::span<const Measure> a, std::span<const Measure> b) {
+FlatnessVerdict compare_flatness(std::span<const Measure> a, std::span<const Measure> b, double tolerance) {
   std::vector<std::string> says[3];
   for (const Measure& one : a) {
     if (!one.invariant) continue;
     const auto other = std::find_if(b.begin(), b.end(), [&](const Measure& m) { return m.key == one.key; });
     if (other == b.end() || !other->invariant) continue;
-    says[static_cast<int>(flatness_of(one, *other))].push_back(one.key);
+    says[static_cast<int>(flatness_of(one, *other, tolerance))].push_back(one.key);
   }
   const auto& flatter = says[static_cast<int>(Flatness::flatter)];
   const auto& sharper = says[static_cast<int>(Flatness::sharper)];

@@ -47,10 +47,10 @@ struct Measure {
   bool invariant = false;      ///< to the rescaling of layers
   bool large_is_flat = false;  ///< else large is sharp
   /// lower and upper are the 95 % interval of an estimate; value -+ residual of an eigenvalue; of a lower bound the
-  /// value, and the value plus the spread over the starts of the ascent, which is no bound. Each is moved out by
-  /// what rounding may have done.
+  /// value, and the value plus the spread over the starts of the ascent, which is no bound. Those of a rise are moved
+  /// out by the rounding of its two values.
   Estimate number = {};
-  double rounding = 0;    ///< how far the value may be off by rounding or an eigenvalue's residual, as far as is known
+  double rounding = 0;    ///< of the two values of a rise, or an eigenvalue's residual; 0 where nothing tells it
   std::string note = {};  ///< what else one should know; may be empty
 };
 
@@ -95,12 +95,17 @@ struct SharpnessReport {
   std::vector<Measure> measures;  ///< in the order of sharpness_measures()
   std::vector<LeftOut> left_out;  ///< only when no measures were named
   bool is_finite = true;          ///< false when f or its gradient at x was not: then there are no measures
-  std::string message;            ///< what was not finite, or that a penalty leaves no measure invariant
+  std::string message;            ///< what was not finite, or what a penalty takes the invariance from
+  /// Figures that are closer than this, relative to the larger, are equal to the rounding of sums and products, which
+  /// no interval tells: max(1e-8, 1e3 value_noise()) of f.
+  double tolerance = 0;
 };
 
 /// The measures at x on the selected samples, m-sharpness on batches of all samples. Where f has a penalty |x|^2, which
-/// no rescaling leaves as it is, no measure counts as invariant. Throws Error on impossible options, on an unknown
-/// measure, and when one that was named is not to be had, before anything is computed.
+/// no rescaling leaves as it is, no measure of f counts as invariant; the Fisher-Rao norm and relative flatness are
+/// those of the loss beneath the penalty, and do. A largest eigenvalue that the rounding of products leaves no meaning
+/// has no value, and a note. Throws Error on impossible options, on an unknown measure, and when one that was named is
+/// not to be had, before anything is computed.
 SharpnessReport measure_sharpness(Objective& f, const Vector& x, const SharpnessOptions& options);
 
 /// True when b differs from a by more than `tolerance` relative to the larger, and by more than twice their rounding.
@@ -111,16 +116,17 @@ enum class Flatness { flatter, sharper, undecided };
 /// "flatter", "sharper", "undecided".
 const char* to_string(Flatness flatness);
 
-/// What one measure says of a against b: decided where their intervals lie apart.
-Flatness flatness_of(const Measure& a, const Measure& b);
+/// What one measure says of a against b: decided where their intervals lie apart by more than `tolerance`, relative to
+/// the larger value; SharpnessReport has the one of its objective.
+Flatness flatness_of(const Measure& a, const Measure& b, double tolerance);
 
 struct FlatnessVerdict {
   Flatness flatness = Flatness::undecided;  ///< of a against b
   std::string message;                      ///< one sentence, which names the measures
 };
 
-/// flatter or sharper only where every invariant measure that both have says so beyond its error; else undecided, with
-/// who disagrees. Measures that a rescaling moves have no vote.
-FlatnessVerdict compare_flatness(std::span<const Measure> a, std::span<const Measure> b);
+/// flatter or sharper only where every invariant measure that both have says so beyond its error and `tolerance`; else
+/// undecided, with who disagrees. Measures that a rescaling moves have no vote.
+FlatnessVerdict compare_flatness(std::span<const Measure> a, std::span<const Measure> b, double tolerance);
 
 }  // namespace hesse

@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -43,9 +44,13 @@ Estimate rise_at(Objective& f, const Vector& x, const Vector& scale, double valu
   return std::isfinite(mean.value()) ? interval_of(mean) : without_value(0);
 }
 
-/// Where a curve over sigma first exceeds the rise; what is not finite exceeds it.
+/// The end of a bracket.
+enum class Side { lower, upper };
+
+/// Where a curve over sigma first exceeds the rise; what is not finite exceeds it. Where no line can be drawn between
+/// the ends of the last bracket, one of them.
 template <class Curve>
-double crossing(double rise, const Curve& curve) {
+double crossing(double rise, Side otherwise, const Curve& curve) {
   constexpr int kFirst = -6;
   constexpr int kLimit = 40;
   constexpr int kHalvings = 3;
@@ -63,8 +68,8 @@ double crossing(double rise, const Curve& curve) {
   const double at_low = curve(std::exp2(low));
   const double at_high = curve(std::exp2(high));
   // A straight line in logarithms, where both ends have one.
-  const bool smooth = at_low > 0 && std::isfinite(at_high);
-  const double share = smooth ? std::log(rise / at_low) / std::log(at_high / at_low) : 0;
+  if (!(at_low > 0) || !std::isfinite(at_high)) return std::exp2(otherwise == Side::lower ? low : high);
+  const double share = std::log(rise / at_low) / std::log(at_high / at_low);
   return std::exp2(low + share * (high - low));
 }
 
@@ -88,15 +93,21 @@ Estimate pac_bayes_sigma(Objective& f, const Vector& x, double rise, const Noise
     return known.emplace(sigma, rise_at(f, x, scale, value, sigma, options)).first->second;
   };
   Estimate estimate;
-  estimate.value = crossing(rise, [&](double sigma) { return at(sigma).value; });
-  estimate.lower = crossing(rise, [&](double sigma) { return at(sigma).upper; });
-  estimate.upper = crossing(rise, [&](double sigma) { return at(sigma).lower; });
+  estimate.value = crossing(rise, Side::lower, [&](double sigma) { return at(sigma).value; });
+  estimate.lower = crossing(rise, Side::lower, [&](double sigma) { return at(sigma).upper; });
+  estimate.upper = crossing(rise, Side::upper, [&](double sigma) { return at(sigma).lower; });
+  // An interpolated end in the bracket whose lower end is the value.
+  estimate.lower = std::min(estimate.lower, estimate.value);
   estimate.reached = std::isfinite(estimate.value);
-  if (estimate.reached) {
-    // The delta method, with the slope of R just below sigma*.
-    const Estimate here = at(estimate.value);
-    const double step = estimate.value / 64;
-    estimate.standard_error = here.standard_error * step / (here.value - at(estimate.value - step).value);
+  if (estimate.lower != estimate.upper) {
+    estimate.standard_error = kInfinity;
+    if (estimate.reached) {
+      // The delta method, with the slope of R just below sigma*.
+      const Estimate here = at(estimate.value);
+      const double step = estimate.value / 64;
+      const double slope = (here.value - at(estimate.value - step).value) / step;
+      if (slope > 0 && std::isfinite(here.standard_error)) estimate.standard_error = here.standard_error / slope;
+    }
   }
   estimate.samples = options.pairs;
   return estimate;

@@ -1,13 +1,13 @@
 /// \file
 /// A loss averaged over normal noise around x: sharpness as the mean case.
 ///
-///     R(sigma) = E f(x + sigma T u) - f(x),  u ~ N(0, I)          expected sharpness, sigma^2 tr(T H T) / 2 to 2nd
-///     order sigma*   = the largest sigma up to which R <= a given rise  (Neyshabur et al. 2017; Jiang et al. 2020,
-///     PAC-Bayes
-///                                                                  flatness, and magnitude-aware with T)
-///     log E exp(-f(x + u / sqrt(gamma)))                          local entropy (Chaudhari et al. 2017, section 3,
-///     with
-///                                                                  the Gaussian normalised)
+///     R(sigma) = E f(x + sigma T u) - f(x),  u ~ N(0, I)    expected sharpness
+///     sigma*   = the largest sigma up to which R <= rise    PAC-Bayes flatness
+///     log E exp(-f(x + u / sqrt(gamma)))                    local entropy
+///
+/// R is sigma^2 tr(T H T) / 2 to second order. sigma* is that of Neyshabur, Bhojanapalli, McAllester and Srebro (2017)
+/// and Jiang, Neyshabur, Mobahi, Krishnan and Bengio (2020), magnitude-aware with T. The local entropy is that of
+/// Chaudhari et al. (2017), section 3, with the Gaussian normalised.
 ///
 /// Noise comes in pairs u and -u, whose mean is free of the gradient and all odd orders, and is a function of the seed
 /// alone: two points, or two sigma, see the same draws.
@@ -34,8 +34,11 @@ Estimate expected_rise(Objective& f, const Vector& x, double sigma, const NoiseO
 /// sigma*: where R, over the same draws for every sigma, first exceeds `rise`, scanned by factors of 2 and then
 /// bisected and interpolated within 9 percent on logarithmic scales, on which a quadratic is a straight line. The ends
 /// of the interval are where Student's bounds on R do, so that it covers where R rises with sigma (Fieller 1954). A
-/// loss that is not finite counts as risen. The value is infinite, and `reached` false, where R stays below up to sigma
-/// = 2^40. About 15 evaluations of R. Throws Error on impossible options, and unless rise > 0.
+/// loss that is not finite counts as risen. Where a curve has no logarithm at an end of its bracket, 9 percent wide,
+/// the value is the bracket's lower end, and an end of the interval the bracket's outer one. The value is infinite, and
+/// `reached` false, where R stays below up to sigma = 2^40. The standard error is that of the delta method, infinite
+/// where that has none: of an infinite value, and where R does not rise at sigma*. About 15 evaluations of R. Throws
+/// Error on impossible options, and unless rise > 0.
 Estimate pac_bayes_sigma(Objective& f, const Vector& x, double rise, const NoiseOptions& options);
 
 struct LocalEntropy {

@@ -45,8 +45,16 @@ OperatorPtr seen_by_rows(OperatorPtr H, const ParameterBlock& block, Matrix L) {
 
 }  // namespace
 
+Objective& without_penalty(Objective& f) {
+  Objective* loss = &f;
+  for (Objective* at = &f; at != nullptr; at = at->decorated()) {
+    if (at->changes_value()) loss = at->decorated();
+  }
+  return *loss;
+}
+
 Estimate fisher_rao_square(Objective& f, const Vector& x, Curvature kind) {
-  const auto F = f.curvature(x, kind);
+  const auto F = without_penalty(f).curvature(x, kind);
   Matrix Fx(x.size(), 1);
   F->apply(x, Fx);
   Estimate estimate;
@@ -77,7 +85,8 @@ Estimate relative_flatness(Objective& f, const Vector& x, const RelativeFlatness
   trace.tolerance = 0;
   trace.max_products = options.max_products;
   trace.seed = options.seed;
-  return estimate_trace(*seen_by_rows(f.curvature(x, Curvature::hessian), block, row_factor(W)), trace);
+  const auto H = without_penalty(f).curvature(x, Curvature::hessian);
+  return estimate_trace(*seen_by_rows(H, block, row_factor(W)), trace);
 }
 
 }  // namespace hesse

@@ -1,6 +1,7 @@
 /// \file
 /// Curvature weighted by the parameters themselves, so that it does not change when a layer is scaled up and the next
-/// one down.
+/// one down. Both are defined for the loss of a model on data, and a penalty on the parameters is no part of that:
+/// where f has one, they are those of the loss beneath it.
 #pragma once
 
 #include "hesse/curvature/estimate.h"
@@ -11,6 +12,10 @@
 
 namespace hesse {
 
+/// The objective beneath every decorator of f that changes its value: the loss without its penalty; f itself where
+/// there is none.
+Objective& without_penalty(Objective& f);
+
 /// The square of the Fisher-Rao norm, x'F x (Liang, Poggio, Rakhlin and Stokes 2019, Definition 2), with F a Fisher
 /// matrix: `fisher` for the model's own targets, `fisher_empirical` for those of the data. Invariant to every
 /// reparametrisation y = D x of the same functions, since F(y) = D^-T F(x) D^-1. For a network of L layers with
@@ -18,7 +23,8 @@ namespace hesse {
 ///
 ///     L^2 E z'H_L z      and      L^2 E (dl/dz'z)^2      (Liang et al. 2019, Theorem 3.1)
 ///
-/// One product; exact. Throws Error when f has no such curvature.
+/// One product; exact. F is that of the loss without a penalty, whose Hessian is no Fisher information and would add
+/// lambda |x|^2. Throws Error when f has no such curvature.
 Estimate fisher_rao_square(Objective& f, const Vector& x, Curvature kind = Curvature::fisher);
 
 struct RelativeFlatnessOptions {
@@ -31,7 +37,8 @@ struct RelativeFlatnessOptions {
 std::string relative_flatness_block(const ParameterLayout& layout, const std::string& block);
 
 /// Relative flatness (Petzka, Kamp, Adilova, Sminchisescu and Boley 2021, Definition 3) of one layer with the weights
-/// W, rows w_s for its neurons, and H_ss' the block of the Hessian that belongs to rows s and s':
+/// W, rows w_s for its neurons, and H_ss' the block of the Hessian of the loss, without a penalty, that belongs to rows
+/// s and s':
 ///
 ///     kappa = sum_ss' <w_s, w_s'> tr(H_ss') = tr((L x I)' H (L x I)),   W W' = L L'
 ///

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace hesse {
@@ -87,9 +88,18 @@ Directions eigenvector_directions(Objective& f, const Vector& x, Index count, Ei
   options.smallest = count - options.largest;
   options.tolerance = tolerance;
   options.seed = seed;
-  const EigenResult eigen = extreme_eigenpairs(*f.curvature(x, Curvature::hessian), options);
+  // Products in float are symmetric to their rounding only.
+  options.asymmetry_tolerance = std::max(options.asymmetry_tolerance, 100 * f.value_noise());
+  const auto H = f.curvature(x, Curvature::hessian);
   Directions out;
   out.vectors.resize(x.size(), 0);
+  EigenResult eigen;
+  try {
+    eigen = extreme_eigenpairs(*H, options);
+  } catch (const Error& e) {
+    out.message = e.what();
+    return out;
+  }
   out.message = eigen.message;
   if (eigen.status == EigenStatus::non_finite) return out;
   out.vectors.resize(x.size(), count);

@@ -56,8 +56,9 @@ enum class EigenvectorChoice {
 
 /// Orthonormal eigenvectors of the Hessian at x by extreme_eigenpairs, whose residuals, which bound
 /// the errors of the eigenvalues, stand in the labels;
-/// `tolerance` and `seed` are those of EigenOptions. None where a product is not finite. Throws Error unless 1 <= count
-/// <= min(n, 2).
+/// `tolerance` and `seed` are those of EigenOptions. None where a product is not finite, or where products are less
+/// symmetric than max(1e-6, 100 value_noise()), as those in float may be where all curvature is small; the message then
+/// says so. Throws Error unless 1 <= count <= min(n, 2).
 Directions eigenvector_directions(Objective& f, const Vector& x, Index count, EigenvectorChoice choice,
                                   double tolerance = 1e-6, std::uint64_t seed = 0);
 

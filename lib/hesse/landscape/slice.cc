@@ -65,6 +65,10 @@ Slice slice(Objective& f, const Vector& x, const Matrix& directions, const Slice
   if (options.gradients) out.gradient_norms.resize(out.a.size(), out.b.size());
   out.largest_error = kNaN;
   out.least = kNaN;
+  const auto holds_0 = [](const Axis& axis) { return axis.low <= 0 && axis.high >= 0; };
+  // x lies in the slice, though it may lie between the points of the grid.
+  const bool holds_x = holds_0(options.a) && (k == 1 || holds_0(options.b));
+  if (holds_x && std::isfinite(out.model.value)) out.least = out.model.value;
   Vector coordinates(k);
   Vector point;
   Vector g;

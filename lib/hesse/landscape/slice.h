@@ -42,7 +42,9 @@ struct Slice {
   double largest_error = 0;  ///< max |f - model| over the points where both are finite; NaN where there is none
   double largest_error_a = 0;
   double largest_error_b = 0;
-  double least = 0;  ///< least finite value, NaN where there is none; below model.value, x is no minimum
+  /// Least finite value on the grid, and at x itself where the axes hold 0, be it a point of the grid or not; NaN where
+  /// there is none. Below model.value, x is no minimum.
+  double least = 0;
   double least_a = 0;
   double least_b = 0;
   Index non_finite = 0;  ///< values that are not finite
