@@ -2,11 +2,15 @@
 #include "hesse/experiment/run.h"
 
 #include "hesse/core/error.h"
+#include "hesse/report/checkpoint.h"
+#include "hesse/report/curvature_trace.h"
 #include "report/scratch.h"
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <stdexcept>
+#include <vector>
 
 using namespace hesse;
 using test::ScratchFolder;
@@ -93,6 +97,32 @@ TEST_CASE("an objective that throws ends its run as failed, recorded and not rep
   CHECK(again.verdict.termination == "failed");
 }
 
+TEST_CASE("looking at the curvature along training leaves every bit of the run as it is") {
+  const ScratchFolder folder;
+  RunSettings settings;
+  settings.problem = "mlp:data=gaussian-blobs,hidden=5";
+  settings.method = "adam+cosine";
+  settings.batch_size = 64;
+  settings.budget = "40steps";
+  settings.seed = 3;
+  const auto parameters_after = [&](const char* name) {
+    Problem problem = problems().make(parse_spec(settings.problem), {settings.precision});
+    run(settings, problem, folder / name);
+    return load_parameters(folder / name / kCheckpointFile, problem.objective->layout());
+  };
+  const Vector without = parameters_after("without");
+  settings.curvature_every = 10;
+  settings.curvature_top = 2;
+  const Vector with = parameters_after("with");
+  CHECK(with == without);
+  const Trace trace = read_trace(folder / "with" / kCurvatureFile);
+  CHECK(trace.column("step") == std::vector<double>{0, 10, 20, 30, 40});
+  for (const double converged : trace.column("converged")) CHECK(converged == 1);
+  // Adam has a diagonal of its own from the first step on.
+  CHECK(std::isnan(trace.column("preconditioned")[0]));
+  CHECK(std::isfinite(trace.column("preconditioned")[1]));
+}
+
 TEST_CASE("settings survive their record") {
   const ScratchFolder folder;
   RunSettings settings;
@@ -102,6 +132,9 @@ TEST_CASE("settings survive their record") {
   settings.budget = "7steps";
   settings.target = 1e-3;
   settings.precision = Precision::float64;
+  settings.save_every = 4;
+  settings.curvature_every = 3;
+  settings.curvature_top = 2;
   Problem problem = problems().make(parse_spec(settings.problem), {});
   CHECK(run(settings, problem, folder / "run").status == RunStatus::finished);
   const RunSettings read = settings_of(read_run_record(folder / "run" / kRunFile));
@@ -111,4 +144,7 @@ TEST_CASE("settings survive their record") {
   CHECK(read.budget == settings.budget);
   CHECK(read.target == settings.target);
   CHECK(read.precision == settings.precision);
+  CHECK(read.save_every == settings.save_every);
+  CHECK(read.curvature_every == settings.curvature_every);
+  CHECK(read.curvature_top == settings.curvature_top);
 }
