@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-OtherPoint read_run(const fs::path& folder, const ParameterLayout& layout) {
+ReadPoint read_run(const fs::path& folder, const ParameterLayout& layout) {
   const fs::path newest = folder / kCheckpointFile;
   const fs::path previous = folder / kPreviousCheckpointFile;
   try {
@@ -30,7 +30,7 @@ OtherPoint read_run(const fs::path& folder, const ParameterLayout& layout) {
   }
 }
 
-OtherPoint read_weights(const std::string& path, const ParameterLayout& layout) {
+ReadPoint read_weights(const std::string& path, const ParameterLayout& layout) {
   Weights weights = load_weights(path, layout);
   std::vector<std::string> renamed;
   for (std::size_t b = 0; b < weights.names.size(); ++b) {
@@ -62,9 +62,9 @@ AnalysedPoint load_point(const PointOptions& options) {
   point.specification = options.problem.empty() ? recorded_problem({&options.at, 1}) : options.problem;
   point.problem = make_problem(point.specification, options.precision);
   const ParameterLayout& layout = point.problem.objective->layout();
-  OtherPoint read;
+  ReadPoint read;
   if (!options.weights.empty()) {
-    read = read_weights(options.weights, layout);
+    read = load_point_of(point.problem, options.weights);
   } else if (options.at.empty()) {
     read = {point.problem.start(static_cast<std::uint64_t>(options.seed)),
             fmt::format("start of seed {}", options.seed)};
@@ -78,7 +78,7 @@ AnalysedPoint load_point(const PointOptions& options) {
   return point;
 }
 
-OtherPoint load_point_of(const Problem& problem, const std::string& at) {
+ReadPoint load_point_of(const Problem& problem, const std::string& at) {
   const ParameterLayout& layout = problem.objective->layout();
   return has_checkpoint(at) ? read_run(at, layout) : read_weights(at, layout);
 }

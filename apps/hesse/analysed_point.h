@@ -35,12 +35,15 @@ struct AnalysedPoint {
 /// on stderr. Throws Error.
 AnalysedPoint load_point(const PointOptions& options);
 
-/// Another point of the same problem, given as `at` or as `weights`, and the file that it was read from.
-struct OtherPoint {
+/// A point, and the file that it was read from.
+struct ReadPoint {
   Vector x;
   std::string at;
 };
-OtherPoint load_point_of(const Problem& problem, const std::string& at);
+
+/// Another point of the same problem: a run's folder, or a file or folder of weights as above, with the blocks' own
+/// names or with others. Throws Error.
+ReadPoint load_point_of(const Problem& problem, const std::string& at);
 
 /// The problem of the first run among the points: each a run's folder, or a file in one. Empty where there is none.
 std::string recorded_problem(std::span<const std::string> points);

@@ -236,7 +236,7 @@ int sharpness_command(Arguments arguments) {
     other_point =
         fmt::format("layer {} times {:g}, layer {} divided by it", name(pair.first), options.rescale, name(pair.next));
   } else if (!options.against.empty()) {
-    OtherPoint other = load_point_of(analysed.problem, options.against);
+    ReadPoint other = load_point_of(analysed.problem, options.against);
     y = std::move(other.x);
     other_point = std::move(other.at);
   }

@@ -71,12 +71,14 @@ TEST_CASE("weights that no network is given for or that do not fit it end in one
   const Problem problem = problems().make(parse_spec(kProblem), {Precision::float64});
   write_renamed(folder / "w.safetensors", problem.objective->layout(), problem.start(1),
                 {"0.weight", "0.bias", "2.weight", "2.bias"});
+  std::filesystem::create_directories(folder / "empty");
   for (const std::string command : {"spectrum", "classify", "sharpness", "landscape"}) {
     for (const auto& [arguments, part] :
          {std::pair<std::string, const char*>{"--weights w.safetensors", "name it by --problem"},
           {"--weights w.safetensors --at run --problem " + kProblem, "not both"},
           {"--weights w.safetensors --problem mlp:data=gaussian-blobs,hidden=5", "'layer1.weight' [5, "},
-          {"--weights nowhere --problem " + kProblem, "nowhere"}}) {
+          {"--weights nowhere --problem " + kProblem, "nowhere"},
+          {"--weights empty --problem " + kProblem, "no checkpoint and no NPY file"}}) {
       const auto r = run_hesse(folder, command + " " + arguments);
       CAPTURE(command, arguments, r.err);
       CHECK(r.exit_code == 2);
