@@ -2,6 +2,8 @@
 // of its multiply bound: the flops that the mathematics needs, at the product speed measured beside
 // it in the same run. Prints one line each; see docs/nn.md for the counts.
 
+#include "timing.h"
+
 #include "hesse/core/blas.h"
 #include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
@@ -11,34 +13,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdlib>
-#include <functional>
 #include <vector>
 
 using namespace hesse;
+using namespace hesse::benchmark;
 
 namespace {
-
-double seconds_of(const std::function<void()>& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Median of the times of `body`, repeated for about half a second after one warm-up.
-double median_seconds(const std::function<void()>& body) {
-  body();
-  std::vector<double> times;
-  double total = 0;
-  while ((total < 0.5 && times.size() < 200) || times.size() < 5) {
-    times.push_back(seconds_of(body));
-    total += times.back();
-  }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-  return times[times.size() / 2];
-}
 
 /// Flops per second of one 1024^3 product on each thread at once.
 template <class T>

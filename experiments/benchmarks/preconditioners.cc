@@ -2,6 +2,8 @@
 // SGD in the same run, beside what their matrix products and factorisations would cost at the product speed measured
 // beside them. Prints one line a method; see docs/structured.md for the counts.
 
+#include "timing.h"
+
 #include "hesse/core/blas.h"
 #include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
@@ -12,7 +14,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <functional>
@@ -22,17 +23,12 @@
 #include <vector>
 
 using namespace hesse;
+using namespace hesse::benchmark;
 
 namespace {
 
 constexpr Index kBatch = 1000;
 const std::vector<Index> kSizes = {784, 1000, 500, 250, 30, 250, 500, 1000, 784};
-
-double seconds_of(const std::function<void()>& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// Flops per second of 1024^3 products, one on each thread at once: the best of ten.
 template <class T>
