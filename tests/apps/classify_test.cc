@@ -60,7 +60,8 @@ TEST_CASE("from several starts classify tells where each led and how many came t
   CAPTURE(r.out, r.err);
   REQUIRE(r.exit_code == 0);
   Index total = 0;
-  for (const auto& [kind, count] : parse_json(r.out, "stdout")["kinds"].items()) total += count.get<Index>();
+  const Json json = parse_json(r.out, "stdout");
+  for (const auto& [kind, count] : json["kinds"].items()) total += count.get<Index>();
   CHECK(total == 5);
   const std::string rows = read_file(folder / "all" / "critical_points.csv");
   CHECK(std::count(rows.begin(), rows.end(), '\n') == 6);

@@ -1,4 +1,5 @@
 #include "hesse/core/options.h"
+#include "hesse/core/random.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/problems/problem.h"
 #include "optim/methods.h"
@@ -7,6 +8,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -18,9 +22,13 @@ using namespace hesse;
 
 namespace {
 
-/// f after some of the first steps of a method: enough that a change of its formulas or defaults shows, few enough that
-/// the rounding of another machine does not.
+/// f after some of the first steps of a method: enough that a change of its formulas or defaults shows.
 constexpr int kSteps = 10;
+
+/// Starts that differ by rounding show what the rounding of another machine may do: methods whose inner iterations end
+/// at rounding, or that choose a basis in a null space, go another way from the first step on.
+constexpr double kRounding = 1e-13;
+constexpr std::uint64_t kPerturbed = 4;
 
 struct Recorder final : Observer {
   explicit Recorder(Problem& p) : problem(p) {}
@@ -32,10 +40,16 @@ struct Recorder final : Observer {
   std::vector<double> values;
 };
 
-std::vector<double> curve(const std::string& method) {
+/// From the start, moved by `perturbation` times a random vector relative to it where that is not 0.
+std::vector<double> curve(const std::string& method, std::uint64_t perturbation = 0) {
   Problem problem =
       problems().make(parse_spec("mlp:data=gaussian-blobs,hidden=5,activation=tanh"), {Precision::float64});
   Vector x = problem.start(1);
+  if (perturbation > 0) {
+    Vector u(x.size());
+    RandomStream(perturbation, Purpose::test).fill_normal(u);
+    x += kRounding * x.norm() / u.norm() * u;
+  }
   const auto optimizer = make_optimizer(method, {*problem.objective, 1});
   Recorder recorder(problem);
   Observer* const observers[] = {&recorder};
@@ -83,9 +97,18 @@ TEST_CASE("Every method goes down the curve that is stored for it, from version 
     }
     const std::vector<double> now = curve(method);
     REQUIRE(now.size() == found->second.size());
+    std::vector<double> spread(now.size(), 0.0);
+    for (std::uint64_t i = 1; i <= kPerturbed; ++i) {
+      const std::vector<double> other = curve(method, i);
+      for (std::size_t k = 0; k < now.size() && k < other.size(); ++k) {
+        spread[k] = std::max(spread[k], std::abs(other[k] - now[k]));
+      }
+    }
+    double widest = 0;  // what has gone another way once does not come back
     for (std::size_t k = 0; k < now.size(); ++k) {
-      CAPTURE(k);
-      CHECK(now[k] == Approx(found->second[k]).epsilon(1e-6).margin(1e-12));
+      widest = std::max(widest, spread[k]);
+      CAPTURE(k, widest);
+      CHECK(now[k] == Approx(found->second[k]).epsilon(1e-6).margin(1e-12 + 100 * widest));
     }
   }
 }
