@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "hesse/core/blas.h"
+#include "hesse/core/blas_kernels.h"
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/data/data_cache.h"
@@ -61,7 +62,11 @@ int doctor_command(Arguments arguments) {
        fmt::format("{} ({}, {}, Eigen {})", software.hesse, software.compiler, software.build, software.eigen)});
   findings.push_back({"processor", true, fmt::format("{}, {} usable", machine.processor, machine.cores)});
   findings.push_back({"threads", true, fmt::format("{}", threads())});
-  findings.push_back({"BLAS", true, blas_description()});
+  const char* const better = better_blas_kernels();
+  findings.push_back({"BLAS", better == nullptr,
+                      better == nullptr ? std::string(blas_description())
+                                        : fmt::format("{}: these kernels are slow here; set OPENBLAS_CORETYPE={}",
+                                                      blas_description(), better)});
   findings.push_back({"products", true,
                       fmt::format("{:.0f} GFLOP/s in float, {:.0f} in double, on {} threads", product_speed<float>(),
                                   product_speed<double>(), threads())});

@@ -1,12 +1,16 @@
 #include "command_line.h"
 #include "commands.h"
 
+#include "hesse/core/blas_kernels.h"
 #include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
+
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <system_error>
@@ -79,10 +83,20 @@ const std::vector<Command>& commands() {
   return table;
 }
 
+/// Starts the program again with better kernels of OpenBLAS named, where this processor has some that it does not know
+/// of. Goes on as it is where that cannot be done.
+void choose_blas_kernels(char** argv) {
+  const char* const kernels = better_blas_kernels();
+  if (kernels == nullptr || ::setenv("OPENBLAS_CORETYPE", kernels, 1) != 0) return;
+  ::execv("/proc/self/exe", argv);
+  ::unsetenv("OPENBLAS_CORETYPE");
+}
+
 }  // namespace hesse::app
 
 int main(int argc, char** argv) {
   using namespace hesse::app;
+  choose_blas_kernels(argv);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   // A limit on file sizes is then an error that names the file, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);

@@ -1,28 +1,15 @@
+#include "core/allocations.h"
+
 #include "hesse/core/parallel.h"
 #include "hesse/nn/network_objective.h"
 
 #include <catch2/catch.hpp>
 
 #include <array>
-#include <atomic>
 #include <cmath>
 #include <cstdlib>
 
-// Counting malloc needs glibc's own entry point, and sanitizers put theirs in its place.
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
-namespace {
-std::atomic<long> allocations{0};
-}
-
-// Both operator new and Eigen end here.
-extern "C" {
-void* __libc_malloc(std::size_t bytes);
-void* malloc(std::size_t bytes) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  return __libc_malloc(bytes);
-}
-}
+#ifdef HESSE_COUNTS_ALLOCATIONS
 
 using namespace hesse;
 

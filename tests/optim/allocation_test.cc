@@ -1,3 +1,5 @@
+#include "core/allocations.h"
+
 #include "hesse/core/parallel.h"
 #include "hesse/objective/block_residual_objective.h"
 #include "hesse/objective/quadratic.h"
@@ -10,44 +12,12 @@
 #include <catch2/catch.hpp>
 
 #include <array>
-#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
-// The C library's allocator, counted: Eigen calls it directly and operator new through it. Sanitizers
-// bring their own.
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define HESSE_COUNTS_ALLOCATIONS 1
-
-namespace {
-std::atomic<long> allocations{0};
-}
-
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-void* __libc_memalign(std::size_t, std::size_t);
-
-void* malloc(std::size_t size) {
-  ++allocations;
-  return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) {
-  ++allocations;
-  return __libc_calloc(count, size);
-}
-void* realloc(void* old, std::size_t size) {
-  ++allocations;
-  return __libc_realloc(old, size);
-}
-void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  ++allocations;
-  return __libc_memalign(alignment, size);
-}
-}
+#ifdef HESSE_COUNTS_ALLOCATIONS
 
 using namespace hesse;
 

@@ -1,0 +1,22 @@
+#include "hesse/core/blas_kernels.h"
+
+#include "hesse/core/blas.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace hesse {
+
+const char* better_blas_kernels() {
+#if defined(__x86_64__)
+  if (std::getenv("OPENBLAS_CORETYPE") != nullptr) return nullptr;
+  if (std::strstr(blas_description(), "Prescott") == nullptr) return nullptr;
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  if (avx512) return "SkylakeX";
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "Haswell";
+#endif
+  return nullptr;
+}
+
+}  // namespace hesse
