@@ -220,6 +220,17 @@ CriticalPoint classify_dense(Objective& f, const Vector& x, const Vector& g, con
   return point;
 }
 
+EigenOptions ends_wanted(const Objective& f, const ClassifyOptions& options) {
+  EigenOptions eigen;
+  eigen.largest = 1;
+  eigen.smallest = std::min(options.negative_directions, f.size());
+  eigen.max_restarts = options.max_restarts;
+  eigen.tolerance = options.eigen_tolerance;
+  eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * f.value_noise());
+  eigen.seed = options.seed;
+  return eigen;
+}
+
 /// By counts of signs: what all eigenvalues would say, at a twentieth of the price.
 CriticalPoint classify_by_inertia(Objective& f, const Vector& x, const Vector& g, const ClassifyOptions& options,
                                   CriticalPoint point) {
@@ -228,12 +239,7 @@ CriticalPoint classify_by_inertia(Objective& f, const Vector& x, const Vector& g
   const DenseHessian at_x = dense_hessian(f, x, point);
   if (!at_x.H.allFinite()) return non_finite(std::move(point), f, x, "the Hessian is not finite");
   const OperatorPtr H = dense_operator(at_x.H);
-  EigenOptions eigen;
-  eigen.largest = 1;
-  eigen.smallest = std::min(options.negative_directions, n);
-  eigen.max_restarts = options.max_restarts;
-  eigen.tolerance = options.eigen_tolerance;
-  eigen.seed = options.seed;
+  EigenOptions eigen = ends_wanted(f, options);
   // Products with the dense matrix are cheap.
   eigen.tolerance = std::min(options.eigen_tolerance, 1e-10);
   const EigenResult ends = extreme_eigenpairs(*H, eigen);
@@ -277,13 +283,7 @@ CriticalPoint classify_by_products(Objective& f, const Vector& x, const Vector& 
   const Index n = x.size();
   point.newton_change = std::numeric_limits<double>::quiet_NaN();
   const auto H = f.curvature(x, Curvature::hessian);
-  EigenOptions eigen;
-  eigen.largest = 1;
-  eigen.smallest = std::min(options.negative_directions, n);
-  eigen.max_restarts = options.max_restarts;
-  eigen.tolerance = options.eigen_tolerance;
-  eigen.seed = options.seed;
-  eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * f.value_noise());
+  EigenOptions eigen = ends_wanted(f, options);
   const EigenResult result = extreme_eigenpairs(*H, eigen);
   point.products += result.products;
   if (result.status == EigenStatus::non_finite) {
