@@ -154,11 +154,9 @@ struct LayerSpectrum {
   Estimate trace;
 };
 
-std::vector<LayerSpectrum> layer_spectra(Objective& f, const Vector& x, const SpectrumCommandOptions& options) {
+/// `A` is the matrix on all parameters.
+std::vector<LayerSpectrum> layer_spectra(Objective& f, const OperatorPtr& A, const SpectrumCommandOptions& options) {
   std::vector<LayerSpectrum> spectra;
-  CurvatureOperatorOptions matrix = options.matrix;
-  matrix.blocks.clear();
-  const OperatorPtr A = curvature_operator(f, x, matrix);
   const auto seed = static_cast<std::uint64_t>(options.point.seed);
   for (const LayerRange& layer : layers_of(f.layout())) {
     const OperatorPtr block = sub_block(A, parameters_of(f.layout(), {layer.name}));
@@ -277,7 +275,7 @@ int spectrum_command(Arguments arguments) {
   std::vector<WholeFigure> figures;
   SpectralDensity density;
   if (finite && (options.trace || options.density)) {
-    const OperatorPtr A = curvature_operator(f, x, options.matrix);
+    const OperatorPtr& A = spectrum.matrix;
     if (options.trace) {
       TraceOptions trace;
       trace.max_products = options.products;
@@ -295,7 +293,12 @@ int spectrum_command(Arguments arguments) {
     }
   }
   std::vector<LayerSpectrum> layers;
-  if (finite && options.per_layer) layers = layer_spectra(f, x, options);
+  if (finite && options.per_layer) {
+    CurvatureOperatorOptions whole = options.matrix;
+    whole.blocks.clear();
+    layers =
+        layer_spectra(f, options.matrix.blocks.empty() ? spectrum.matrix : curvature_operator(f, x, whole), options);
+  }
   std::optional<ClassFigures> classes;
   if (finite && options.classes) {
     ClassMeans means = class_mean_gradients(f, x);

@@ -21,7 +21,8 @@ Spectrum extreme_spectrum(Objective& f, const Vector& x, const SpectrumOptions& 
     EigenOptions eigen = options.eigen;
     // A hundred roundings of a product; in double 1e-10 leaves room for cancellation.
     eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
-    spectrum.eigen = extreme_eigenpairs(*curvature_operator(f, x, options.matrix), eigen);
+    spectrum.matrix = curvature_operator(f, x, options.matrix);
+    spectrum.eigen = extreme_eigenpairs(*spectrum.matrix, eigen);
     const Matrix& V = spectrum.eigen.largest.vectors;
     if (V.cols() > 0) {
       const auto rows = parameters_of(f.layout(), options.matrix.blocks);

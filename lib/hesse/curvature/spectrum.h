@@ -19,6 +19,7 @@ struct Spectrum {
   double value = 0;               ///< f at the point
   double gradient_norm = 0;       ///< |g|_2 there
   double gradient_alignment = 0;  ///< share of |g|^2 in the eigenspace of the largest ones: see alignment()
+  OperatorPtr matrix;             ///< whose eigenvalues they are; null where f or its gradient is not finite
   EigenResult eigen;
   double seconds = 0;
 };
