@@ -28,11 +28,12 @@ enum class CurvatureMatrix {
   fisher,
   fisher_sampled,
   fisher_empirical,
+  jacobian_gram,
   kfac,
   ekfac,
   gradient_covariance,
 };
-/// "hessian", ..., "kfac", "ekfac", "gradient-covariance".
+/// "hessian", ..., "jacobian-gram", "kfac", "ekfac", "gradient-covariance".
 const char* to_string(CurvatureMatrix matrix);
 
 struct CurvatureOperatorOptions {

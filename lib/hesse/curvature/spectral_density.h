@@ -42,12 +42,15 @@ struct SpectralDensity {
   double greatest = 0;
 };
 
-/// Probes are Gaussian vectors scaled to one, uniform on the sphere. probes * steps products, 4 n steps^2 flops a probe
-/// for reorthogonalisation in full, n steps numbers of memory. Throws Error on impossible options.
-SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityOptions& options);
+/// Probes are Gaussian vectors scaled to one, uniform on the sphere. probes * steps products, 2 n steps^2 flops a probe
+/// for reorthogonalisation in full, n steps numbers of memory. With `enough` it is asked after 10, 20, 40, ... probes
+/// whether they are, and `probes` are the most. Throws Error on impossible options.
+SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityOptions& options,
+                                 const std::function<bool(const SpectralDensity&)>& enough = {});
 
-/// tr f(A) over the probes, with Student's interval. Figures of f that are not finite at a node leave no value.
-Estimate spectral_sum(const SpectralDensity& density, const std::function<double(double)>& f);
+/// tr f(A) over the probes, with Student's interval, `reached` where half of it is within the tolerance, relative to
+/// the value. Figures of f that are not finite at a node leave no value.
+Estimate spectral_sum(const SpectralDensity& density, const std::function<double(double)>& f, double tolerance = 0);
 
 /// A function of lambda with a band.
 struct Band95 {

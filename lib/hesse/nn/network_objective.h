@@ -67,6 +67,10 @@ class NetworkObjective : public Objective,
   /// Outputs of the network.
   Matrix outputs(const Vector& x) { return outputs(x, network().layers().size()); }
 
+  /// Bytes that evaluations and a curvature operator on the selected samples hold, once it has multiplied a block of so
+  /// many vectors.
+  virtual double operator_bytes(Index vectors) const = 0;
+
   /// The targets that Curvature::fisher_sampled draws are a function of (seed, draw).
   virtual void set_label_draw(std::uint64_t draw) = 0;
 };

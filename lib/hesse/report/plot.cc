@@ -210,6 +210,13 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
     out += fmt::format("set label 1 {} at graph 0.01, first {} left offset 0,0.5 textcolor rgb '#555555' noenhanced\n",
                        gnuplot_quoted(plot.target_label), *plot.target);
   }
+  for (const double mark : plot.marks) {
+    if (!(mark >= x.low && mark <= x.high)) continue;
+    out += fmt::format(
+        "set arrow from first {0}, graph 0 to first {0}, graph 0.05 nohead front linewidth 1.2 linecolor rgb "
+        "'#D55E00'\n",
+        mark);
+  }
 
   for (std::size_t s = 0; s < bands.size(); ++s) {
     const Band& band = bands[s];
@@ -228,7 +235,7 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
   std::string lines_drawn;
   for (std::size_t s = 0; s < bands.size(); ++s) {
     const Palette::Style style = palette.style(plot.series[s].method);
-    if (plot.series[s].runs.size() > 1) {
+    if (plot.series[s].runs.size() > 1 || plot.series[s].band) {
       bands_drawn += fmt::format("$data{} using 1:3:4 with filledcurves linecolor rgb '{}' notitle, ", s, style.color);
     }
     // A single point would make an invisible line.
@@ -243,13 +250,15 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
 
 std::vector<Band> bands_of(const Plot& plot) {
   std::vector<Band> bands;
-  for (const Series& series : plot.series) bands.push_back(band_of(series.runs, plot.log_x, plot.higher_is_better));
+  for (const Series& series : plot.series) {
+    bands.push_back(series.band ? *series.band : band_of(series.runs, plot.log_x, plot.higher_is_better));
+  }
   return bands;
 }
 
 std::string data_text(const Plot& plot, const std::vector<Band>& bands) {
   Table table;
-  table.columns = {{"method"}, {"x"}, {"median"}, {"lower_quartile"}, {"upper_quartile"}, {"n"}, {"failures"}};
+  table.columns = {{"method"}, {"x"}, {plot.figures[0]}, {plot.figures[1]}, {plot.figures[2]}, {"n"}, {"failures"}};
   for (std::size_t s = 0; s < bands.size(); ++s) {
     for (std::size_t i = 0; i < bands[s].x.size(); ++i) {
       const auto text = [](double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); };

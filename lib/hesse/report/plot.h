@@ -8,6 +8,7 @@
 
 #include "hesse/core/types.h"
 
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -22,25 +23,6 @@ namespace hesse {
 struct Curve {
   std::vector<double> x;
   std::vector<double> y;
-};
-
-/// The runs of one method.
-struct Series {
-  std::string method;
-  std::vector<Curve> runs;
-};
-
-struct Plot {
-  std::string title;
-  std::string x_label;
-  std::string y_label;
-  bool log_x = false;             ///< points with x <= 0 are then left out
-  bool log_y = false;             ///< likewise y <= 0
-  bool higher_is_better = false;  ///< which end a failed run ranks at
-  std::vector<Series> series;
-  std::optional<double> target;  ///< a horizontal line
-  std::string target_label;
-  std::string legend = {};  ///< title of the legend; empty: what the lines and bands of seeds are
 };
 
 /// Median and quartiles of the runs of a method on a common grid.
@@ -59,6 +41,29 @@ struct Band {
 };
 Band band_of(std::span<const Curve> runs, bool log_x = false, bool higher_is_better = false, Index max_points = 600);
 
+/// The runs of one method, or a line with a band that was formed elsewhere.
+struct Series {
+  std::string method;
+  std::vector<Curve> runs;
+  std::optional<Band> band = {};  ///< drawn in place of the runs' quartiles
+};
+
+struct Plot {
+  std::string title;
+  std::string x_label;
+  std::string y_label;
+  bool log_x = false;             ///< points with x <= 0 are then left out
+  bool log_y = false;             ///< likewise y <= 0
+  bool higher_is_better = false;  ///< which end a failed run ranks at
+  std::vector<Series> series;
+  std::optional<double> target;  ///< a horizontal line
+  std::string target_label;
+  std::vector<double> marks = {};  ///< x with a short line at the foot, such as eigenvalues found one by one
+  std::string legend = {};         ///< title of the legend; empty: what the lines and bands of seeds are
+  /// What line and band are, for the CSV file.
+  std::array<const char*, 3> figures = {"median", "lower_quartile", "upper_quartile"};
+};
+
 /// Colours and dashes, one for each method, in the order in which methods are first asked for: keep
 /// one palette for all plots of a report. The eight colours of Okabe and Ito (2008), which
 /// colour-blind readers tell apart; a ninth method has the first colour and another dash.
@@ -75,7 +80,7 @@ class Palette {
 };
 
 /// Draws to `path`, whose ending chooses the format: .svg, .png or .pdf; the data go to the same
-/// name with .csv: method, x, median, lower_quartile, upper_quartile, n, failures. Both are written whole or not at
+/// name with .csv: method, x, the three figures, n, failures. Both are written whole or not at
 /// all, the data first. Throws Error when gnuplot is missing or complains, when nothing can be drawn, or on another
 /// ending.
 void write_plot(const std::filesystem::path& path, const Plot& plot, Palette& palette);
