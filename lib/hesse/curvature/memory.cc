@@ -23,10 +23,10 @@ double eigenpairs_bytes(Index n, const EigenOptions& options) {
   if (dense) return vectors(n, 4 * all) + eigenvectors_bytes(n, options);
   const auto k = static_cast<double>(std::max(options.largest, options.smallest));
   const auto other = static_cast<double>(options.largest + options.smallest) - k;
-  // Spectra's basis and its image under a restart's rotation, beside the pairs found before, once in the result and
-  // once in the operator that moves them away; or Rayleigh and Ritz on these and two more.
+  // Spectra's basis and half of it again while a restart rotates it, beside the pairs found before, once in the result
+  // and once in the operator that moves them away; or Rayleigh and Ritz on these and two more.
   const double basis = std::max(2 * k + 10, 20.0);
-  const double lanczos = vectors(n, std::max(2 * basis + 2 * k, 6 * k + 10) + other);
+  const double lanczos = vectors(n, std::max(1.5 * basis + 2 * k, 6 * k + 10) + other);
   const double formed = n <= options.inertia_limit ? vectors(n, 4 * all) : 0;
   return std::max(lanczos, formed + eigenvectors_bytes(n, options));
 }
