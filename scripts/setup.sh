@@ -17,10 +17,12 @@ packages=(
   libfmt-dev nlohmann-json3-dev zlib1g-dev libceres-dev
   # The program, its plots and its data.
   libboost-program-options-dev gnuplot-nox ca-certificates dataset-fashion-mnist
+  # The Python package; the build goes without it where they are missing.
+  pybind11-dev python3-dev python3-numpy
   # Peers that performance profiles compare with; the build goes without them where they are missing.
   liblbfgspp-dev liblbfgs-dev
   # The tests, and the unpacking of data from a source package.
-  catch2 xz-utils
+  catch2 python3-scipy dpkg-dev xz-utils
 )
 for argument in "$@"; do
   case "$argument" in
