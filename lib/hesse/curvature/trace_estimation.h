@@ -27,6 +27,7 @@ namespace hesse {
 
 enum class TraceMethod { hutchinson, hutch_pp, xtrace };
 
+/// When an estimate from random products ends.
 struct EstimateOptions {
   double tolerance = 0.01;        ///< on half the interval, relative to |value|, >= 0
   double absolute_tolerance = 0;  ///< likewise, as it is; either suffices
@@ -35,6 +36,7 @@ struct EstimateOptions {
   std::uint64_t seed = 0;
 };
 
+/// The same, with the method.
 struct TraceOptions : EstimateOptions {
   TraceMethod method = TraceMethod::hutch_pp;
 };
@@ -47,6 +49,7 @@ Estimate estimate_trace(const LinearOperator& A, const TraceOptions& options);
 /// |A|_F^2 = tr(A^2), as the mean of |A z|^2 over random signs z.
 Estimate estimate_frobenius_square(const LinearOperator& A, const EstimateOptions& options);
 
+/// Every entry of a diagonal with its error.
 struct DiagonalEstimate {
   Vector values;
   Vector standard_errors;  ///< of each entry: sqrt(sum_{j != i} a_ij^2 / probes) in expectation

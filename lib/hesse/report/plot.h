@@ -30,6 +30,7 @@ struct Series {
   std::vector<Curve> runs;
 };
 
+/// Series over one pair of axes.
 struct Plot {
   std::string title;
   std::string x_label;
@@ -64,6 +65,7 @@ Band band_of(std::span<const Curve> runs, bool log_x = false, bool higher_is_bet
 /// colour-blind readers tell apart; a ninth method has the first colour and another dash.
 class Palette {
  public:
+  /// How a series is drawn.
   struct Style {
     const char* color;  ///< "#0072B2"
     int dash;           ///< 0 is solid, 1 to 4 are dashed in four ways
