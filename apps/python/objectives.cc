@@ -1,185 +1,16 @@
 #include "objectives.h"
 
+#include "callables.h"
 #include "operators.h"
 
-#include "hesse/core/vector_ops.h"
 #include "hesse/curvature/curvature_operator.h"
 #include "hesse/objective/finite_sum.h"
 #include "hesse/report/weights.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <optional>
 
 namespace hesse::python {
 namespace {
-
-/// The cube root of the unit roundoff: where truncation, O(h^2), and rounding, O(eps / h), of a central difference
-/// balance.
-const double kStep = std::cbrt(std::numeric_limits<double>::epsilon());
-
-/// What a Python objective is made of.
-struct Callables {
-  py::object fun;
-  py::object grad;  ///< a callable, None, or True where fun returns (value, gradient)
-  py::object hvp;   ///< a callable or None
-  py::object hess;  ///< a callable or None
-  Handed x;
-  Handed v;
-};
-
-/// Value and derivatives by callables, or by central differences of what there is.
-class CallableObjective final : public Objective {
- public:
-  CallableObjective(Callables callables, Index n, bool differences, double noise)
-      : joint_(callables.grad.ptr() == Py_True),
-        has_gradient_(!callables.grad.is_none()),
-        has_products_(!callables.hvp.is_none()),
-        has_hessian_(!callables.hess.is_none()),
-        differences_(differences),
-        noise_(noise),
-        layout_(n),
-        call_(std::make_shared<Owned<Callables>>(std::move(callables))) {}
-
-  const ParameterLayout& layout() const override { return layout_; }
-  double value_noise() const override { return noise_; }
-
-  double value(const Vector& x) override {
-    return with_python([&] {
-      Callables& call = **call_;
-      if (!joint_) return read_number(call.fun(call.x.vector(x)), "objective: what fun returned");
-      return joint(x).first;
-    });
-  }
-
-  double value_and_gradient(const Vector& x, Vector& g) override {
-    g.resize(size());
-    if (!has_gradient_) return by_differences(x, g);
-    return with_python([&] {
-      Callables& call = **call_;
-      if (joint_) {
-        const auto [value, gradient] = joint(x);
-        read_vector(gradient, g, "objective: the gradient that fun returned");
-        return value;
-      }
-      const double value = read_number(call.fun(call.x.vector(x)), "objective: what fun returned");
-      read_vector(call.grad(call.x.vector(x)), g, "objective: what grad returned");
-      return value;
-    });
-  }
-
-  std::shared_ptr<const LinearOperator> curvature(const Vector& x, Curvature kind) override {
-    if (kind != Curvature::hessian) {
-      fail("objective: callables give a Hessian but no {} matrix; use curvature hessian", to_string(kind));
-    }
-    if (has_hessian_) {
-      Matrix H(size(), size());
-      with_python([&] {
-        Callables& call = **call_;
-        read_block(call.hess(call.x.vector(x)), H, "objective: what hess returned");
-      });
-      return dense_operator(std::move(H));
-    }
-    if (has_products_) return std::make_shared<Products>(x, call_);
-    if (!differences_) {
-      fail(
-          "objective: products with the Hessian are wanted here, and it has none; give hvp or hess, or "
-          "finite_differences=True for central differences of gradients");
-    }
-    if (!has_gradient_) {
-      fail(
-          "objective: products with the Hessian by differences need a gradient; differences of differences have lost "
-          "too many digits");
-    }
-    return std::make_shared<Differences>(x, *this);
-  }
-
- private:
-  /// v -> hvp(x, v).
-  class Products final : public LinearOperator {
-   public:
-    Products(const Vector& x, std::shared_ptr<Owned<Callables>> call) : x_(x), call_(std::move(call)) {}
-    Index size() const override { return x_.size(); }
-    void apply(ConstMatrixView X, MatrixView Y) const override {
-      with_python([&] {
-        Callables& call = **call_;
-        for (Index j = 0; j < X.cols(); ++j) {
-          read_vector(call.hvp(call.x.vector(x_), call.v.vector(X.col(j))), Y.col(j), "objective: what hvp returned");
-        }
-      });
-    }
-
-   private:
-    Vector x_;
-    std::shared_ptr<Owned<Callables>> call_;
-  };
-
-  /// v -> (g(x + h v) - g(x - h v)) / 2h with |h v| a cube root of eps of the size of x.
-  class Differences final : public LinearOperator {
-   public:
-    Differences(const Vector& x, const CallableObjective& f) : x_(x), f_(std::make_unique<CallableObjective>(f)) {}
-    Index size() const override { return x_.size(); }
-    void apply(ConstMatrixView X, MatrixView Y) const override {
-      Vector plus, minus;
-      for (Index j = 0; j < X.cols(); ++j) {
-        const double length = norm(X.col(j));
-        if (length == 0) {
-          Y.col(j).setZero();
-          continue;
-        }
-        const double h = kStep * std::max(1.0, norm(x_)) / length;
-        f_->value_and_gradient(x_ + h * X.col(j), plus);
-        f_->value_and_gradient(x_ - h * X.col(j), minus);
-        Y.col(j) = (plus - minus) / (2 * h);
-      }
-    }
-
-   private:
-    Vector x_;
-    std::unique_ptr<CallableObjective> f_;
-  };
-
-  /// Value and gradient by a fun that returns both. With the interpreter's lock.
-  std::pair<double, py::object> joint(const Vector& x) const {
-    Callables& call = **call_;
-    const py::object returned = call.fun(call.x.vector(x));
-    if (!py::isinstance<py::tuple>(returned) || py::len(returned) != 2) {
-      fail("objective: with grad=True fun has to return the pair (value, gradient)");
-    }
-    const auto pair = py::reinterpret_borrow<py::tuple>(returned);
-    return {read_number(pair[0], "objective: the value that fun returned"), pair[1]};
-  }
-
-  double by_differences(const Vector& x, Vector& g) {
-    if (!differences_) {
-      fail(
-          "objective: a gradient is wanted here, and it has none; give grad, or finite_differences=True for central "
-          "differences of values, 2 n of them each time");
-    }
-    Vector at = x;
-    for (Index i = 0; i < size(); ++i) {
-      const double h = kStep * std::max(1.0, std::abs(x[i]));
-      at[i] = x[i] + h;
-      const double plus = value(at);
-      at[i] = x[i] - h;
-      const double minus = value(at);
-      at[i] = x[i];
-      g[i] = (plus - minus) / (2 * h);
-    }
-    return value(x);
-  }
-
-  bool joint_;
-  bool has_gradient_;
-  bool has_products_;
-  bool has_hessian_;
-  bool differences_;
-  double noise_;
-  ParameterLayout layout_;
-  // Shared with operators, which outlive the objective.
-  std::shared_ptr<Owned<Callables>> call_;
-};
 
 /// An objective of the library, whose evaluations let Python handle signals and whose operators keep it alive.
 class WatchedObjective final : public Objective {
@@ -216,22 +47,17 @@ class WatchedObjective final : public Objective {
 };
 
 PythonObjective make_objective(const py::object& fun, Index size, const py::object& grad, const py::object& hvp,
-                               const py::object& hess, bool differences, double noise) {
-  if (size < 1) fail("objective: {} variables are not possible; give at least 1", size);
-  if (!(noise > 0)) fail("objective: noise {} is not possible; it is a relative error of values, > 0", noise);
-  const auto check = [](const py::object& f, const char* name) {
-    if (!f.is_none() && PyCallable_Check(f.ptr()) == 0) {
-      fail("objective: {} is a '{}' and cannot be called", name, Py_TYPE(f.ptr())->tp_name);
-    }
-  };
-  if (fun.is_none()) fail("objective: fun is None; give a function of x that returns a number");
-  check(fun, "fun");
-  check(hvp, "hvp");
-  check(hess, "hess");
-  if (grad.ptr() != Py_True) check(grad, "grad");
+                               const py::object& hess, bool differences, double noise, Index samples) {
   PythonObjective made;
-  made.f = std::make_shared<CallableObjective>(Callables{fun, grad, hvp, hess, {}, {}}, size, differences, noise);
+  made.f = function_objective({fun, grad, hvp, hess}, size, {differences, noise, samples});
   if (differences && hvp.is_none() && hess.is_none()) made.inexact = "central differences of gradients";
+  return made;
+}
+
+PythonLeastSquares make_least_squares(const py::object& residuals, Index size, Index count, const py::object& jac,
+                                      bool differences) {
+  PythonLeastSquares made;
+  made.f = residual_objective(residuals, jac, size, count, differences);
   return made;
 }
 
@@ -346,7 +172,7 @@ Vector point_of(const PythonObjective& f, const py::object& x) { return vector_o
 void add_objectives(py::module_& module) {
   py::class_<PythonObjective>(module, "Objective", R"(A function f of n variables, twice differentiable.
 
-Objective(fun, size, *, grad=None, hvp=None, hess=None, finite_differences=False, noise=1e-15)
+Objective(fun, size, *, grad=None, hvp=None, hess=None, finite_differences=False, noise=1e-15, samples=0)
 
 fun(x) -> float                    x: array (n,); the arrays that callables are given are theirs to keep
 grad(x) -> array (n,)              or True, where fun returns the pair (value, gradient)
@@ -356,10 +182,12 @@ finite_differences                 what is missing by central differences: gradi
                                    products of gradients, 2 each, right to about 1e-10 of their size. Else what is
                                    missing raises hesse.Error where it is wanted
 noise                              relative rounding error of values; 1e-7 for functions in single precision
+samples                            N > 0: f is the mean over samples 0..N-1, and every callable gets, last, the array of
+                                   those that it is to be over: fun(x, samples), hvp(x, v, samples)
 
 Callables run on the thread that called hesse, and what they raise arrives as it was raised.)")
       .def(py::init(&make_objective), "fun"_a, "size"_a, py::kw_only(), "grad"_a = py::none(), "hvp"_a = py::none(),
-           "hess"_a = py::none(), "finite_differences"_a = false, "noise"_a = 1e-15)
+           "hess"_a = py::none(), "finite_differences"_a = false, "noise"_a = 1e-15, "samples"_a = 0)
       .def_property_readonly(
           "size", [](const PythonObjective& self) { return self.f->size(); }, "n")
       .def_property_readonly("blocks", &blocks, "{name: shape} of what the parameters are made of, in their order.")
@@ -422,6 +250,20 @@ Raises hesse.Error where f has no such matrix.)")
           "Back to the mean over all samples.")
       .def("__repr__",
            [](const PythonObjective& self) { return fmt::format("hesse.Objective(size={})", self.f->size()); });
+
+  py::class_<PythonLeastSquares, PythonObjective>(module, "LeastSquares",
+                                                  R"(The function 1/2 |r(x)|^2, for gauss-newton and all else.
+
+LeastSquares(residuals, size, count, *, jac=None, finite_differences=False), n = size variables, m = count residuals
+
+residuals(x) -> array (m,)
+jac(x) -> array (m, n)             of dr_i / dx_j, or finite_differences=True for central differences
+
+Its curvature is "gauss-newton", J'J; it has no Hessian.)")
+      .def(py::init(&make_least_squares), "residuals"_a, "size"_a, "count"_a, py::kw_only(), "jac"_a = py::none(),
+           "finite_differences"_a = false)
+      .def("__repr__",
+           [](const PythonLeastSquares& self) { return fmt::format("hesse.LeastSquares(size={})", self.f->size()); });
 
   py::class_<PythonProblem, PythonObjective>(module, "Problem",
                                              R"(A problem by its specification, as the command line has it.

@@ -19,6 +19,9 @@ struct PythonObjective {
   std::string inexact;
 };
 
+/// What hesse.LeastSquares holds.
+struct PythonLeastSquares : PythonObjective {};
+
 /// What hesse.Problem holds.
 struct PythonProblem : PythonObjective {
   std::shared_ptr<Problem> problem;

@@ -370,6 +370,82 @@ class Objectives(unittest.TestCase):
                 self.assertEqual(r.fun, o.rosen(r.x))
                 self.assertEqual(len(r.trace), r.nit)
 
+    def test_least_squares_are_those_of_scipy(self):
+        t = np.linspace(0, 5, 20)
+        y = 3 * np.exp(-0.8 * t) + 0.5 + 0.01 * np.sin(7 * t)
+
+        def residuals(x):
+            return x[0] * np.exp(-x[1] * t) + x[2] - y
+
+        def jac(x):
+            e = np.exp(-x[1] * t)
+            return np.stack([e, -x[0] * t * e, np.ones_like(t)], axis=1)
+
+        theirs = scipy.optimize.least_squares(residuals, [1.0, 1, 0], jac=jac, xtol=1e-15, ftol=1e-15, gtol=1e-15)
+        exact = hesse.LeastSquares(residuals, 3, 20, jac=jac)
+        by_differences = hesse.LeastSquares(residuals, 3, 20, finite_differences=True)
+        x = np.array([1.0, 1, 0])
+        np.testing.assert_allclose(exact.gradient(x), jac(x).T @ residuals(x), rtol=1e-13)
+        np.testing.assert_allclose(exact.curvature(x, "gauss-newton").dense(), jac(x).T @ jac(x), rtol=1e-13)
+        np.testing.assert_allclose(by_differences.gradient(x), exact.gradient(x), atol=1e-8)
+        for f in (exact, by_differences):
+            for spec in ("gauss-newton", "gauss-newton+levenberg-marquardt:update=nielsen", "lbfgs",
+                         "newton-cg:curvature=gauss-newton"):
+                r = hesse.minimize(f, x, optimizer=spec)
+                self.assertTrue(r.success, r.message)
+                # Where f is flat to rounding x is known to some sqrt(eps) over the least singular value of J.
+                np.testing.assert_allclose(r.x, theirs.x, atol=1e-6)
+                self.assertAlmostEqual(r.fun, theirs.cost, delta=1e-12)
+        for use, text in [(lambda: exact.hessian_vector_product(x, x), "no hessian matrix"),
+                          (lambda: hesse.LeastSquares(residuals, 3, 20).gradient(x), "give jac"),
+                          (lambda: hesse.LeastSquares(residuals, 3, 19).value(x), r"shape \(20,\)")]:
+            with self.assertRaisesRegex(hesse.Error, text):
+                use()
+
+    def test_a_mean_over_samples_runs_in_batches(self):
+        rng = np.random.default_rng(2)
+        inputs, w = rng.standard_normal((120, 4)), np.array([1.0, -2, 0.5, 3])
+        targets = inputs @ w
+        seen = []
+
+        def fun(x, samples):
+            self.assertEqual(samples.dtype, np.int64)
+            seen.append(samples)
+            r = inputs[samples] @ x - targets[samples]
+            return r @ r / (2 * len(samples))
+
+        def grad(x, samples):
+            A = inputs[samples]
+            return A.T @ (A @ x - targets[samples]) / len(samples)
+
+        def hvp(x, v, samples):
+            A = inputs[samples]
+            return A.T @ (A @ v) / len(samples)
+
+        f = hesse.Objective(fun, 4, grad=grad, hvp=hvp, samples=120)
+        self.assertEqual((f.samples, f.total_samples), (120, 120))
+        x = np.ones(4)
+        np.testing.assert_allclose(f.curvature(x).dense(), inputs.T @ inputs / 120, atol=1e-14)
+        operator = f.curvature(x)
+        f.select([3, 5])
+        self.assertAlmostEqual(f.value(x), fun(x, np.array([3, 5])), delta=1e-15)
+        # An operator is of the samples at which it was made.
+        np.testing.assert_allclose(operator.dense(), inputs.T @ inputs / 120, atol=1e-14)
+        np.testing.assert_allclose(f.hessian_vector_product(x, x), hvp(x, x, np.array([3, 5])), atol=1e-14)
+        f.select_all()
+        seen.clear()
+        r = hesse.minimize(f, np.zeros(4), optimizer="sgd:lr=0.1", batch_size=20, budget="60epochs")
+        sizes = [len(samples) for samples in seen]
+        self.assertEqual(r.nit, 360)
+        self.assertEqual(set(sizes), {20, 120})
+        epoch = np.sort(np.concatenate([samples for samples in seen if len(samples) == 20][:6]))
+        np.testing.assert_array_equal(epoch, np.arange(120))
+        np.testing.assert_allclose(r.x, w, atol=1e-2)
+        with self.assertRaisesRegex(hesse.Error, "does not exist"):
+            f.select([120])
+        with self.assertRaisesRegex(hesse.Error, "select"):
+            hesse.problem("rosenbrock").select([0])
+
     def test_first_order_methods_go_downhill(self):
         o = scipy.optimize
         for spec in ("gd:lr=1e-3", "momentum:lr=1e-4", "adam:lr=0.05+cosine", "adagrad:lr=0.1", "muon:lr=0.01"):

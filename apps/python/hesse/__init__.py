@@ -6,7 +6,7 @@
 
 Operators     Operator; eigenpairs, trace, frobenius_square, diagonal, log_determinant, spectral_density,
               chebyshev_moments, inertia, solve
-Objectives    Objective, problem; minimize, classify, find_stationary, sharpness, check_derivatives
+Objectives    Objective, LeastSquares, problem; minimize, classify, find_stationary, sharpness, check_derivatives
 Records       load_run, load_point, load_safetensors, save_safetensors
 
 Vectors are arrays of shape (n,), blocks of vectors (n, k), all in double. What is wrong with the use of a function
@@ -17,18 +17,18 @@ import json as _json
 import os as _os
 
 from . import _core
-from ._core import (ChebyshevMoments, Error, Objective, Operator, Problem, SpectralDensity, __version__,
+from ._core import (ChebyshevMoments, Error, LeastSquares, Objective, Operator, Problem, SpectralDensity, __version__,
                     check_derivatives, chebyshev_moments, classify, diagonal, eigenpairs, find_stationary,
                     frobenius_square, inertia, log_determinant, optimizers, problem, set_threads, sharpness,
                     sharpness_measures, solve, spectral_density, threads, trace)
 from ._result import Result
 
 __all__ = [
-    "ChebyshevMoments", "Error", "Objective", "Operator", "Problem", "Result", "SpectralDensity", "check_derivatives",
-    "chebyshev_moments", "classify", "diagonal", "eigenpairs", "find_stationary", "frobenius_square", "inertia",
-    "load_point", "load_run", "load_safetensors", "log_determinant", "minimize", "optimizers", "problem",
-    "save_safetensors", "set_threads", "sharpness", "sharpness_measures", "solve", "spectral_density", "threads",
-    "trace",
+    "ChebyshevMoments", "Error", "LeastSquares", "Objective", "Operator", "Problem", "Result", "SpectralDensity",
+    "check_derivatives", "chebyshev_moments", "classify", "diagonal", "eigenpairs", "find_stationary",
+    "frobenius_square", "inertia", "load_point", "load_run", "load_safetensors", "log_determinant", "minimize",
+    "optimizers", "problem", "save_safetensors", "set_threads", "sharpness", "sharpness_measures", "solve",
+    "spectral_density", "threads", "trace",
 ]
 
 
