@@ -66,14 +66,22 @@ py::object eigenpairs(const py::object& operand, Index largest, Index smallest, 
     vectors.middleCols(at, count) = pairs->vectors.rightCols(count);
     residuals.segment(at, count) = pairs->residuals.tail(count);
   }
-  const auto end_of = [](const EigenPairs& pairs) {
-    return result(py::dict("values"_a = pairs.values, "vectors"_a = pairs.vectors, "residuals"_a = pairs.residuals));
+  // The ends are views of these.
+  const py::object all_values = py::cast(std::move(values));
+  const py::object all_vectors = py::cast(std::move(vectors));
+  const py::object all_residuals = py::cast(std::move(residuals));
+  const auto columns = [&](Index begin, Index end) {
+    const py::slice range(begin, end, 1);
+    return result(py::dict("values"_a = all_values[range],
+                           "vectors"_a = all_vectors[py::make_tuple(py::ellipsis(), range)],
+                           "residuals"_a = all_residuals[range]));
   };
-  return result(py::dict("values"_a = std::move(values), "vectors"_a = std::move(vectors),
-                         "residuals"_a = std::move(residuals), "status"_a = to_text(found.status),
-                         "proved"_a = found.proved, "multiplicity_certified"_a = found.multiplicity_certified,
-                         "norm"_a = found.norm, "products"_a = found.products, "message"_a = found.message,
-                         "largest"_a = end_of(found.largest), "smallest"_a = end_of(found.smallest)));
+  const Index count = upper + lower;
+  return result(py::dict("values"_a = all_values, "vectors"_a = all_vectors, "residuals"_a = all_residuals,
+                         "status"_a = to_text(found.status), "proved"_a = found.proved,
+                         "multiplicity_certified"_a = found.multiplicity_certified, "norm"_a = found.norm,
+                         "products"_a = found.products, "message"_a = found.message, "largest"_a = columns(0, upper),
+                         "smallest"_a = columns(count - found.smallest.values.size(), count)));
 }
 
 TraceMethod trace_method(const std::string& name) {

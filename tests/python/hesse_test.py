@@ -125,6 +125,9 @@ class Operators(unittest.TestCase):
     def test_where_the_ends_meet_no_pair_comes_twice(self):
         found = hesse.eigenpairs(np.diag([3.0, 1, 2]), largest=2, smallest=2)
         np.testing.assert_allclose(found.values, [3, 2, 1], atol=1e-14)
+        np.testing.assert_allclose(found.largest.values, [3, 2], atol=1e-14)
+        np.testing.assert_allclose(found.smallest.values, [2, 1], atol=1e-14)
+        np.testing.assert_array_equal(found.smallest.vectors, found.vectors[:, 1:])
 
     def test_what_is_not_symmetric_is_refused(self):
         with self.assertRaisesRegex(hesse.Error, "not symmetric"):
@@ -446,6 +449,31 @@ class Objectives(unittest.TestCase):
             f.select([120])
         with self.assertRaisesRegex(hesse.Error, "select"):
             hesse.problem("rosenbrock").select([0])
+
+    def test_every_optimizer_that_there_is_runs_or_says_what_it_needs(self):
+        rng = np.random.default_rng(0)
+        A, x0 = rng.standard_normal((30, 3)), np.ones(3)
+        plain = hesse.Objective(lambda x: np.mean((A @ x) ** 2), 3, grad=lambda x: 2 * A.T @ (A @ x) / 30,
+                                hess=lambda x: 2 * A.T @ A / 30)
+        mean = hesse.Objective(lambda x, s: np.mean((A[s] @ x) ** 2), 3, samples=30,
+                               grad=lambda x, s: 2 * A[s].T @ (A[s] @ x) / len(s),
+                               hvp=lambda x, v, s: 2 * A[s].T @ (A[s] @ v) / len(s))
+        residuals = hesse.LeastSquares(lambda x: A @ x, 3, 30, jac=lambda x: A)
+        ran = set()
+        for name in hesse.optimizers():
+            for f, batch in ((plain, 0), (mean, 10), (residuals, 0)):
+                with self.subTest(name):
+                    try:
+                        r = hesse.minimize(f, x0, optimizer=name, budget="5steps", batch_size=batch)
+                    except hesse.Error as error:
+                        # What is missing: layers, samples, residuals, or a kind of curvature.
+                        self.assertRegex(str(error), "layers|samples|residuals|curvature|network|finite sum|labels|mean")
+                        continue
+                    self.assertTrue(np.isfinite(r.fun), r.message)
+                    ran.add(name)
+        # All but those that need a network's layers or labels.
+        lacking = set(hesse.optimizers()) - ran
+        self.assertTrue(lacking <= {"kfac", "kfac-fixed", "ekfac", "natural-gradient", "hessian-free", "sophia-g"}, lacking)
 
     def test_first_order_methods_go_downhill(self):
         o = scipy.optimize
