@@ -69,7 +69,10 @@ class CallableObjective : public Objective {
 
   std::shared_ptr<const LinearOperator> curvature(const Vector& x, Curvature kind) override {
     if (kind != Curvature::hessian) {
-      fail("objective: callables give a Hessian but no {} matrix; use curvature hessian", to_string(kind));
+      fail(
+          "objective: callables give a Hessian but no {} matrix; use what takes the Hessian, or LeastSquares for its "
+          "Gauss-Newton matrix",
+          to_string(kind));
     }
     if (has_hessian_) {
       Matrix H(size(), size());

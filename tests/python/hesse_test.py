@@ -755,6 +755,7 @@ class Results(unittest.TestCase):
         self.assertEqual(r["note"], "new")
         self.assertIn("value", dir(r))
         self.assertIn("value: 1.0", repr(r))
+        self.assertEqual(repr(hesse.Result(a=np.zeros((40, 2)))), "a: array of shape (40, 2): float64")
         with self.assertRaisesRegex(AttributeError, "no 'nothing'"):
             r.nothing
 

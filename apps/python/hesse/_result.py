@@ -3,6 +3,14 @@
 from types import SimpleNamespace as _SimpleNamespace
 
 
+def _shown(value):
+    """repr, but of a large or structured array its shape alone."""
+    shape, dtype = getattr(value, "shape", ()), getattr(value, "dtype", None)
+    if dtype is None or (dtype.names is None and getattr(value, "size", 0) <= 20):
+        return repr(value)
+    return f"array of shape {shape}: {', '.join(dtype.names) if dtype.names else dtype}"
+
+
 class Result(_SimpleNamespace):
     """Named values, in order: r.value is r["value"]. dict(r) is a dictionary of them."""
 
@@ -31,6 +39,6 @@ class Result(_SimpleNamespace):
         width = max(map(len, self.__dict__), default=0)
         lines = []
         for name, value in self.__dict__.items():
-            text = repr(value).replace("\n", "\n" + " " * (width + 2))
+            text = _shown(value).replace("\n", "\n" + " " * (width + 2))
             lines.append(f"{name:>{width}}: {text}")
         return "\n".join(lines)
