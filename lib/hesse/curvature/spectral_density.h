@@ -21,6 +21,7 @@
 
 namespace hesse {
 
+/// Probes and steps of stochastic Lanczos quadrature.
 struct SpectralDensityOptions {
   Index probes = 8;  ///< >= 2
   Index steps = 80;  ///< of Lanczos from each, >= 1; at most n are made
@@ -33,6 +34,7 @@ struct Quadrature {
   Vector weights;  ///< >= 0, with sum 1
 };
 
+/// The rules of all probes.
 struct SpectralDensity {
   Index size = 0;  ///< n
   std::vector<Quadrature> probes;
@@ -74,6 +76,7 @@ struct ChebyshevOptions {
   Index degree = 160;  ///< >= 1
   std::uint64_t seed = 0;
 };
+/// The moments of all probes.
 struct ChebyshevMoments {
   double low = 0;
   double high = 0;

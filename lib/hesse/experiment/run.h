@@ -48,12 +48,14 @@ struct RunSettings {
   Index curvature_top = 1;         ///< eigenvalues of such a row
 };
 
+/// How a run ended, as its caller sees it.
 enum class RunStatus {
   finished,     ///< ended by a rule of its own; the verdict says which
   interrupted,  ///< asked to stop; can be resumed
   failed,       ///< the method or the objective threw
 };
 
+/// How a run ended, with its verdict.
 struct RunOutcome {
   RunStatus status = RunStatus::finished;
   Verdict verdict;

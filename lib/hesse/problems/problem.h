@@ -46,6 +46,7 @@ struct Problem {
   std::string description;
 };
 
+/// What building a problem needs besides its options.
 struct ProblemContext {
   Precision precision = Precision::float32;
 };

@@ -12,6 +12,7 @@
 
 namespace hesse {
 
+/// A function on a plane, and what is drawn over it.
 struct ContourPlot {
   std::string title;
   std::string x_label;

@@ -48,6 +48,7 @@ struct Series {
   std::optional<Band> band = {};  ///< drawn in place of the runs' quartiles
 };
 
+/// Series over one pair of axes.
 struct Plot {
   std::string title;
   std::string x_label;
@@ -69,6 +70,7 @@ struct Plot {
 /// colour-blind readers tell apart; a ninth method has the first colour and another dash.
 class Palette {
  public:
+  /// How a series is drawn.
   struct Style {
     const char* color;  ///< "#0072B2"
     int dash;           ///< 0 is solid, 1 to 4 are dashed in four ways

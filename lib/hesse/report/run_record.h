@@ -27,6 +27,7 @@ struct Software {
   std::string blas;  ///< the configuration that BLAS reports of itself
 };
 
+/// The machine that a run was made on.
 struct Machine {
   std::string processor;  ///< model name, empty where the system does not tell
   int cores = 0;          ///< processors that the process may run on
@@ -53,6 +54,7 @@ struct RecordedSpec {
   NamedTexts used;   ///< every option of it
 };
 
+/// All of run.json.
 struct RunRecord {
   RecordedSpec problem;
   RecordedSpec optimizer;

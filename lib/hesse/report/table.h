@@ -12,6 +12,7 @@
 
 namespace hesse {
 
+/// The text of a cell.
 struct Cell {
   std::string text;
   bool emphasised = false;  ///< the best of its column, for example
@@ -20,11 +21,13 @@ struct Cell {
   Cell(const char* its_text) : text(its_text) {}
 };
 
+/// The heading of a column.
 struct Column {
   std::string name;
   bool numeric = true;  ///< aligned to the right, and never cut short
 };
 
+/// Rows of cells under headings.
 struct Table {
   std::string title;  ///< may be empty
   std::vector<Column> columns;

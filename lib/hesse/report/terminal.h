@@ -10,6 +10,7 @@
 
 namespace hesse {
 
+/// What the terminal can show.
 struct TerminalStyle {
   bool interactive = false;  ///< a person watches: lines may be redrawn
   bool color = false;
