@@ -19,6 +19,8 @@ packages=(
   libboost-program-options-dev gnuplot-nox ca-certificates dataset-fashion-mnist
   # Peers that performance profiles compare with; the build goes without them where they are missing.
   liblbfgspp-dev liblbfgs-dev
+  # Several processes as one run; the build goes without it where it is missing.
+  libopenmpi-dev openmpi-bin
   # The tests, and the unpacking of data from a source package.
   catch2 xz-utils
 )
