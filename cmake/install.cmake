@@ -14,7 +14,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/lib/hesse DESTINATION ${CMAKE_INSTALL_IN
 install(EXPORT hesse-targets NAMESPACE hesse:: DESTINATION ${HESSE_CONFIG_DIR})
 
 # A static library hands its own libraries on to whoever links to it, so the configuration file has to find those that
-# it was linked to: Ceres and libLBFGS only if something in the library uses them.
+# it was linked to: Ceres, libLBFGS and MPI only if something in the library uses them.
 get_target_property(HESSE_LINKED hesse LINK_LIBRARIES)
 set(HESSE_NEEDS_CERES OFF)
 if(HESSE_LINKED MATCHES "Ceres::ceres")
@@ -23,6 +23,10 @@ endif()
 set(HESSE_NEEDS_LIBLBFGS OFF)
 if(HESSE_LINKED MATCHES "hesse::liblbfgs")
   set(HESSE_NEEDS_LIBLBFGS ON)
+endif()
+set(HESSE_NEEDS_MPI OFF)
+if(HESSE_LINKED MATCHES "MPI::MPI_CXX")
+  set(HESSE_NEEDS_MPI ON)
 endif()
 configure_package_config_file(
   ${PROJECT_SOURCE_DIR}/cmake/hesseConfig.cmake.in ${PROJECT_BINARY_DIR}/cmake/hesseConfig.cmake
@@ -38,6 +42,9 @@ if(HESSE_NEEDS_CERES)
 endif()
 if(HESSE_NEEDS_LIBLBFGS)
   string(APPEND HESSE_PC_LIBS " -llbfgs")
+endif()
+if(HESSE_NEEDS_MPI)
+  string(APPEND HESSE_PC_LIBS " -lmpi")
 endif()
 # The prefix is relative to the file, so that the installed tree may be moved.
 file(RELATIVE_PATH HESSE_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)

@@ -21,6 +21,8 @@ packages=(
   pybind11-dev python3-dev python3-numpy
   # Peers that performance profiles compare with; the build goes without them where they are missing.
   liblbfgspp-dev liblbfgs-dev
+  # Several processes as one run; the build goes without it where it is missing.
+  libopenmpi-dev openmpi-bin
   # The tests, and the unpacking of data from a source package.
   catch2 python3-scipy dpkg-dev xz-utils
 )

@@ -1,8 +1,10 @@
 #include "comparison_run.h"
 
 #include "command_line.h"
+#include "joined_ranks.h"
 #include "run_options.h"
 
+#include "hesse/core/clock.h"
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/experiment/budget.h"
@@ -20,11 +22,15 @@ namespace {
 /// A progress bar on standard error, and an ear for signals.
 class Console {
  public:
-  Console(const RunSettings& settings, bool quiet) : quiet_(quiet) { apply_budget(settings.budget, stopping_); }
+  Console(const RunSettings& settings, bool quiet) : quiet_(quiet) {
+    apply_budget(settings.budget, stopping_);
+    // Where nothing is decided by seconds, ranks need not meet to read the clock.
+    if (!std::isfinite(stopping_.max_seconds)) set_decision_clock({});
+  }
 
   RunHooks hooks(const std::string& label) {
     RunHooks hooks;
-    hooks.interrupted = interrupted;
+    hooks.interrupted = any_rank_interrupted;
     if (!quiet_) {
       bars_.push_back(std::make_unique<ProgressBar>(stderr, label, stopping_));
       hooks.observers.push_back(bars_.back().get());
@@ -51,6 +57,12 @@ int report_write_error(const WriteError& error, const std::filesystem::path& fol
   return kWriteFailed;
 }
 
+/// Adds the same to the loss of a rank.
+[[noreturn]] void throw_with_advice(const RankFailure& failure, const std::filesystem::path& folder) {
+  throw RankFailure(fmt::format("{}; continue with: hesse resume {}", failure.what(), folder.string()), failure.code(),
+                    failure.alone());
+}
+
 int report_interrupt(const std::filesystem::path& folder) {
   fmt::print(stderr, "interrupted; continue with: hesse resume {}\n", folder.string());
   return interrupted_exit_code();
@@ -66,9 +78,10 @@ int run_and_show(const ComparisonSettings& settings, Problem& problem, const std
                  bool quiet) {
   Console console(settings.run, quiet);
   console.say(problem.description);
-  console.say(fmt::format("{} methods x {} seeds, budget {}, {} precision, {} threads; records in {}",
-                          settings.methods.size(), settings.repetitions, settings.run.budget,
-                          to_string(settings.run.precision), threads(), folder.string()));
+  console.say(
+      fmt::format("{} methods x {} seeds, budget {}, {} precision, {}{} threads; records in {}",
+                  settings.methods.size(), settings.repetitions, settings.run.budget, to_string(settings.run.precision),
+                  ranks().size() > 1 ? fmt::format("{} ranks x ", ranks().size()) : "", threads(), folder.string()));
   const Comparison comparison = compare(settings, problem, folder, [&](const ComparisonCell& cell) {
     return console.hooks(fmt::format("{} seed {}", cell.method, cell.seed));
   });
@@ -142,6 +155,8 @@ int run_comparison(const ComparisonSettings& settings, Problem& problem, const s
     return run_and_show(settings, problem, folder, json, quiet);
   } catch (const WriteError& e) {
     return report_write_error(e, folder);
+  } catch (const RankFailure& e) {
+    throw_with_advice(e, folder);
   }
 }
 
@@ -152,6 +167,8 @@ int run_single(const RunSettings& settings, Problem& problem, const std::filesys
     return run_and_show(settings, problem, folder, json, quiet);
   } catch (const WriteError& e) {
     return report_write_error(e, folder);
+  } catch (const RankFailure& e) {
+    throw_with_advice(e, folder);
   }
 }
 

@@ -6,6 +6,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/data/data_cache.h"
+#include "hesse/distributed/mpi_communicator.h"
 #include "hesse/report/json.h"
 #include "hesse/report/plot.h"
 #include "hesse/report/run_record.h"
@@ -76,6 +77,10 @@ int doctor_command(Arguments arguments) {
   } catch (const Error& e) {
     findings.push_back({"gnuplot", false, e.what()});
   }
+  findings.push_back({"MPI", has_mpi(),
+                      has_mpi() ? "'mpirun -n 2 hesse ...' shares the samples of a run"
+                                : "built without it; install libopenmpi-dev and build again",
+                      false});
   for (const SetStatus& set : list_fetched_sets()) {
     const bool present = set.state == SetState::present;
     findings.push_back(

@@ -1,5 +1,6 @@
 #include "command_line.h"
 #include "commands.h"
+#include "joined_ranks.h"
 
 #include "hesse/core/blas_kernels.h"
 #include "hesse/core/error.h"
@@ -92,6 +93,34 @@ void choose_blas_kernels(char** argv) {
   ::unsetenv("OPENBLAS_CORETYPE");
 }
 
+/// An exit code, and what went wrong.
+struct Ending {
+  int code = kDone;
+  std::string text;
+  bool lost = false;  ///< other ranks with it
+};
+
+Ending end_of(Arguments arguments) {
+  try {
+    join_ranks();
+    const int code = run(arguments);
+    // What is still in the buffer may not fit where it goes.
+    if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category());
+    return {code, {}};
+  } catch (const RankFailure& e) {
+    return {e.code(), e.what(), e.alone()};
+  } catch (const WriteError& e) {
+    return {kWriteFailed, e.what()};
+  } catch (const Error& e) {
+    return {kBadInput, e.what()};
+  } catch (const std::bad_alloc&) {
+    return {1, "out of memory; try a smaller problem, batch or precision float"};
+  } catch (const std::exception& e) {
+    const bool printing = std::ferror(stdout) != 0;
+    return {1, fmt::format("{}: {}", printing ? "standard output cannot be written" : "unexpected failure", e.what())};
+  }
+}
+
 }  // namespace hesse::app
 
 int main(int argc, char** argv) {
@@ -100,24 +129,6 @@ int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   // A limit on file sizes is then an error that names the file, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
-  try {
-    const int code = run(arguments);
-    // What is still in the buffer may not fit where it goes.
-    if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category());
-    return code;
-  } catch (const hesse::WriteError& e) {
-    fmt::print(stderr, "hesse: {}\n", e.what());
-    return kWriteFailed;
-  } catch (const hesse::Error& e) {
-    fmt::print(stderr, "hesse: {}\n", e.what());
-    return kBadInput;
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "hesse: out of memory; try a smaller problem, batch or precision float\n");
-    return 1;
-  } catch (const std::exception& e) {
-    const bool printing = std::ferror(stdout) != 0;
-    fmt::print(stderr, "hesse: {}: {}\n", printing ? "standard output cannot be written" : "unexpected failure",
-               e.what());
-    return 1;
-  }
+  const Ending ending = end_of(arguments);
+  return leave_ranks(ending.code, ending.text, ending.lost);
 }

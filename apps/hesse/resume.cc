@@ -1,10 +1,12 @@
 #include "command_line.h"
 #include "commands.h"
 #include "comparison_run.h"
+#include "joined_ranks.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
 
+#include <cstdio>
 #include <filesystem>
 
 namespace hesse::app {
@@ -23,6 +25,15 @@ void visit_options(ResumeOptions& o, OptionVisitor& v) {
   v.option("quiet", o.quiet, "no progress lines");
 }
 
+/// A run keeps the chunks that it was begun with, and with them its bits, on however many ranks it goes on. One that
+/// was begun on a single process without chunks gets some where there are ranks to share them.
+void share(RunSettings& settings) {
+  settings.ranks = ranks().size();
+  if (settings.chunks > 0 || !under_mpi()) return;
+  settings.chunks = chunks_for_ranks();
+  fmt::print(stderr, "hesse: warning: the run was begun without mpirun; from here on its sums round otherwise\n");
+}
+
 }  // namespace
 
 int resume_command(Arguments arguments) {
@@ -33,14 +44,16 @@ int resume_command(Arguments arguments) {
   const std::filesystem::path folder = options.folder;
   use_threads(options.threads);
   if (std::filesystem::exists(folder / kComparisonFile)) {
-    const ComparisonSettings settings = read_comparison(folder);
-    Problem problem = make_problem(settings.run.problem, settings.run.precision);
+    ComparisonSettings settings = read_comparison(folder);
+    share(settings.run);
+    Problem problem = make_problem(settings.run.problem, settings.run.precision, settings.run.chunks);
     check_comparison(settings, problem);
     return run_comparison(settings, problem, folder, options.json, options.quiet);
   }
   if (std::filesystem::exists(folder / kRunFile)) {
-    const RunSettings settings = settings_of(read_run_record(folder / kRunFile));
-    Problem problem = make_problem(settings.problem, settings.precision);
+    RunSettings settings = settings_of(read_run_record(folder / kRunFile));
+    share(settings);
+    Problem problem = make_problem(settings.problem, settings.precision, settings.chunks);
     check_run(settings, problem);
     return run_single(settings, problem, folder, options.json, options.quiet);
   }

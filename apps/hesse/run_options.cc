@@ -1,5 +1,7 @@
 #include "run_options.h"
 
+#include "joined_ranks.h"
+
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/report/atomic_file.h"
@@ -88,6 +90,8 @@ RunSettings settings_of(const RunOptions& o) {
   settings.trace_rows = o.trace_rows;
   settings.curvature_every = o.curvature_every;
   settings.curvature_top = o.curvature_top;
+  settings.chunks = chunks_for_ranks();
+  settings.ranks = ranks().size();
   return settings;
 }
 
@@ -95,12 +99,25 @@ void use_threads(Index threads) {
   if (threads > 0) set_threads(static_cast<int>(threads));
 }
 
-Problem make_problem(const std::string& text, Precision precision) {
+Problem make_problem(const std::string& text, Precision precision, Index chunks) {
   if (text.empty()) fail("no problem is given; name one, as in --problem rosenbrock ('hesse list problems' shows all)");
-  return problems().make(parse_spec(text), {precision});
+  Problem problem;
+  ranks().together("problem", 0, [&] { problem = problems().make(parse_spec(text), {precision, sharing(chunks)}); });
+  if (ranks().size() > 1 && !problem.share) {
+    fmt::print(stderr,
+               "hesse: warning: {} is no sum over samples that ranks could share; every rank computes all of it\n",
+               text);
+  }
+  return problem;
 }
 
-std::filesystem::path output_folder(const std::string& output, const std::string& name) {
+Problem make_problem(const std::string& text, Precision precision) {
+  return make_problem(text, precision, chunks_for_ranks());
+}
+
+namespace {
+
+std::filesystem::path free_folder(const std::string& output, const std::string& name) {
   namespace fs = std::filesystem;
   std::error_code error;
   fs::path folder = output;
@@ -124,12 +141,28 @@ std::filesystem::path output_folder(const std::string& output, const std::string
   return folder;
 }
 
+}  // namespace
+
+std::filesystem::path output_folder(const std::string& output, const std::string& name) {
+  // Rank 0's, who writes there, and will have made it before others look.
+  std::filesystem::path folder;
+  ranks().together("output", 0, [&] {
+    if (ranks().rank() == 0) folder = free_folder(output, name);
+  });
+  return ranks().of_first(folder.string());
+}
+
 void catch_interrupts() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
 }
 
 bool interrupted() { return caught_signal != 0; }
+
+bool any_rank_interrupted() {
+  if (const double signal = ranks().largest(caught_signal); signal > 0) caught_signal = static_cast<int>(signal);
+  return interrupted();
+}
 
 int interrupted_exit_code() { return 128 + static_cast<int>(caught_signal); }
 

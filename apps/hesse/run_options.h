@@ -42,7 +42,9 @@ RunSettings settings_of(const RunOptions& options);
 /// Sets the number of threads; 0 leaves it as it is.
 void use_threads(Index threads);
 
-/// Builds the problem; throws Error when none is given.
+/// Builds the problem, its sums over samples shared by the ranks in at most so many chunks (joined_ranks.h; by default
+/// as many as they want); throws Error on all ranks when none is given or it cannot be built on one.
+Problem make_problem(const std::string& text, Precision precision, Index chunks);
 Problem make_problem(const std::string& text, Precision precision);
 
 /// The folder for records: `output`, which must not exist or be empty, or a new one under runs/. It is not made
@@ -53,6 +55,8 @@ std::filesystem::path output_folder(const std::string& output, const std::string
 void catch_interrupts();
 /// True once a signal has come.
 bool interrupted();
+/// True once one has come to any rank: all ask together.
+bool any_rank_interrupted();
 /// 130 after SIGINT, 143 after SIGTERM.
 int interrupted_exit_code();
 

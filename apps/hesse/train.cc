@@ -4,6 +4,7 @@
 #include "run_options.h"
 
 #include "hesse/core/error.h"
+#include "hesse/report/writing.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -39,7 +40,7 @@ int train_command(Arguments arguments) {
   check_run(settings, problem);
   const std::filesystem::path folder = output_folder(options.output, "train");
   const int exit_code = run_single(settings, problem, folder, options.json, options.quiet);
-  if (options.figures && std::filesystem::exists(folder / kTraceFile)) {
+  if (options.figures && writes_records() && std::filesystem::exists(folder / kTraceFile)) {
     try {
       draw_run(folder, problem);
     } catch (const Error& e) {

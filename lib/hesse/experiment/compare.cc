@@ -5,6 +5,7 @@
 #include "hesse/report/comparison.h"
 #include "hesse/report/curvature_trace.h"
 #include "hesse/report/json.h"
+#include "hesse/report/writing.h"
 
 #include <algorithm>
 #include <cmath>
@@ -68,6 +69,7 @@ Json comparison_json(const ComparisonSettings& settings) {
     json["curvature_every"] = settings.run.curvature_every;
     json["curvature_top"] = settings.run.curvature_top;
   }
+  if (settings.run.chunks > 0) json["chunks"] = settings.run.chunks;
   return json;
 }
 
@@ -275,6 +277,8 @@ Comparison compare(const ComparisonSettings& settings, Problem& problem, const s
   }
   if (comparison.interrupted) return comparison;
 
+  // What follows is drawn from the records, by who has written them.
+  if (!writes_records()) return comparison;
   const std::vector<RecordedRun> runs = records_of(comparison);
   comparison.table = comparison_table(runs, {metric_names(problem, true), settings.run.target});
   comparison.table.title = fmt::format("{}: median [25 %, 75 %] over {} seed{}, budget {}", settings.run.problem,
@@ -323,6 +327,7 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
     settings.run.curvature_every = view.at("curvature_every").integer();
     settings.run.curvature_top = view.at("curvature_top").integer();
   }
+  if (view.has("chunks")) settings.run.chunks = view.at("chunks").integer();
   return settings;
 }
 

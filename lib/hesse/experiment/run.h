@@ -46,6 +46,8 @@ struct RunSettings {
   Index save_every = 0;            ///< steps between points of the trajectory (report/trajectory.h), 0 for none
   Index curvature_every = 0;       ///< steps between rows of curvature.csv (report/curvature_trace.h), 0 for none
   Index curvature_top = 1;         ///< eigenvalues of such a row
+  Index chunks = 0;  ///< most chunks in which ranks share the samples (distributed/), 0: they are not shared
+  Index ranks = 1;   ///< that run in step; for the record
 };
 
 /// How a run ended, as its caller sees it.

@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/statistics.h"
+#include "hesse/report/writing.h"
 
 #include <algorithm>
 #include <cmath>
@@ -169,6 +170,7 @@ void write_contour_plot(const std::filesystem::path& path, const ContourPlot& pl
     fail("{}: {} x {} values do not fit axes of {} and {} points, at least 2 each", path.string(), plot.values.rows(),
          plot.values.cols(), plot.x.size(), plot.y.size());
   }
+  if (!writes_records()) return;
   write_file(path, run_gnuplot(script_of(path, plot)));
 }
 

@@ -4,6 +4,7 @@
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/statistics.h"
 #include "hesse/report/table.h"
+#include "hesse/report/writing.h"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -321,6 +322,7 @@ Palette::Style Palette::style(std::string_view method) {
 std::string plot_data_text(const Plot& plot) { return data_text(plot, bands_of(plot)); }
 
 void write_plot(const std::filesystem::path& path, const Plot& plot, Palette& palette) {
+  if (!writes_records()) return;
   const std::vector<Band> bands = bands_of(plot);
   const std::string script = script_of(path, plot, bands, palette);
   std::filesystem::path data = path;
