@@ -1,6 +1,7 @@
 #include "analysed_point.h"
 #include "command_line.h"
 #include "commands.h"
+#include "dry_run.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
@@ -43,6 +44,8 @@ struct SpectrumCommandOptions {
   bool classes = false;
   Index threads = 0;
   std::string output;
+  bool plot = false;
+  bool dry_run = false;
   bool json = false;
 };
 void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
@@ -78,6 +81,8 @@ void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
   v.option("output", o.output,
            "folder for spectrum.json and spectrum.csv, layers.csv, density.csv and density_plot.svg (default: none is "
            "written)");
+  visit_plot(o.plot, v);
+  v.option("dry-run", o.dry_run, "say how many products it takes, and for how long; compute nothing else");
   v.option("json", o.json, "print JSON");
 }
 
@@ -196,20 +201,20 @@ struct ClassFigures {
   double alignment = 0;  ///< share of the second moment of the class means in it
 };
 
-/// density.csv and density_plot.svg: on 400 points from end to end, blurred by a two-hundredth of the range.
-void write_density(const std::filesystem::path& folder, const SpectralDensity& density, const std::string& title) {
+/// Where a density is drawn: 400 points from end to end, blurred by a two-hundredth of the range. No points where the
+/// range is none.
+struct DensityGrid {
+  double sigma = 0;
+  Vector lambda;
+};
+DensityGrid grid_of(const SpectralDensity& density) {
   const double range = std::max(density.greatest - density.least, 1e-12 * std::abs(density.greatest));
-  if (!(range > 0)) return;
+  if (!(range > 0)) return {};
   const double sigma = range / 200;
-  const Vector lambda = Vector::LinSpaced(400, density.least - 4 * sigma, density.greatest + 4 * sigma);
-  const Band95 band = density_at(density, lambda, sigma);
-  Table table;
-  table.columns = {{"lambda"}, {"density"}, {"lower"}, {"upper"}};
-  for (Index i = 0; i < lambda.size(); ++i) {
-    table.add({Cell(fmt::format("{}", lambda[i])), Cell(fmt::format("{}", band.value[i])),
-               Cell(fmt::format("{}", band.lower[i])), Cell(fmt::format("{}", band.upper[i]))});
-  }
-  write_file(folder / "density.csv", csv_text(table));
+  return {sigma, Vector::LinSpaced(400, density.least - 4 * sigma, density.greatest + 4 * sigma)};
+}
+
+Plot density_plot(const SpectralDensity& density, const DensityGrid& grid, const std::string& title) {
   Plot plot;
   plot.title = title;
   plot.x_label = "eigenvalue";
@@ -217,18 +222,52 @@ void write_density(const std::filesystem::path& folder, const SpectralDensity& d
   plot.log_y = true;
   plot.legend = "median over probes, quartiles";
   Series& series = plot.series.emplace_back(Series{"stochastic Lanczos quadrature", {}});
-  const double floor = 1e-6 * band.value.maxCoeff();
+  const double floor = 1e-6 * density_at(density, grid.lambda, grid.sigma).value.maxCoeff();
   for (const Quadrature& probe : density.probes) {
-    const Vector y = density_at(probe, lambda, sigma);
+    const Vector y = density_at(probe, grid.lambda, grid.sigma);
     Curve& curve = series.runs.emplace_back();
-    for (Index i = 0; i < lambda.size(); ++i) {
-      curve.x.push_back(lambda[i]);
+    for (Index i = 0; i < y.size(); ++i) {
+      curve.x.push_back(grid.lambda[i]);
       curve.y.push_back(std::max(y[i], floor));
     }
   }
+  return plot;
+}
+
+/// The eigenvalues in their order, where there is no density to draw.
+Plot eigenvalue_plot(const EigenResult& eigen, const std::string& title) {
+  Plot plot;
+  plot.title = title;
+  plot.x_label = "position, from the top and from the bottom";
+  plot.y_label = "eigenvalue";
+  for (const auto& [name, pairs] : {std::pair{"top", &eigen.largest}, std::pair{"bottom", &eigen.smallest}}) {
+    if (pairs->values.size() == 0) continue;
+    Curve curve;
+    for (Index i = 0; i < pairs->values.size(); ++i) {
+      curve.x.push_back(static_cast<double>(i + 1));
+      curve.y.push_back(pairs->values[i]);
+    }
+    plot.series.push_back({name, {std::move(curve)}});
+  }
+  return plot;
+}
+
+/// density.csv and density_plot.svg.
+void write_density(const std::filesystem::path& folder, const SpectralDensity& density, const std::string& title) {
+  const DensityGrid grid = grid_of(density);
+  const Vector& lambda = grid.lambda;
+  if (lambda.size() == 0) return;
+  const Band95 band = density_at(density, lambda, grid.sigma);
+  Table table;
+  table.columns = {{"lambda"}, {"density"}, {"lower"}, {"upper"}};
+  for (Index i = 0; i < lambda.size(); ++i) {
+    table.add({Cell(fmt::format("{}", lambda[i])), Cell(fmt::format("{}", band.value[i])),
+               Cell(fmt::format("{}", band.lower[i])), Cell(fmt::format("{}", band.upper[i]))});
+  }
+  write_file(folder / "density.csv", csv_text(table));
   Palette palette;
   try {
-    write_plot(folder / "density_plot.svg", plot, palette);
+    write_plot(folder / "density_plot.svg", density_plot(density, grid, title), palette);
   } catch (const Error& e) {
     fmt::print(stderr, "hesse: warning: the density was not drawn: {}\n", e.what());
   }
@@ -244,11 +283,46 @@ Table ends_of(const Table& table, Index top, Index bottom) {
   return ends;
 }
 
+/// What a spectrum of `size` rows takes.
+AnalysisWork work_of(const SpectrumCommandOptions& o, const ParameterLayout& layout, Index size) {
+  const auto n = static_cast<double>(size);
+  // Lanczos tells by itself when it is done; a basis of this many vectors is what well-separated ends take.
+  const auto lanczos = [&](Index wanted) { return std::min(n, 20.0 + 10.0 * static_cast<double>(wanted)); };
+  AnalysisWork work;
+  work.gradients = 1;
+  if (o.all) {
+    work.products = n;
+    work.flops = 9 * n * n * n;
+    work.bytes = 24 * n * n;
+  } else {
+    work.products = lanczos(o.top + o.bottom);
+    work.bytes = 8 * n * work.products;
+    work.notes.push_back(
+        fmt::format("of the products {:.0f} are a guess of what Lanczos takes for {} eigenvalues; "
+                    "clustered ones take several times as many",
+                    work.products, o.top + o.bottom));
+    if (o.certify) {
+      work.products += n;
+      work.flops = n * n * n;
+      work.bytes += 8 * n * n;
+    }
+  }
+  const auto products = static_cast<double>(o.products);
+  if (o.trace) work.products += 2 * products;
+  if (o.density) work.products += static_cast<double>(o.probes * o.steps);
+  if (o.per_layer) work.products += static_cast<double>(layers_of(layout).size()) * (lanczos(2) + products);
+  if (o.matrix.matrix != CurvatureMatrix::hessian) {
+    work.notes.emplace_back("products were measured with the Hessian; other matrices cost about as much or less");
+  }
+  return work;
+}
+
 }  // namespace
 
 int spectrum_command(Arguments arguments) {
   auto options = read_command_line<SpectrumCommandOptions>(
       "spectrum", "Extreme eigenvalues of a curvature matrix, each with its residual.", arguments);
+  check_plot(options.plot, options.json);
   use_threads(options.threads);
   if (options.classes && options.top < 1) fail("--classes compares with the top eigenvectors; give --top 1 or more");
   AnalysedPoint analysed = load_point(options.point);
@@ -269,6 +343,7 @@ int spectrum_command(Arguments arguments) {
   spectrum_options.eigen.tolerance = options.tolerance;
   spectrum_options.eigen.inertia_limit = options.certify ? size : 0;
   spectrum_options.eigen.seed = seed;
+  if (options.dry_run) return dry_run(f, x, work_of(options, f.layout(), size), options.json);
   const Spectrum spectrum = extreme_spectrum(f, x, spectrum_options);
   const EigenResult& eigen = spectrum.eigen;
   const bool finite = eigen.status != EigenStatus::non_finite;
@@ -391,6 +466,11 @@ int spectrum_command(Arguments arguments) {
           "{:.3g} % "
           "of their second moment\n",
           classes->structure.values.size(), classes->overlap, 100 * classes->alignment);
+    }
+    if (options.plot && finite) {
+      const DensityGrid grid = grid_of(density);
+      print_plot(grid.lambda.size() > 0 ? density_plot(density, grid, table.title)
+                                        : eigenvalue_plot(eigen, table.title));
     }
   }
   switch (eigen.status) {
