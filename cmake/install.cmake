@@ -9,6 +9,10 @@ install(TARGETS hesse EXPORT hesse-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_L
 if(TARGET hesse_app)
   # Optional, so that the library alone can be installed from a tree in which the program has not been built yet.
   install(TARGETS hesse_app RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program OPTIONAL)
+  set(HESSE_DOCUMENTS ${PROJECT_BINARY_DIR}/apps/hesse/documents)
+  install(DIRECTORY ${HESSE_DOCUMENTS}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT program OPTIONAL)
+  install(FILES ${HESSE_DOCUMENTS}/hesse.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+          RENAME hesse COMPONENT program OPTIONAL)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/lib/hesse DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(EXPORT hesse-targets NAMESPACE hesse:: DESTINATION ${HESSE_CONFIG_DIR})

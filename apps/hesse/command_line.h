@@ -22,15 +22,34 @@ enum ExitCode : int {
   kInterrupted = 130,
 };
 
-/// Thrown by parse_arguments when `--help` was asked for; what() is the text.
-struct HelpRequested {
-  std::string text;
+/// What a command is called with: all that its help, its manual page and completion are made of.
+struct CommandSyntax {
+  std::string command;
+  std::string summary;  ///< one sentence
+  /// Those of the command, and --quiet, --config and --help, which every command takes.
+  std::vector<OptionInfo> options;
+  std::string positional;  ///< the option that words without a name fill; empty: none
 };
+
+/// The letter that is short for an option, or 0.
+char short_name(const std::string& option);
+
+/// Thrown by parse_arguments when `--help` was asked for.
+struct HelpRequested {
+  CommandSyntax syntax;
+};
+
+/// The text of `--help`, in lines of `width` columns (0: a line an option).
+std::string help_text(const CommandSyntax& syntax, Index width);
+
+/// True once a command line had `--quiet`.
+bool quiet();
 
 /// Parses `arguments` into (name, value) pairs of a Spec named "hesse <command>". `options` are the
 /// known ones, `positional` names the option that words without a name fill (empty: none). The option
 /// `config` names a specification file (INI: `option = value`) whose values the command line
-/// overrides. Throws Error with a suggestion on unknown options.
+/// overrides. `--quiet` is taken here where the command has none of its own. Throws Error with a suggestion on unknown
+/// options.
 Spec parse_arguments(const std::string& command, const std::string& summary, std::span<const std::string> arguments,
                      const std::vector<OptionInfo>& options, const std::string& positional);
 

@@ -1,6 +1,7 @@
 #include "comparison_run.h"
 
 #include "command_line.h"
+#include "dry_run.h"
 #include "joined_ranks.h"
 #include "run_options.h"
 
@@ -9,6 +10,7 @@
 #include "hesse/core/parallel.h"
 #include "hesse/experiment/budget.h"
 #include "hesse/report/atomic_file.h"
+#include "hesse/report/comparison.h"
 #include "hesse/report/json.h"
 #include "hesse/report/progress_bar.h"
 
@@ -34,6 +36,7 @@ class Console {
     if (!quiet_) {
       bars_.push_back(std::make_unique<ProgressBar>(stderr, label, stopping_));
       hooks.observers.push_back(bars_.back().get());
+      hooks.failed = [bar = bars_.back().get()](const std::string& message) { bar->fail(message); };
     }
     return hooks;
   }
@@ -75,7 +78,7 @@ bool diverged(const RunOutcome& outcome) {
 bool reached(const RunOutcome& outcome, double target) { return !diverged(outcome) && outcome.verdict.value <= target; }
 
 int run_and_show(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
-                 bool quiet) {
+                 bool quiet, bool plot) {
   Console console(settings.run, quiet);
   console.say(problem.description);
   console.say(
@@ -91,6 +94,11 @@ int run_and_show(const ComparisonSettings& settings, Problem& problem, const std
     fmt::print("{}", results_json(comparison));
   } else {
     fmt::print("{}", terminal_text(comparison.table, terminal_style(stdout)));
+    if (plot) {
+      std::vector<RecordedRun> runs;
+      for (const ComparisonCell& cell : comparison.cells) runs.push_back(read_run(cell.folder));
+      print_plot(comparison_plot(runs, "gradient_equivalents", "train_value"));
+    }
     fmt::print("records, tables and figures: {}\n", folder.string());
   }
   bool all_diverged = true;
@@ -148,11 +156,23 @@ int run_and_show(const RunSettings& settings, Problem& problem, const std::files
 
 }  // namespace
 
+int dry_run_comparison(const ComparisonSettings& settings, Problem& problem, bool json) {
+  std::vector<PlannedRuns> plan;
+  for (const std::string& method : settings.methods) {
+    RunSettings one = settings.run;
+    one.method = method;
+    one.seed = settings.seed;
+    plan.push_back({one, settings.trials + settings.repetitions, 0});
+  }
+  return dry_run(
+      plan, 1, [&](const RunSettings&) -> Problem& { return problem; }, json);
+}
+
 int run_comparison(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
-                   bool quiet) {
+                   bool quiet, bool plot) {
   catch_interrupts();
   try {
-    return run_and_show(settings, problem, folder, json, quiet);
+    return run_and_show(settings, problem, folder, json, quiet, plot);
   } catch (const WriteError& e) {
     return report_write_error(e, folder);
   } catch (const RankFailure& e) {

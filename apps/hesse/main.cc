@@ -5,6 +5,7 @@
 #include "hesse/core/blas_kernels.h"
 #include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
+#include "hesse/report/terminal.h"
 
 #include <unistd.h>
 
@@ -48,7 +49,7 @@ int run(Arguments arguments) {
       try {
         return command.run(arguments.subspan(1));
       } catch (const HelpRequested& help) {
-        fmt::print("{}", help.text);
+        fmt::print("{}", help_text(help.syntax, terminal_style(stdout).width));
         return kDone;
       }
     }
@@ -63,8 +64,9 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"compare", "Run several optimizers on one problem under one protocol", compare_command},
       {"tune", "Tune several optimizers alike, and compare the best of each", tune_command},
+      {"sweep", "Run problems x optimizers x settings x seeds, each once", sweep_command},
       {"train", "Run one optimizer on one problem", train_command},
-      {"resume", "Continue an interrupted run or comparison", resume_command},
+      {"resume", "Continue an interrupted run, comparison or sweep", resume_command},
       {"spectrum", "Extreme eigenvalues of a curvature matrix, with residuals", spectrum_command},
       {"classify", "Find the critical point near a point, and tell what it is, with a certificate", classify_command},
       {"sharpness", "Sharpness of a minimum, and which measures a rescaling changes", sharpness_command},
@@ -80,6 +82,8 @@ const std::vector<Command>& commands() {
       {"describe", "Explain one of them with all its options", describe_command},
       {"data", "Show, verify and locate the data sets", data_command},
       {"doctor", "Check this machine and installation", doctor_command},
+      {"completion", "Print a script that completes the command line", completion_command},
+      {"man", "Print the manual page of a command", man_command},
   };
   return table;
 }

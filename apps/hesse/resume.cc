@@ -3,6 +3,7 @@
 #include "comparison_run.h"
 #include "joined_ranks.h"
 #include "run_options.h"
+#include "sweep_run.h"
 
 #include "hesse/core/error.h"
 
@@ -14,12 +15,14 @@ namespace {
 
 struct ResumeOptions {
   std::string folder;
+  Index jobs = 1;
   Index threads = 0;
   bool json = false;
   bool quiet = false;
 };
 void visit_options(ResumeOptions& o, OptionVisitor& v) {
-  v.option("folder", o.folder, "folder of a run or of a comparison");
+  v.option("folder", o.folder, "folder of a run, of a comparison or of a sweep");
+  v.option("jobs", o.jobs, Interval::closed(1, 1024), "of a sweep: runs at once");
   visit_threads(o.threads, v);
   v.option("json", o.json, "print the result as JSON on standard output");
   v.option("quiet", o.quiet, "no progress lines");
@@ -37,11 +40,15 @@ void share(RunSettings& settings) {
 }  // namespace
 
 int resume_command(Arguments arguments) {
-  const auto options =
-      read_command_line<ResumeOptions>("resume", "Continue an interrupted run or comparison.", arguments, "folder");
+  const auto options = read_command_line<ResumeOptions>("resume", "Continue an interrupted run, comparison or sweep.",
+                                                        arguments, "folder");
   if (options.folder.empty())
-    fail("resume: name the folder of a run or of a comparison, as in 'hesse resume runs/NAME'");
+    fail("resume: name the folder of a run, a comparison or a sweep, as in 'hesse resume runs/NAME'");
   const std::filesystem::path folder = options.folder;
+  if (std::filesystem::exists(folder / kSweepFile)) {
+    return run_and_show_sweep(plan_sweep(read_sweep(folder), folder), folder,
+                              {options.jobs, options.threads, false, options.json, options.quiet});
+  }
   use_threads(options.threads);
   if (std::filesystem::exists(folder / kComparisonFile)) {
     ComparisonSettings settings = read_comparison(folder);
@@ -57,8 +64,8 @@ int resume_command(Arguments arguments) {
     check_run(settings, problem);
     return run_single(settings, problem, folder, options.json, options.quiet);
   }
-  fail("resume: '{}' holds neither {} nor {}; name the folder of a run or of a comparison", options.folder, kRunFile,
-       kComparisonFile);
+  fail("resume: '{}' holds neither {} nor {} nor {}; name the folder of a run, a comparison or a sweep", options.folder,
+       kRunFile, kComparisonFile, kSweepFile);
 }
 
 }  // namespace hesse::app

@@ -5,11 +5,14 @@
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/report/atomic_file.h"
+#include "hesse/report/terminal.h"
 
 #include <fmt/chrono.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <ctime>
 #include <limits>
 #include <system_error>
@@ -55,6 +58,10 @@ void visit_threads(Index& threads, OptionVisitor& v) {
 
 void visit_run_options(RunOptions& o, OptionVisitor& v) {
   v.option("problem", o.problem, "what to minimise, as name:key=value,... ('hesse list problems')");
+  visit_run_settings(o, v);
+}
+
+void visit_run_settings(RunOptions& o, OptionVisitor& v) {
   v.option("seed", o.seed, Interval::closed(0, 9e15), "of the starting point and of the batches");
   v.option("budget", o.budget, "10epochs, 100gradients, 500steps, 30s, or several joined by commas");
   v.option("batch-size", o.batch_size, Interval::closed(0, 1e9),
@@ -71,8 +78,31 @@ void visit_run_options(RunOptions& o, OptionVisitor& v) {
            "steps between rows of the Hessian's largest eigenvalues in curvature.csv; 0 for none");
   v.option("curvature-top", o.curvature_top, Interval::closed(1, 100), "eigenvalues of such a row");
   v.option("output", o.output, "folder for the records (default: a new one under runs/)");
+  v.option("dry-run", o.dry_run, "say what would be run, and what time and memory it will take; run and write nothing");
   v.option("json", o.json, "print the result as JSON on standard output");
   v.option("quiet", o.quiet, "no progress lines");
+}
+
+void visit_plot(bool& plot, OptionVisitor& v) {
+  v.option("plot", plot, "draw it in the terminal too, in characters, by gnuplot");
+}
+
+void check_plot(bool plot, bool json) {
+  if (plot && json)
+    fail("--plot draws on standard output, and --json has nothing but JSON there; leave one of them out");
+}
+
+Index plot_width() {
+  const Index width = terminal_style(stdout).width;
+  return width > 0 ? std::clamp<Index>(width, 40, 120) : 80;
+}
+
+void print_plot(const Plot& plot) {
+  try {
+    fmt::print("{}", plot_text(plot, plot_width()));
+  } catch (const Error& e) {
+    fmt::print(stderr, "hesse: warning: no plot: {}\n", e.what());
+  }
 }
 
 RunSettings settings_of(const RunOptions& o) {

@@ -1,6 +1,7 @@
 #include "analysed_point.h"
 #include "command_line.h"
 #include "commands.h"
+#include "dry_run.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
@@ -57,6 +58,8 @@ struct SpectrumCommandOptions {
   std::string against;
   Index threads = 0;
   std::string output;
+  bool plot = false;
+  bool dry_run = false;
   bool json = false;
 };
 void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
@@ -108,6 +111,8 @@ void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
   v.option("output", o.output,
            "folder for spectrum.json and spectrum.csv, layers.csv, diagonal.csv, density.csv and density_plot.svg "
            "(default: none is written)");
+  visit_plot(o.plot, v);
+  v.option("dry-run", o.dry_run, "say how many products it takes, and for how long; compute nothing else");
   v.option("json", o.json, "print JSON");
 }
 
@@ -302,17 +307,9 @@ std::optional<DrawnDensity> drawn(const LinearOperator& A, const EigenResult& ei
   return d;
 }
 
-/// density.csv and density_plot.svg, with the eigenvalues that were found one by one as marks.
-void write_density(const std::filesystem::path& folder, const DrawnDensity& density, const EigenResult& eigen,
-                   const std::string& title) {
+/// With the eigenvalues that were found one by one as marks.
+Plot density_plot(const DrawnDensity& density, const EigenResult& eigen, const std::string& title) {
   const Band95& band = density.band;
-  Table table;
-  table.columns = {{"lambda"}, {"density"}, {"lower"}, {"upper"}};
-  for (Index i = 0; i < density.lambda.size(); ++i) {
-    table.add({Cell(fmt::format("{}", density.lambda[i])), Cell(fmt::format("{}", band.value[i])),
-               Cell(fmt::format("{}", band.lower[i])), Cell(fmt::format("{}", band.upper[i]))});
-  }
-  write_file(folder / "density.csv", csv_text(table));
   Plot plot;
   plot.title = title;
   plot.x_label = "eigenvalue";
@@ -334,9 +331,41 @@ void write_density(const std::filesystem::path& folder, const DrawnDensity& dens
     line.failures.push_back(0);
   }
   plot.series.push_back({density.method, {}, std::move(line)});
+  return plot;
+}
+
+/// The eigenvalues in their order, where there is no density to draw.
+Plot eigenvalue_plot(const EigenResult& eigen, const std::string& title) {
+  Plot plot;
+  plot.title = title;
+  plot.x_label = "position, from the top and from the bottom";
+  plot.y_label = "eigenvalue";
+  for (const auto& [name, pairs] : {std::pair{"top", &eigen.largest}, std::pair{"bottom", &eigen.smallest}}) {
+    if (pairs->values.size() == 0) continue;
+    Curve curve;
+    for (Index i = 0; i < pairs->values.size(); ++i) {
+      curve.x.push_back(static_cast<double>(i + 1));
+      curve.y.push_back(pairs->values[i]);
+    }
+    plot.series.push_back({name, {std::move(curve)}});
+  }
+  return plot;
+}
+
+/// density.csv and density_plot.svg.
+void write_density(const std::filesystem::path& folder, const DrawnDensity& density, const EigenResult& eigen,
+                   const std::string& title) {
+  const Band95& band = density.band;
+  Table table;
+  table.columns = {{"lambda"}, {"density"}, {"lower"}, {"upper"}};
+  for (Index i = 0; i < density.lambda.size(); ++i) {
+    table.add({Cell(fmt::format("{}", density.lambda[i])), Cell(fmt::format("{}", band.value[i])),
+               Cell(fmt::format("{}", band.lower[i])), Cell(fmt::format("{}", band.upper[i]))});
+  }
+  write_file(folder / "density.csv", csv_text(table));
   Palette palette;
   try {
-    write_plot(folder / "density_plot.svg", plot, palette);
+    write_plot(folder / "density_plot.svg", density_plot(density, eigen, title), palette);
   } catch (const Error& e) {
     fmt::print(stderr, "hesse: warning: the density was not drawn: {}\n", e.what());
   }
@@ -354,27 +383,28 @@ void write_diagonal(const std::filesystem::path& folder, const EstimatedDiagonal
   write_file(folder / "diagonal.csv", csv_text(table));
 }
 
-/// What a block of products of the estimators and the solvers will hold at the peak beside what is in use now, where
-/// the objective can tell.
-std::optional<double> bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options,
-                                  const EigenOptions& eigen) {
-  auto* const network = find<NetworkObjective>(f);
-  switch (options.matrix.matrix) {
-    case CurvatureMatrix::kfac:
-    case CurvatureMatrix::ekfac: return std::nullopt;
-    default: break;
-  }
-  if (network == nullptr) return std::nullopt;
-  Index block = options.density ? 1 : 0;
-  if (eigen.largest + eigen.smallest > 0) block = std::max(eigen.largest, eigen.smallest) + 2;
-  if (options.trace || options.diagonal || n <= eigen.dense_limit) block = TraceOptions().block;
+/// What solvers and estimators hold at the peak.
+double analysis_bytes(Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen) {
   double bytes = eigenpairs_bytes(n, eigen);
   const double kept = eigenvectors_bytes(n, eigen);
   if (options.trace) bytes = std::max(bytes, kept + trace_bytes(n, trace_options(options)));
   if (options.diagonal) bytes = std::max(bytes, kept + diagonal_bytes(n, diagonal_options(options)));
   if (options.density) bytes = std::max(bytes, kept + density_bytes(n, {options.probes, options.steps, 0}));
+  return bytes;
+}
+
+/// The same with the objective and its products, beside what is in use now, where the objective can tell.
+std::optional<double> bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options,
+                                  const EigenOptions& eigen) {
+  auto* const network = find<NetworkObjective>(f);
+  const CurvatureMatrix matrix = options.matrix.matrix;
+  if (network == nullptr || matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac) return std::nullopt;
+  Index block = options.density ? 1 : 0;
+  if (eigen.largest + eigen.smallest > 0) block = std::max(eigen.largest, eigen.smallest) + 2;
+  if (options.trace || options.diagonal || n <= eigen.dense_limit) block = TraceOptions().block;
   // The point and the gradient, here and in the objective.
-  return network->operator_bytes(block) + bytes + 4.0 * sizeof(double) * static_cast<double>(f.size());
+  const double points = 4.0 * sizeof(double) * static_cast<double>(f.size());
+  return network->operator_bytes(block) + points + analysis_bytes(n, options, eigen);
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -391,11 +421,47 @@ Table ends_of(const Table& table, Index top, Index bottom) {
   return ends;
 }
 
+/// What a spectrum of `size` rows takes.
+AnalysisWork work_of(const SpectrumCommandOptions& o, const ParameterLayout& layout, Index size,
+                     const EigenOptions& eigen) {
+  const auto n = static_cast<double>(size);
+  // Lanczos tells by itself when it is done; a basis of this many vectors is what well-separated ends take.
+  const auto lanczos = [&](Index wanted) { return std::min(n, 20.0 + 10.0 * static_cast<double>(wanted)); };
+  AnalysisWork work;
+  work.gradients = 1;
+  if (o.all) {
+    work.products = n;
+    work.flops = 9 * n * n * n;
+  } else {
+    work.products = lanczos(o.top + o.bottom);
+    work.notes.push_back(
+        fmt::format("of the products {:.0f} are a guess of what Lanczos takes for {} eigenvalues; "
+                    "clustered ones take several times as many",
+                    work.products, o.top + o.bottom));
+    if (o.certify) {
+      work.products += n;
+      work.flops = n * n * n;
+    }
+  }
+  const auto products = static_cast<double>(o.products);
+  work.bytes = analysis_bytes(size, o, eigen);
+  if (o.trace) work.products += 2 * products;
+  if (o.diagonal) work.products += products;
+  if (!o.against.empty()) work.products *= 2;
+  if (o.density) work.products += static_cast<double>(o.probes * o.steps);
+  if (o.per_layer) work.products += static_cast<double>(layers_of(layout).size()) * (lanczos(2) + products);
+  if (o.matrix.matrix != CurvatureMatrix::hessian) {
+    work.notes.emplace_back("products were measured with the Hessian; other matrices cost about as much or less");
+  }
+  return work;
+}
+
 }  // namespace
 
 int spectrum_command(Arguments arguments) {
   auto options = read_command_line<SpectrumCommandOptions>(
       "spectrum", "Extreme eigenvalues of a curvature matrix, each with its residual.", arguments);
+  check_plot(options.plot, options.json);
   use_threads(options.threads);
   const bool kernel_polynomial = options.density && options.density_method == DensityMethod::kernel_polynomial;
   if (options.top < 1 && !options.all) {
@@ -423,6 +489,7 @@ int spectrum_command(Arguments arguments) {
   spectrum_options.eigen.tolerance = options.tolerance;
   spectrum_options.eigen.inertia_limit = options.certify ? size : 0;
   spectrum_options.eigen.seed = seed;
+  if (options.dry_run) return dry_run(f, x, work_of(options, f.layout(), size, spectrum_options.eigen), options.json);
   std::optional<Vector> other;
   std::string other_at;
   if (!options.against.empty()) {
@@ -603,6 +670,9 @@ int spectrum_command(Arguments arguments) {
           "{:.3g} % "
           "of their second moment\n",
           classes->structure.values.size(), classes->overlap, 100 * classes->alignment);
+    }
+    if (options.plot && finite) {
+      print_plot(density ? density_plot(*density, eigen, table.title) : eigenvalue_plot(eigen, table.title));
     }
   }
   switch (eigen.status) {

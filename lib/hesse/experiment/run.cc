@@ -183,6 +183,13 @@ void check_run(const RunSettings& settings, Problem& problem) {
   stopping_of(settings);
 }
 
+RunRecord planned_record(const RunSettings& settings, Problem& problem) {
+  check_run(settings, problem);
+  const Method method = parse_method(settings.method);
+  const auto optimizer = make_optimizer(method, problem, settings.seed);
+  return record_of(settings, method, problem, batch_of(method, *optimizer, settings));
+}
+
 RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder,
                const RunHooks& hooks) {
   check_settings(settings);
@@ -278,6 +285,7 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     if (settings.ranks > 1 && dynamic_cast<const Error*>(&e) == nullptr) throw;
     // A method that throws is a row of the comparison like any other.
     outcome.status = RunStatus::failed;
+    hooks.failed(e.what());
     Verdict verdict;
     verdict.termination = "failed";
     verdict.message = e.what();

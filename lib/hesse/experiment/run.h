@@ -68,10 +68,15 @@ struct RunOutcome {
 struct RunHooks {
   std::vector<Observer*> observers;  ///< progress bars and the like
   std::function<bool()> interrupted = [] { return false; };
+  /// Told what the method or the objective threw: observers then hear of no end.
+  std::function<void(const std::string& message)> failed = [](const std::string&) {};
 };
 
 /// Throws Error, before any work, when problem, method or budget cannot be built.
 void check_run(const RunSettings& settings, Problem& problem);
+
+/// What run.json says of such a run before its first step. Throws Error as check_run does.
+RunRecord planned_record(const RunSettings& settings, Problem& problem);
 
 /// Makes the run in `folder` (created if missing), or continues the one that is there. A finished run
 /// is read back and not repeated. Exceptions of method and objective become an outcome with status

@@ -90,6 +90,10 @@ void write_plot(const std::filesystem::path& path, const Plot& plot, Palette& pa
 /// The data of a plot, as they are saved beside it.
 std::string plot_data_text(const Plot& plot);
 
+/// The medians of a plot in characters, by gnuplot's terminal `dumb`, `width` >= 40 columns and `height` lines large,
+/// each method by a character of its own; without bands and target. Ends in a newline. Throws Error as write_plot does.
+std::string plot_text(const Plot& plot, Index width, Index height = 20);
+
 /// Runs gnuplot on a script and returns what it wrote to its standard output. Throws Error when
 /// gnuplot is not installed, or with its first complaint.
 std::string run_gnuplot(std::string_view script);

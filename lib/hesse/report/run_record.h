@@ -15,6 +15,9 @@
 
 namespace hesse {
 
+/// The version of run.json that this version of Hesse writes and reads.
+inline constexpr std::int64_t kRunRecordFormat = 2;
+
 /// Names and values as texts, in order: options by the grammar of specifications.
 using NamedTexts = std::vector<std::pair<std::string, std::string>>;
 
