@@ -1,6 +1,7 @@
 #include "command_line.h"
 #include "commands.h"
 #include "comparison_run.h"
+#include "records.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
@@ -31,6 +32,7 @@ int resume_command(Arguments arguments) {
   if (options.folder.empty())
     fail("resume: name the folder of a run or of a comparison, as in 'hesse resume runs/NAME'");
   const std::filesystem::path folder = options.folder;
+  note_records(folder);
   use_threads(options.threads);
   if (std::filesystem::exists(folder / kComparisonFile)) {
     const ComparisonSettings settings = read_comparison(folder);

@@ -1,5 +1,7 @@
 #include "run_options.h"
 
+#include "records.h"
+
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/report/atomic_file.h"
@@ -121,6 +123,7 @@ std::filesystem::path output_folder(const std::string& output, const std::string
   if (const std::string why = obstacle_to(folder); !why.empty()) {
     fail("{}: the output folder cannot be made: {}; name another with --output", folder.string(), why);
   }
+  note_records(folder);
   return folder;
 }
 

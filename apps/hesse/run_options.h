@@ -46,7 +46,7 @@ void use_threads(Index threads);
 Problem make_problem(const std::string& text, Precision precision);
 
 /// The folder for records: `output`, which must not exist or be empty, or a new one under runs/. It is not made
-/// yet, but fails where it cannot be: call it before any work.
+/// yet, but fails where it cannot be: call it before any work. The report will be written there (records.h).
 std::filesystem::path output_folder(const std::string& output, const std::string& name);
 
 /// From now on SIGINT and SIGTERM ask runs to stop after their step; a second one ends the program.
