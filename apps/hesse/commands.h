@@ -31,6 +31,7 @@ int validate_command(Arguments);
 int profile_command(Arguments);
 int diagnose_command(Arguments);
 int find_lr_command(Arguments);
+int report_command(Arguments);
 int schedule_command(Arguments);
 int list_command(Arguments);
 int describe_command(Arguments);

@@ -1,6 +1,7 @@
 #include "command_line.h"
 #include "commands.h"
 #include "joined_ranks.h"
+#include "records.h"
 
 #include "hesse/core/blas_kernels.h"
 #include "hesse/core/error.h"
@@ -47,7 +48,9 @@ int run(Arguments arguments) {
   for (const Command& command : commands()) {
     if (command.name == name) {
       try {
-        return command.run(arguments.subspan(1));
+        const int code = command.run(arguments.subspan(1));
+        finish_records(code);
+        return code;
       } catch (const HelpRequested& help) {
         fmt::print("{}", help_text(help.syntax, terminal_style(stdout).width));
         return kDone;
@@ -77,6 +80,7 @@ const std::vector<Command>& commands() {
       {"profile", "Performance profiles of optimizers and of other libraries", profile_command},
       {"diagnose", "Run the checks that a person runs when training fails", diagnose_command},
       {"find-lr", "Find a learning rate by the range test", find_lr_command},
+      {"report", "Draw the records of runs and analyses as a page, together or alone", report_command},
       {"schedule", "Draw a learning-rate or momentum schedule", schedule_command},
       {"list", "List problems, optimizers, modifiers, schedules and data sets", list_command},
       {"describe", "Explain one of them with all its options", describe_command},

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "comparison_run.h"
 #include "joined_ranks.h"
+#include "records.h"
 #include "run_options.h"
 #include "sweep_run.h"
 
@@ -49,6 +50,7 @@ int resume_command(Arguments arguments) {
     return run_and_show_sweep(plan_sweep(read_sweep(folder), folder), folder,
                               {options.jobs, options.threads, false, options.json, options.quiet});
   }
+  note_records(folder);
   use_threads(options.threads);
   if (std::filesystem::exists(folder / kComparisonFile)) {
     ComparisonSettings settings = read_comparison(folder);

@@ -1,6 +1,7 @@
 #include "run_options.h"
 
 #include "joined_ranks.h"
+#include "records.h"
 
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
@@ -168,6 +169,7 @@ std::filesystem::path free_folder(const std::string& output, const std::string& 
   if (const std::string why = obstacle_to(folder); !why.empty()) {
     fail("{}: the output folder cannot be made: {}; name another with --output", folder.string(), why);
   }
+  note_records(folder);
   return folder;
 }
 

@@ -52,7 +52,7 @@ Problem make_problem(const std::string& text, Precision precision, Index chunks)
 Problem make_problem(const std::string& text, Precision precision);
 
 /// The folder for records: `output`, which must not exist or be empty, or a new one under runs/. It is not made
-/// yet, but fails where it cannot be: call it before any work.
+/// yet, but fails where it cannot be: call it before any work. The report will be written there (records.h).
 std::filesystem::path output_folder(const std::string& output, const std::string& name);
 
 /// Visits --plot.

@@ -12,6 +12,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 namespace hesse::app {
 namespace {
@@ -27,6 +28,7 @@ struct ValidateCommandOptions {
   double max_seconds = 60;
   Index threads = 0;
   std::string csv;
+  std::string output;
   bool json = false;
 };
 void visit_options(ValidateCommandOptions& o, OptionVisitor& v) {
@@ -46,6 +48,7 @@ void visit_options(ValidateCommandOptions& o, OptionVisitor& v) {
   v.option("max-seconds", o.max_seconds, Interval::positive(), "of either side");
   visit_threads(o.threads, v);
   v.option("csv", o.csv, "file for the table as CSV, with all digits");
+  v.option("output", o.output, "folder for validation.json and validation.csv (default: none is written)");
   v.option("json", o.json, "print JSON");
 }
 
@@ -249,19 +252,26 @@ int validate_command(Arguments arguments) {
   validation.max_steps = options.max_steps;
   validation.max_seconds = options.max_seconds;
 
+  const std::filesystem::path folder =
+      options.output.empty() ? std::filesystem::path() : output_folder(options.output, "validate");
   std::vector<Validation> all;
   for (const std::string& spec : problems_of(options)) {
     Problem problem = make_problem(spec, Precision::float64);
     all.push_back(validate(spec, problem, validation));
   }
   if (!options.csv.empty()) write_file(options.csv, csv_text(csv_table(all)));
+  Json json;
+  json["ceres"] = ceres_version();
+  json["optimizer"] = options.optimizer;
+  json["problems"] = Json::array();
+  for (const Validation& v : all) json["problems"].push_back(json_of(v));
+  for (const Agreement agreement : kAgreements) json["counts"][to_string(agreement)] = count_of(all, agreement);
+  if (!options.output.empty()) {
+    create_folders(folder);
+    write_file(folder / "validation.json", json_text(json));
+    write_file(folder / "validation.csv", csv_text(csv_table(all)));
+  }
   if (options.json) {
-    Json json;
-    json["ceres"] = ceres_version();
-    json["optimizer"] = options.optimizer;
-    json["problems"] = Json::array();
-    for (const Validation& v : all) json["problems"].push_back(json_of(v));
-    for (const Agreement agreement : kAgreements) json["counts"][to_string(agreement)] = count_of(all, agreement);
     fmt::print("{}", json_text(json));
   } else {
     fmt::print("{}", terminal_text(table_of(all), terminal_style(stdout)));
