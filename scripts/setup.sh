@@ -21,6 +21,8 @@ packages=(
   liblbfgspp-dev liblbfgs-dev
   # The tests, and the unpacking of data from a source package.
   catch2 xz-utils
+  # The manual: its tests, and its site.
+  python3 mkdocs mkdocs-material
 )
 for argument in "$@"; do
   case "$argument" in
