@@ -525,7 +525,8 @@ class PageRun:
                 if true is not None and block.mode == "run":
                     self.judge(block, begin, end, true)
         else:
-            self.run_script(block, block.script(), block.line)
+            script = "\n".join(block.lines) if block.language == "setup" else block.script()
+            self.run_script(block, script, block.line)
 
     def run_script(self, block, script, line):
         """Its output in lines, or None where it failed."""
