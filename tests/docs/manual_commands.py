@@ -4,12 +4,12 @@
     manual_commands.py --program build/release/apps/hesse/hesse docs/curvature.md ...
     manual_commands.py --program ... --update docs/getting_started.md      # write the true output into the page
 
-The blocks of a page run from top to bottom in one empty folder, so that a command may use what an earlier one wrote. A block
-is run if it has a line that begins with `hesse`. Two kinds are told apart:
+The blocks of a page run from top to bottom in one empty folder, so that a command may use what an earlier one wrote. Two kinds of
+blocks are run:
 
 - `console`: lines that begin with `$ ` are commands, each followed by its output. In that a line `...` stands for any lines,
   and a line that ends in ` ...` for any that begins so. Numbers agree within 2 %; seconds, speeds and paths always do.
-- all others: the whole block is run by bash, and must succeed.
+- any with a line that begins with `hesse`: it is run by bash, but for lines of programs that are not ours, and must succeed.
 
 Comments in the Markdown steer the block behind them:
 
@@ -19,6 +19,8 @@ Comments in the Markdown steer the block behind them:
     <!-- manual: not run, it needs a network -->     nothing is checked but that a reason is given
     <!-- manual: exit 0 or 1 -->                     exit codes that are right
     <!-- manual: within 10 % -->                     tolerance of the numbers shown
+    <!-- manual: figure FILE.svg -->                 the next figure of the page is this file of the folder, which the commands
+                                                     have made; --update copies it
     <!-- manual: setup                               commands that the reader does not see
     ...
     -->
@@ -228,7 +230,8 @@ class Block:
             raise Failure(f"line {number}: cannot read the comment 'manual: {text}'")
 
     def has_commands(self):
-        return any(re.match(r"(\$ )?hesse\s", line.strip()) for line in self.lines)
+        mark = r"\$ " if self.language == "console" else r"hesse\s"
+        return any(re.match(mark, line.strip()) for line in self.lines)
 
     def script(self):
         """What bash is to run of a block that shows no output: all but the programs that are not ours."""
@@ -271,6 +274,11 @@ def blocks_of(text):
                 if at == len(lines):
                     raise Failure(f"line {begin}: a setup comment without its end, '-->'")
             found.append(Block("setup", begin, lines[begin:at], []))
+        elif match := re.fullmatch(r"<!-- manual: figure (\S+) -->", line.strip()):
+            image = re.search(r"!\[[^]]*\]\(([^)]+)\)", "\n".join(lines[at:]))
+            if not image:
+                raise Failure(f"line {at + 1}: no figure follows")
+            found.append(Block("figure", at, [match[1], image[1]], []))
         elif match := re.fullmatch(r"<!-- manual: (.*?) -->", line.strip()):
             asked.append((at + 1, match[1]))
         elif match := re.match(r"( *)(```+|~~~+) *([a-z+]*)", line):
@@ -321,7 +329,7 @@ def is_option_of_a_script(name):
 # Output -------------------------------------------------------------------------------------------------------------
 
 NUMBER = r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
-TIME = re.compile(NUMBER + r" ?(?:s|ms|us|min|seconds|minutes)\b(?!/)")
+TIME = re.compile(NUMBER + r" ?(?:s|ms|us|min|seconds|minutes)\b(?!/)|(?<=\"seconds\": )[-+.\de]+")
 MACHINE = re.compile(NUMBER + r"(?= (?:GFLOP/s|MB|GB|threads?\b|usable|processors?\b))")
 
 
@@ -489,7 +497,9 @@ class PageRun:
                 self.fail(-1, text)
             self.prepare()
             for block in blocks_of(self.text):
-                if block.language == "setup" or block.has_commands():
+                if block.language == "figure":
+                    self.take_figure(block)
+                elif block.language == "setup" or block.has_commands():
                     self.run_block(block)
         except Failure as failure:
             self.fail(-1, str(failure))
@@ -554,6 +564,15 @@ class PageRun:
         if shell.returncode != 0 and not told:
             self.fail(line, f"exit code {shell.returncode}: {script.strip()}\n{stderr.strip()[-600:]}")
         return stdout.rstrip("\n").split("\n") if shell.returncode == 0 and not told else None
+
+    def take_figure(self, block):
+        """A figure changes with every version of what draws it, so that it is made but not compared."""
+        made, shown = self.work / block.lines[0], self.path.parent / block.lines[1]
+        if not made.is_file() and shutil.which("gnuplot"):
+            self.fail(block.line, f"the commands have not made '{block.lines[0]}'")
+        elif self.update and made.is_file():
+            shown.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(made, shown)
 
     def judge(self, block, begin, end, true):
         if true == [""]:

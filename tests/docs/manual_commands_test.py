@@ -161,6 +161,15 @@ class Output(Case):
             self.assertEqual(page, self.shown(expected))
             self.assertEqual(self.run_page(page)[0], [])
 
+    def test_a_figure_is_one_that_the_commands_make(self):
+        if not manual.shutil.which("gnuplot"):
+            self.skipTest("no gnuplot: what it would draw is not missed")
+        figure = "\n<!-- manual: figure made.svg -->\n![made](shown.svg)\n"
+        made = "<!-- manual: setup\necho drawing > made.svg\n-->\n" + figure
+        self.assertEqual(self.run_page(made, update=True)[0], [])
+        self.assertEqual((self.folder / "shown.svg").read_text(), "drawing\n")
+        self.assertIn("have not made 'made.svg'", self.run_page(figure)[0][0])
+
     def test_update_leaves_a_page_that_is_right_alone(self):
         page = self.shown(OUTPUT)
         self.assertEqual(self.run_page(page, update=True)[2], page)
