@@ -26,6 +26,8 @@ packages=(
   libopenmpi-dev openmpi-bin
   # The tests, and the unpacking of data from a source package.
   catch2 python3-scipy dpkg-dev xz-utils
+  # The manual: its tests, and its site.
+  python3 mkdocs mkdocs-material
 )
 for argument in "$@"; do
   case "$argument" in
