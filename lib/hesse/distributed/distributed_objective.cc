@@ -468,6 +468,8 @@ class DistributedNetwork final : public DistributedOf<NetworkObjective> {
   Loss loss() const override { return sum_->whole_network().loss(); }
   bool reconstructs() const override { return sum_->whole_network().reconstructs(); }
   void set_label_draw(std::uint64_t draw) override { sum_->set_label_draw(draw); }
+  /// Of all ranks together.
+  double operator_bytes(Index vectors) const override { return sum_->whole_network().operator_bytes(vectors); }
 
   Evaluation evaluate(const Vector& x) override {
     std::array<double, 2> out{};
