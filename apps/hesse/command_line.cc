@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -56,12 +57,24 @@ CommandSyntax syntax_of(const std::string& command, const std::string& summary, 
 
 char short_name(const std::string& option) { return option == "jobs" ? 'j' : option == "help" ? 'h' : '\0'; }
 
+void print_lines(std::string_view text) {
+  const Index width = terminal_style(stdout).width;
+  for (auto end = text.find('\n'); !text.empty(); end = text.find('\n')) {
+    const std::string_view line = text.substr(0, end);
+    // Tables fit already, and their blanks are to stay.
+    const bool fits = width == 0 || line.find('\033') != std::string_view::npos || display_width(line) <= width;
+    fmt::print("{}", fits ? std::string(line) + '\n' : wrapped(line, width, 2));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+}
+
 bool quiet() { return asked_for_quiet; }
 
 std::string help_text(const CommandSyntax& syntax, Index width) {
   constexpr Index kLeft = 35;
-  std::string text = fmt::format("{}\n\nUsage: hesse {}{} [options]\n\nOptions:\n", syntax.summary, syntax.command,
-                                 syntax.positional.empty() ? "" : fmt::format(" [{}]", syntax.positional));
+  std::string text =
+      fmt::format("{}\nUsage: hesse {}{} [options]\n\nOptions:\n", wrapped(syntax.summary, width), syntax.command,
+                  syntax.positional.empty() ? "" : fmt::format(" [{}]", syntax.positional));
   for (const OptionInfo& option : syntax.options) {
     const bool takes_value = option.type != "switch";
     const char letter = short_name(option.name);

@@ -8,8 +8,12 @@
 
 #include "hesse/core/options.h"
 
+#include <fmt/format.h>
+
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hesse::app {
@@ -43,6 +47,13 @@ struct HelpRequested {
 
 /// The text of `--help`, in lines of `width` columns (0: a line an option).
 std::string help_text(const CommandSyntax& syntax, Index width);
+
+/// Prints lines to standard output, each that is too long for a terminal wrapped; whole ones, ended by a newline.
+void print_lines(std::string_view text);
+template <class... Arguments>
+void say(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  print_lines(fmt::format(format, std::forward<Arguments>(arguments)...));
+}
 
 /// True once a command line had `--quiet`.
 bool quiet();

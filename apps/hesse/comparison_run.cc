@@ -138,16 +138,18 @@ int run_and_show(const RunSettings& settings, Problem& problem, const std::files
     result["gradient_equivalents"] = json_number(v.progress.cost.gradient_equivalents);
     fmt::print("{}", json_text(result));
   } else {
-    fmt::print("{}: {}\n", v.termination, v.message);
-    fmt::print("value {:.8g}, gradient norm {:.3g}", v.value, v.gradient_norm);
-    for (const auto& [name, value] : v.metrics) fmt::print(", {} {:.5g}", name, value);
+    std::string text =
+        fmt::format("{}: {}\nvalue {:.8g}, gradient norm {:.3g}", v.termination, v.message, v.value, v.gradient_norm);
+    for (const auto& [name, value] : v.metrics) text += fmt::format(", {} {:.5g}", name, value);
     if (!v.classification.empty()) {
-      fmt::print("\n{}", v.classification);
+      text += "\n" + v.classification;
       if (v.progress.escapes > 0) {
-        fmt::print("; {} time{} along negative curvature", v.progress.escapes, v.progress.escapes == 1 ? "" : "s");
+        text +=
+            fmt::format("; {} time{} along negative curvature", v.progress.escapes, v.progress.escapes == 1 ? "" : "s");
       }
     }
-    fmt::print("\n{} steps, {:.4g} gradient equivalents, {:.3g} s; records in {}\n", v.progress.step,
+    say("{}\n", text);
+    fmt::print("{} steps, {:.4g} gradient equivalents, {:.3g} s; records in {}\n", v.progress.step,
                v.progress.cost.gradient_equivalents, v.progress.seconds, folder.string());
   }
   if (diverged(outcome)) return kDiverged;

@@ -126,7 +126,7 @@ _hesse_specification() {
     head=${BASH_REMATCH[1]} link=${BASH_REMATCH[2]} kind=link
   fi
   if [[ $link != *:* ]]; then
-    for name in ${_hesse_names[$kind]}; do
+    for name in ${_hesse_names[$kind]:-}; do
       [[ $name == "$link"* ]] && _hesse_found+=("$head$name")
     done
     return
@@ -136,13 +136,13 @@ _hesse_specification() {
   last=${last##*,}
   head=${typed%"$last"}
   if [[ $last != *=* ]]; then
-    for key in ${_hesse_keys[$name]}; do
+    for key in ${_hesse_keys[$name]:-}; do
       [[ $key == "$last"* ]] && _hesse_found+=("$head$key=")
     done
     return
   fi
   key=${last%%=*} value=${last#*=}
-  for name in ${_hesse_key_values[$name.$key]}; do
+  for name in ${_hesse_key_values[$name.$key]:-}; do
     [[ $name == "$value"* ]] && _hesse_found+=("$head$key=$name")
   done
 }
@@ -161,7 +161,7 @@ _hesse_value() {
       ;;
     *)
       local words=$2
-      [[ $words == @* ]] && words=${_hesse_names[${words#@}]}
+      [[ $words == @* ]] && words=${_hesse_names[${words#@}]:-}
       for word in $words; do
         [[ $word == "$1"* ]] && _hesse_found+=("$word")
       done
@@ -183,7 +183,7 @@ _hesse() {
     glue=''
     [[ $part == *[:=] ]] && glue=1
   done
-  local typed=${words[-1]} whole=${words[-1]} command=${words[1]}
+  local typed=${words[-1]} whole=${words[-1]} command=${words[1]:-}
   local -a _hesse_found=()
   COMPREPLY=()
   if ((${#words[@]} <= 2)); then
@@ -197,15 +197,15 @@ _hesse() {
     elif [[ $option == -j ]]; then
       option=--jobs
     fi
-    local takes=" ${_hesse_with_value[$command]} "
+    local takes=" ${_hesse_with_value[$command]:-} "
     if [[ $takes == *" $option "* && $option == --* ]]; then
-      _hesse_value "$typed" "${_hesse_option_values[$command$option]}"
+      _hesse_value "$typed" "${_hesse_option_values[$command$option]:-}"
       # A value behind '=' completes the whole word.
       [[ $whole == --*=* ]] && _hesse_found=("${_hesse_found[@]/#/$option=}")
-    elif [[ $typed != -* && -n ${_hesse_positional[$command]} ]]; then
-      _hesse_value "$typed" "${_hesse_positional[$command]}"
+    elif [[ $typed != -* && -n ${_hesse_positional[$command]:-} ]]; then
+      _hesse_value "$typed" "${_hesse_positional[$command]:-}"
     else
-      _hesse_value "$typed" "${_hesse_options[$command]}"
+      _hesse_value "$typed" "${_hesse_options[$command]:-}"
     fi
   fi
   # What stands before the last ':' or '=' is a word of its own to bash.

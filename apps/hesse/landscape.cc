@@ -100,6 +100,9 @@ void visit_options(LandscapeOptions& o, OptionVisitor& v) {
   v.option("json", o.json, "print JSON");
 }
 
+const std::vector<std::string> kDirectionKinds = {"filter-normalised", "random", "gradient",
+                                                  "eigenvectors",      "ends",   "pca"};
+
 /// What all three kinds of landscape start from and write to.
 struct Setting {
   const LandscapeOptions& options;
@@ -221,6 +224,10 @@ Directions directions_of(Setting& s, const std::string& kind, Index count, const
     } else if (kind == "filter-normalised") {
       out.vectors.col(i) = filter_normalised(f.layout(), s.x, d, s.options.vectors);
     } else {
+      if (!fs::exists(kind)) {
+        fail("hesse landscape: '{}' is neither a kind of direction nor a file{}; choose one of {}", kind,
+             suggestion(kind, kDirectionKinds), fmt::join(kDirectionKinds, ", "));
+      }
       if (count > 1) fail("hesse landscape: '{}' is one direction; give --directions twice, or --dimensions 1", kind);
       out.vectors.col(i) = load_parameters(kind, f.layout());
     }
@@ -701,8 +708,8 @@ int landscape_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(setting.json));
   } else {
-    fmt::print("{}\n", analysed.problem.description);
-    for (const std::string& line : setting.lines) fmt::print("{}{}", line, line.ends_with('\n') ? "" : "\n");
+    say("{}\n", analysed.problem.description);
+    for (const std::string& line : setting.lines) say("{}{}", line, line.ends_with('\n') ? "" : "\n");
     fmt::print("records and figures: {}\n", setting.folder.string());
   }
   return exit_code;

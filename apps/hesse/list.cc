@@ -130,9 +130,9 @@ int list_command(Arguments arguments) {
     for (const Listed& entry : all) {
       if (entry.kind == kind) table.add({Cell(entry.name), Cell(entry.summary), Cell(entry.source)});
     }
-    fmt::print("{}\n", terminal_text(table, terminal_style(stdout)));
+    say("{}\n", terminal_text(table, terminal_style(stdout)));
   }
-  fmt::print("'hesse describe NAME' explains one of them with all its options.\n");
+  say("'hesse describe NAME' explains one of them with all its options.\n");
   return kDone;
 }
 
@@ -155,17 +155,16 @@ int describe_command(Arguments arguments) {
       continue;
     }
     const Index width = terminal_style(stdout).width;
-    fmt::print("{} ({})\n  {}  {}", entry.name, entry.kind, wrapped(entry.summary, width, 2),
-               wrapped("source: " + entry.source, width, 2));
+    say("{} ({})\n  {}  {}", entry.name, entry.kind, wrapped(entry.summary, width, 2),
+        wrapped("source: " + entry.source, width, 2));
     if (entry.kind == optimizers().kind() && directions().find(entry.name) != nullptr) {
-      fmt::print("  {}",
-                 wrapped(fmt::format("a direction: by itself it is {}+{}; any globalization that fits may stand "
-                                     "in its place",
-                                     entry.name, default_globalization(entry.name)),
-                         width, 2));
+      say("  {}", wrapped(fmt::format("a direction: by itself it is {}+{}; any globalization that fits may stand "
+                                      "in its place",
+                                      entry.name, default_globalization(entry.name)),
+                          width, 2));
     }
     if (entry.options.empty()) {
-      fmt::print("  no options\n\n");
+      say("  no options\n\n");
       continue;
     }
     Table table;
@@ -179,7 +178,7 @@ int describe_command(Arguments arguments) {
       if (any_tuned) row.emplace_back(option.search ? option.search->text() : "");
       table.add(std::move(row));
     }
-    fmt::print("{}\n", terminal_text(table, terminal_style(stdout)));
+    say("{}\n", terminal_text(table, terminal_style(stdout)));
   }
   if (!found) {
     fail("describe: there is nothing called '{}'{}; 'hesse list' shows all", options.name,

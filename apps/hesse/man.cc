@@ -34,6 +34,8 @@ std::string roff(std::string_view text) {
     } else if ((c == '.' || c == '\'') && out.empty()) {
       out += fmt::format("\\&{}", c);
     } else {
+      // Long lists have no blanks to be broken at.
+      if (!out.empty() && out.back() == ',' && c != ' ') out += "\\:";
       out += c;
     }
   }
@@ -53,8 +55,8 @@ std::string head(const std::string& command, const std::string& summary) {
   if (phrase.size() > 1 && std::islower(static_cast<unsigned char>(phrase[1])) != 0) {
     phrase[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(phrase[0])));
   }
-  return fmt::format(".TH {} 1 \"\" \"hesse {}\" \"Hesse\"\n.SH NAME\n{} \\- {}\n", roff(title), HESSE_VERSION,
-                     roff(name), roff(phrase));
+  return fmt::format(".TH {} 1 \"\" \"hesse {}\" \"Hesse\"\n.nh\n.ad l\n.SH NAME\n{} \\- {}\n", roff(title),
+                     HESSE_VERSION, roff(name), roff(phrase));
 }
 
 constexpr const char* kExitStatus =

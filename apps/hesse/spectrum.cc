@@ -635,19 +635,18 @@ int spectrum_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", problem.description, spectrum.value,
-               spectrum.gradient_norm, n);
-    if (!options.all) fmt::print("{}", terminal_text(table, terminal_style(stdout)));
-    if (options.all)
-      fmt::print("{}", terminal_text(ends_of(table, options.top, options.bottom), terminal_style(stdout)));
-    fmt::print("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
-               eigen.message.empty() ? "" : ": " + eigen.message,
-               eigen.proved                   ? "proved"
-               : eigen.multiplicity_certified ? "certified"
-                                              : "not certified",
-               eigen.products, spectrum.seconds);
+    say("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", problem.description, spectrum.value, spectrum.gradient_norm,
+        n);
+    if (!options.all) say("{}", terminal_text(table, terminal_style(stdout)));
+    if (options.all) say("{}", terminal_text(ends_of(table, options.top, options.bottom), terminal_style(stdout)));
+    say("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
+        eigen.message.empty() ? "" : ": " + eigen.message,
+        eigen.proved                   ? "proved"
+        : eigen.multiplicity_certified ? "certified"
+                                       : "not certified",
+        eigen.products, spectrum.seconds);
     for (const WholeFigure& figure : figures) {
-      fmt::print("{}: {}; {} products\n", figure.name, text_of(figure.estimate), figure.estimate.products);
+      say("{}: {}; {} products\n", figure.name, text_of(figure.estimate), figure.estimate.products);
     }
     if (condition.is_finite)
       fmt::print("condition number: {} [{}, {}]\n", significant(condition.value, 6), significant(condition.lower, 6),
@@ -660,10 +659,10 @@ int spectrum_command(Arguments arguments) {
     }
     if (other) fmt::print("overlap with the top eigenspace at {}: {:.4g}\n", other_at, overlap_with_other);
     if (eigen.largest.values.size() > 0 && std::isfinite(spectrum.gradient_alignment)) {
-      fmt::print("gradient in the space of the top {}: {:.3g} % of its square\n", eigen.largest.values.size(),
-                 100 * spectrum.gradient_alignment);
+      say("gradient in the space of the top {}: {:.3g} % of its square\n", eigen.largest.values.size(),
+          100 * spectrum.gradient_alignment);
     }
-    if (!layers.empty()) fmt::print("{}", terminal_text(table_of(layers), terminal_style(stdout)));
+    if (!layers.empty()) say("{}", terminal_text(table_of(layers), terminal_style(stdout)));
     if (classes) {
       fmt::print(
           "classes: {} directions of mean gradients; overlap with the top eigenspace of as many {:.3g}, which holds "

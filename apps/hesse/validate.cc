@@ -226,13 +226,13 @@ Index count_of(const std::vector<Validation>& all, Agreement agreement) {
 void explain(const std::vector<Validation>& all) {
   for (const Validation& v : all) {
     if (v.verdict.agreement == Agreement::agree && !v.claim_is_false) continue;
-    fmt::print("{}: {}\n", v.problem, v.verdict.message);
+    say("{}: {}\n", v.problem, v.verdict.message);
     if (v.claim_is_false) {
-      fmt::print("  Ceres claims {} at {:.10g}, where f is {:.10g} and |g| {:.3g}\n", v.ceres.status, v.claimed_value,
-                 v.ceres.value, v.ceres.gradient_norm);
+      say("  Ceres claims {} at {:.10g}, where f is {:.10g} and |g| {:.3g}\n", v.ceres.status, v.claimed_value,
+          v.ceres.value, v.ceres.gradient_norm);
     }
     for (const ValidationSide* side : {&v.hesse, &v.ceres}) {
-      if (!side->arrived) fmt::print("  {}: {}; {}\n", side->method, side->message, side->point.message);
+      if (!side->arrived) say("  {}: {}; {}\n", side->method, side->message, side->point.message);
     }
   }
 }
@@ -274,7 +274,7 @@ int validate_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}", terminal_text(table_of(all), terminal_style(stdout)));
+    say("{}", terminal_text(table_of(all), terminal_style(stdout)));
     explain(all);
     std::string counts;
     for (const Agreement agreement : kAgreements) {
@@ -282,7 +282,7 @@ int validate_command(Arguments arguments) {
         counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, to_string(agreement));
       }
     }
-    fmt::print("{} problems: {}\n", all.size(), counts);
+    say("{} problems: {}\n", all.size(), counts);
   }
   const Index missed = count_of(all, Agreement::ceres_better) + count_of(all, Agreement::both_failed);
   return missed == 0 ? kDone : kTargetNotReached;
