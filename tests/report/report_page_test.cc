@@ -256,6 +256,7 @@ TEST_CASE("a comparison's page leaves out its trials and shows the methods in th
   const auto trials =
       std::find_if(tables.begin(), tables.end(), [](const Table& t) { return t.title == "every trial"; });
   REQUIRE(trials != tables.end());
+  CHECK(trials->rows[0][2].text == "1.5");
   CHECK(trials->rows[0][2].emphasised);
   CHECK_FALSE(trials->rows[1][2].emphasised);
 }
@@ -271,12 +272,14 @@ TEST_CASE("a run without a verdict and a record that is damaged are shown beside
   write_file(folder / "c" / "m" / "seed-3" / "run.json", "{\"format\": 2, <");
   write_file(folder / "c" / "comparison.json", R"({"methods": ["adam:lr=0.1"]})");
   write_file(folder / "c" / "spectrum.json", "not JSON");
+  write_file(folder / "c" / "tuning.csv", "optimizer\nlbfgs\n");
   const std::string html = text_of(page_of({folder / "c"}));
   CHECK(tag_trouble(html) == "");
   CHECK_THAT(html, Contains("seed 2 (unfinished)"));
   CHECK_THAT(html, Contains("Records that could not be read"));
   CHECK_THAT(html, Contains("seed-3/run.json"));
-  CHECK_THAT(html, Contains("The record cannot be shown"));
+  CHECK_THAT(html, Contains("The record cannot be shown: ") && Contains("there is no column"));
+  CHECK_THAT(html, Contains("<h2>Trace</h2>"));
 }
 
 TEST_CASE("a spectrum's page holds its eigenvalues and intervals and the density with its band") {

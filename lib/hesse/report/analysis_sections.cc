@@ -43,7 +43,7 @@ std::string shown(const Json& json, int digits = 5) {
   if (json.is_null()) return "";
   if (json.is_boolean()) return json.get<bool>() ? "yes" : "no";
   if (json.is_number_integer()) return fmt::format("{}", json.get<std::int64_t>());
-  if (json.is_number()) return significant(json.get<double>(), digits);
+  if (json.is_number()) return fmt::format("{:.{}g}", json.get<double>(), digits);
   if (json.is_string()) return json.get<std::string>();
   return json_text(json, false);
 }
@@ -76,14 +76,7 @@ void add_csv(ReportSection& section, const fs::path& file, const std::string& ti
     table.title += fmt::format(" ({} of {} rows; {} has all)", kRows, table.rows.size(), file.filename().string());
     table.rows.resize(kRows);
   }
-  for (std::size_t j = 0; j < table.columns.size(); ++j) {
-    if (!table.columns[j].numeric) continue;
-    const std::vector<double> numbers = numbers_of(table, table.columns[j].name, file.string());
-    for (std::size_t i = 0; i < table.rows.size(); ++i) {
-      std::string& text = table.rows[i][j].text;
-      if (text.size() > 9 && !std::isnan(numbers[i])) text = significant(numbers[i], 6);
-    }
-  }
+  shorten_numbers(table);
   section.blocks.emplace_back(std::move(table));
 }
 

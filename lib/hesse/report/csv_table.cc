@@ -111,4 +111,14 @@ std::vector<std::string> texts_of(const Table& table, std::string_view column, s
   return out;
 }
 
+void shorten_numbers(Table& table) {
+  for (std::size_t j = 0; j < table.columns.size(); ++j) {
+    if (!table.columns[j].numeric) continue;
+    for (auto& row : table.rows) {
+      const std::optional<double> number = number_in(row[j].text);
+      if (number && row[j].text.size() > 9) row[j].text = significant(*number, 6);
+    }
+  }
+}
+
 }  // namespace hesse

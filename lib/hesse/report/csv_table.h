@@ -27,4 +27,7 @@ std::vector<double> numbers_of(const Table& table, std::string_view column, std:
 /// A column's texts. Throws Error, naming `file`, where there is no such column.
 std::vector<std::string> texts_of(const Table& table, std::string_view column, std::string_view file);
 
+/// Numbers of more than nine characters, in columns of numbers, to six significant digits: for people.
+void shorten_numbers(Table& table);
+
 }  // namespace hesse

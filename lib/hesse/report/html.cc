@@ -61,7 +61,7 @@ std::string html_facts(const std::vector<std::pair<std::string, std::string>>& f
   std::string out = "<dl class=\"facts\">\n";
   for (const auto& [name, what] : facts) {
     // A long text wants the whole width.
-    constexpr std::size_t kLong = 30;
+    constexpr std::size_t kLong = 24;
     out += fmt::format("<div{}><dt>{}</dt><dd>{}</dd></div>\n", what.size() > kLong ? " class=\"wide\"" : "",
                        html_text(name), html_text(what));
   }

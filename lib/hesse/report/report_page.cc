@@ -88,7 +88,14 @@ std::string problem_in(const fs::path& file) {
 
 std::string title_of(const std::vector<fs::path>& folders, const std::vector<std::string>& names,
                      const std::vector<RunStudy>& studies) {
-  if (folders.size() > 1) return fmt::format("{}", fmt::join(names, ", "));
+  constexpr std::size_t kNamed = 4;
+  if (folders.size() > 1) {
+    const std::size_t named = names.size() > kNamed + 1 ? kNamed : names.size();
+    std::string title =
+        fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(named), ", "));
+    if (named < names.size()) title += fmt::format(" and {} more", names.size() - named);
+    return title;
+  }
   if (!studies.empty() && !studies.front().runs.empty()) {
     std::set<std::string> methods;
     for (const RecordedRun& run : studies.front().runs) methods.insert(run.record.optimizer.text);
@@ -214,14 +221,19 @@ ReportPage report_page(std::span<const fs::path> given) {
       });
     }
   }
+  ReportSection commands{several ? "Commands" : "Command"};
   for (std::size_t i = 0; i < folders.size(); ++i) {
     if (!fs::exists(folders[i] / kCommandFile)) continue;
-    const std::string of = several ? ": " + names[i] : "";
-    add_guarded(sections, "Command" + of, [&] {
-      sections.push_back(command_section(folders[i]));
-      sections.back().title += of;
+    add_guarded(sections, "Command of " + names[i], [&] {
+      ReportSection one = command_section(folders[i]);
+      for (auto& block : one.blocks) {
+        auto* const table = std::get_if<Table>(&block);
+        if (several && table != nullptr) table->title = names[i] + ": " + table->title;
+        commands.blocks.push_back(std::move(block));
+      }
     });
   }
+  if (!commands.blocks.empty()) sections.push_back(std::move(commands));
   return page;
 }
 

@@ -50,18 +50,23 @@ std::string specification_of(const RunRecord& record) {
 /// Runs of a method that differ in their seeds alone keep its name and are one; where they differ in more, or a seed
 /// comes twice, each gets the name of its study too.
 void tell_apart(std::vector<NamedRun>& runs) {
-  std::map<std::string, std::set<std::string>> specifications;
-  std::map<std::string, std::set<std::string>> studies;
-  std::set<std::string> ambiguous;
-  std::set<std::pair<std::string, std::uint64_t>> seeds;
+  struct Method {
+    std::set<std::string> specifications;
+    std::set<std::string> studies;
+    std::set<std::uint64_t> seeds;
+    bool repeats = false;  ///< some seed
+  };
+  std::map<std::pair<std::string, std::string>, Method> methods;
+  const auto method_of = [&](const NamedRun& r) -> Method& { return methods[{r.run.record.problem.text, r.method}]; };
   for (const NamedRun& r : runs) {
-    specifications[r.method].insert(specification_of(r.run.record));
-    studies[r.method].insert(r.study);
-    if (!seeds.emplace(r.method, r.run.record.seed).second) ambiguous.insert(r.method);
+    Method& method = method_of(r);
+    method.specifications.insert(specification_of(r.run.record));
+    method.studies.insert(r.study);
+    method.repeats = !method.seeds.insert(r.run.record.seed).second || method.repeats;
   }
   for (NamedRun& r : runs) {
-    const bool apart =
-        studies[r.method].size() > 1 && (specifications[r.method].size() > 1 || ambiguous.contains(r.method));
+    const Method& method = method_of(r);
+    const bool apart = method.studies.size() > 1 && (method.specifications.size() > 1 || method.repeats);
     r.run.record.optimizer.text = apart ? fmt::format("{} ({})", r.method, r.study) : r.method;
   }
 }
@@ -299,6 +304,12 @@ Table runs_table(std::span<const RecordedRun> runs) {
     row.emplace_back(v.message);
     table.add(std::move(row));
   }
+  // Where no run arrived anywhere there are no kinds.
+  const std::size_t kinds = table.columns.size() - 2;
+  if (std::all_of(table.rows.begin(), table.rows.end(), [=](const auto& row) { return row[kinds].text.empty(); })) {
+    table.columns.erase(table.columns.begin() + static_cast<std::ptrdiff_t>(kinds));
+    for (auto& row : table.rows) row.erase(row.begin() + static_cast<std::ptrdiff_t>(kinds));
+  }
   return table;
 }
 
@@ -326,29 +337,35 @@ Table options_table(std::span<const RecordedRun> runs) {
                        const std::string& used) {
     table.add({Cell(of), Cell(option), Cell(given.value_or("")), Cell(used, given.has_value())});
   };
-  std::set<std::string> seen;
+  std::set<std::string> problems;
+  std::set<std::string> methods;
+  std::set<std::string> settings;
   for (const RecordedRun& run : runs) {
     const RunRecord& record = run.record;
-    if (seen.insert(record.problem.text + '\n').second) {
-      for (const auto& [name, used] : record.problem.used) {
-        add(record.problem.text, name, given_in(record.problem.text, name), used);
-      }
-    }
-    if (!seen.insert(record.optimizer.text).second) continue;
     const std::string& method = record.optimizer.text;
-    for (const auto& [name, used] : record.optimizer.used) {
+    if (problems.insert(record.problem.text).second) {
+      const std::string of = problems.size() == 1 ? "problem" : "problem " + record.problem.text;
+      for (const auto& [name, used] : record.problem.used) add(of, name, given_in(record.problem.text, name), used);
+    }
+    if (methods.insert(method).second) {
       // A method may be named with its study behind it.
-      add(method, name, given_in(method.substr(0, method.find(" (")), name), used);
-    }
-    for (const auto& [name, given] : record.settings) {
-      if (name != "batch_size") {
-        add(method, name, std::nullopt, given);
-        continue;
-      }
+      const std::string given = method.substr(0, method.find(" ("));
+      for (const auto& [name, used] : record.optimizer.used) add(method, name, given_in(given, name), used);
       const auto samples = [](const std::string& text) { return text == "0" ? std::string("all samples") : text; };
-      add(method, name, samples(given), samples(fmt::format("{}", record.batch_size)));
+      const auto at = std::find_if(record.settings.begin(), record.settings.end(),
+                                   [](const auto& setting) { return setting.first == "batch_size"; });
+      add(method, "batch_size", at == record.settings.end() ? std::nullopt : std::optional(samples(at->second)),
+          samples(fmt::format("{}", record.batch_size)));
+      add(method, "budget", record.budget, record.budget);
     }
-    add(method, "budget", record.budget, record.budget);
+    // Settings of the command, which most often are those of all methods.
+    std::string all;
+    for (const auto& [name, value] : record.settings) all += name == "batch_size" ? "" : name + '=' + value + '\n';
+    if (!settings.insert(all).second) continue;
+    const std::string of = settings.size() == 1 ? "every run" : "runs of " + method;
+    for (const auto& [name, value] : record.settings) {
+      if (name != "batch_size") add(of, name, std::nullopt, value);
+    }
   }
   return table;
 }
@@ -464,11 +481,16 @@ ReportSection tuning_section(const fs::path& folder) {
   ReportSection section{"Tuning"};
   Table table = read_csv_table(folder / "tuning.csv");
   table.title = "every trial";
-  const Index chosen = find_column(table, "chosen");
-  for (auto& row : table.rows) {
-    for (std::size_t j = 0; j < row.size(); ++j) {
-      if (chosen >= 0 && row[static_cast<std::size_t>(chosen)].text == "yes") row[j].emphasised = true;
-    }
+  shorten_numbers(table);
+  const std::string trials_file = (folder / "tuning.csv").string();
+  const auto given = texts_of(table, "optimizer", trials_file);
+  const auto trial = texts_of(table, "trial", trials_file);
+  const auto chosen = texts_of(table, "chosen", trials_file);
+  std::map<std::string, std::string> tuned;
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    if (chosen[i] != "yes") continue;
+    tuned[given[i]] = trial[i];
+    for (Cell& cell : table.rows[i]) cell.emphasised = true;
   }
   const fs::path figures = folder / "figures" / "tuning.csv";
   if (fs::exists(figures)) {
@@ -480,7 +502,8 @@ ReportSection tuning_section(const fs::path& folder) {
     const auto lower = numbers_of(best, "lower_quartile", file);
     const auto upper = numbers_of(best, "upper_quartile", file);
     Figure figure{"tuning", "best of k trials",
-                  "The best objective among k trials: median and quartiles over all ways to draw k of them."};
+                  "The best objective among k trials: median and quartiles over all ways to draw k of them. A "
+                  "line has the name and the colour of the trial that was chosen."};
     figure.band_only = true;
     Plot plot;
     plot.x_label = "trials k";
@@ -496,7 +519,8 @@ ReportSection tuning_section(const fs::path& folder) {
         return std::vector<double>(all.begin() + static_cast<std::ptrdiff_t>(begin),
                                    all.begin() + static_cast<std::ptrdiff_t>(end));
       };
-      plot.series.push_back(band_series(method[begin], part(x), part(median), part(lower), part(upper)));
+      const std::string& name = tuned.contains(method[begin]) ? tuned[method[begin]] : method[begin];
+      plot.series.push_back(band_series(name, part(x), part(median), part(lower), part(upper)));
       for (std::size_t i = begin; i < end; ++i) {
         if (!std::isfinite(median[i])) continue;
         least = std::min(least, median[i]);
@@ -511,6 +535,19 @@ ReportSection tuning_section(const fs::path& folder) {
   }
   section.blocks.emplace_back(std::move(table));
   return section;
+}
+
+/// Adds what `make` makes, or a line that says why it cannot be made: a damaged file hides no others.
+template <class Make>
+void add_or_explain(std::vector<ReportSection>& out, const std::string& title, const Make& make) {
+  ReportSection section{title};
+  try {
+    section = make();
+    section.title = title;
+  } catch (const Error& e) {
+    section.blocks.emplace_back(html_paragraph(fmt::format("The record cannot be shown: {}", e.what()), "verdict bad"));
+  }
+  if (!section.blocks.empty()) out.push_back(std::move(section));
 }
 
 void add_sections(std::vector<ReportSection>& out, std::span<const RecordedRun> runs, const std::string& suffix) {
@@ -532,9 +569,7 @@ void add_sections(std::vector<ReportSection>& out, std::span<const RecordedRun> 
   add_trace_figure(trace, runs, "step_size");
   if (!trace.blocks.empty()) out.push_back(std::move(trace));
 
-  ReportSection curvature = curvature_section(runs);
-  curvature.title += suffix;
-  if (!curvature.blocks.empty()) out.push_back(std::move(curvature));
+  add_or_explain(out, "Curvature along training" + suffix, [&] { return curvature_section(runs); });
 
   ReportSection telemetry{"Telemetry of the methods" + suffix};
   for (const std::string& column : telemetry_columns(runs, metrics)) add_telemetry_figure(telemetry, runs, column);
@@ -624,8 +659,8 @@ std::vector<ReportSection> run_sections(std::span<const RunStudy> studies) {
   }
   for (const RunStudy& study : studies) {
     if (!fs::exists(study.folder / "tuning.csv")) continue;
-    out.push_back(tuning_section(study.folder));
-    if (studies.size() > 1) out.back().title += ": " + study.name;
+    add_or_explain(out, studies.size() > 1 ? "Tuning: " + study.name : "Tuning",
+                   [&] { return tuning_section(study.folder); });
   }
   if (!unreadable.empty()) {
     ReportSection section{"Records that could not be read"};

@@ -140,10 +140,12 @@
       }
       if (x) {
         const points = finite(y).length;
+        // Points that show where a line has its corners; a step has two at each.
+        const marked = points <= 25 && x.every((value, i) => i === 0 || value - x[i - 1] > 1e-9 * Math.abs(value));
         const run = !quartiles && series.runs[0].name ? `, ${escaped(series.runs[0].name)}` : '';
         lines.push({
           x, y, name, legendgroup: series.name, showlegend: true,
-          mode: points <= 25 ? 'lines+markers' : 'lines',
+          mode: marked ? 'lines+markers' : 'lines',
           line: {width: 2, color, dash},
           marker: {size: points === 1 ? 7 : 4, color},
           customdata: quartiles || undefined,
@@ -198,6 +200,7 @@
     }
     return labels.concat(inner).map(({series, x, at}) => ({
       xref: 'paper', yref: 'paper', x, y: 1 - at / height, xanchor: 'left', yanchor: 'middle', xshift: 6,
+      bgcolor: x < 1 ? faded(css('--paper'), 0.75) : 'rgba(0,0,0,0)', borderpad: 0,
       showarrow: false, text: escaped(shortened(series.name, 30)), hovertext: escaped(series.name),
       font: {size: 11, color: shade(series.color)},
     }));
@@ -365,7 +368,7 @@
     spaceLayout.margin = {l: 0, r: 0, t: 0, b: 0};
     spaceLayout.scene = {
       xaxis: axis3(surface.x.label), yaxis: axis3(surface.y.label), zaxis: {...axis3(surface.value.label), ...ticks},
-      camera: {eye: {x: 1.25, y: -1.4, z: 1.2}}, aspectratio: {x: 1, y: 1, z: 0.75},
+      camera: {eye: {x: 1.45, y: -1.6, z: 1.3}}, aspectratio: {x: 1, y: 1, z: 0.75},
     };
     spaceLayout.showlegend = false;
     const things = [{
@@ -375,10 +378,21 @@
       hovertemplate: hover,
     }];
     if (path) {
-      // A point of the path lies on the surface where the grid's nearest value is.
-      const nearest = (all, v) => all.reduce((best, value, i) => (Math.abs(value - v) < Math.abs(all[best] - v) ? i : best), 0);
+      // The path runs on the surface as it is drawn, between the grid's values, and a little above to be seen.
+      const cell = (all, v) => {
+        const at = Math.min(Math.max(all.findIndex((value) => value > v) - 1, 0), all.length - 2);
+        const i = v >= all[all.length - 1] ? all.length - 2 : at;
+        return [i, Math.min(Math.max((v - all[i]) / (all[i + 1] - all[i]), 0), 1)];
+      };
+      const on = (px, py) => {
+        const [i, u] = cell(x, px);
+        const [j, v] = cell(y, py);
+        const corners = [grid[j][i], grid[j][i + 1], grid[j + 1][i], grid[j + 1][i + 1]];
+        if (corners.includes(null)) return null;
+        return (1 - v) * ((1 - u) * corners[0] + u * corners[1]) + v * ((1 - u) * corners[2] + u * corners[3]) + 0.006 * (top - bottom);
+      };
       things.push({
-        type: 'scatter3d', mode: 'lines', ...path, z: path.x.map((_, i) => grid[nearest(y, path.y[i])][nearest(x, path.x[i])]),
+        type: 'scatter3d', mode: 'lines', ...path, z: path.x.map((_, i) => on(path.x[i], path.y[i])),
         line: {width: 5, color: green}, name: escaped(surface.path.label), hoverinfo: 'skip',
       });
     }
