@@ -28,6 +28,7 @@ enum class Search { rate, space };
 /// "rate", "space".
 const char* to_string(Search search);
 
+/// One trial of a method, and what it came to.
 struct TuningTrial {
   std::string method;  ///< with the options that were tried
   RunOutcome outcome;
