@@ -342,7 +342,7 @@ int slice_landscape(Setting& s, const std::vector<TrajectoryPoint>& trajectory) 
   const Directions directions = chosen_directions(s, differences);
   const Matrix& U = directions.vectors;
   const Index k = U.cols();
-  Projection shadow;
+  ProjectedPoints shadow;
   shadow.coordinates.resize(k, 0);
   if (m > 0) shadow = project(U, differences);
   SliceOptions slice_options;

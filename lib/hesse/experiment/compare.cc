@@ -79,7 +79,7 @@ Plot tuning_plot(const Comparison& comparison) {
   for (const Tuning& tuning : comparison.tunings) {
     if (tuning.trials.empty()) continue;
     std::vector<double> scores;
-    for (const Trial& trial : tuning.trials) scores.push_back(trial.score(target));
+    for (const TuningTrial& trial : tuning.trials) scores.push_back(trial.score(target));
     const BestOf best = best_of(std::move(scores));
     Series series{tuning.given, {}};
     // Five runs whose median and quartiles are these.
@@ -151,7 +151,7 @@ Table tuning_table(const std::vector<Tuning>& tunings) {
   table.columns = {{"optimizer", false},     {"trial", false},       {"value"},
                    {"gradient_equivalents"}, {"termination", false}, {"chosen", false}};
   for (const Tuning& tuning : tunings) {
-    for (const Trial& trial : tuning.trials) {
+    for (const TuningTrial& trial : tuning.trials) {
       const Verdict& v = trial.outcome.verdict;
       table.add({Cell(tuning.given), Cell(trial.method), Cell(fmt::format("{}", trial.score(kNoTarget))),
                  Cell(fmt::format("{}", v.progress.cost.gradient_equivalents)), Cell(v.termination),
