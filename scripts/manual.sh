@@ -20,7 +20,7 @@ case "$action" in
     mkdir -p "$pages"
     cp -r README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs "$pages"
     rm -rf "$pages"/docs/{mkdocs.yml,menu.py,__pycache__}
-    for file in experiments/*/README.md experiments/*/*.ini; do
+    for file in experiments/*/README.md experiments/*/*.ini tests/install/consumer/main.cc; do
       install -D --mode=644 "$file" "$pages/$file"
     done
     HESSE_MANUAL_PAGES="$(realpath "$pages")" mkdocs build --quiet --strict --config-file docs/mkdocs.yml \
