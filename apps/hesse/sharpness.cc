@@ -207,6 +207,7 @@ int sharpness_command(Arguments arguments) {
       arguments);
   use_threads(options.threads);
   const bool rescale = options.rescale != 1;
+  if (options.pair != 1 && !rescale) fail("hesse sharpness: --pair names the layers of --rescale; give that too");
   if (rescale && !options.against.empty()) fail("hesse sharpness: give --rescale or --against, not both");
   options.measure.measures = words(options.measures);
   options.measure.seed = static_cast<std::uint64_t>(options.point.seed);

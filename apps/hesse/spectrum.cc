@@ -164,9 +164,12 @@ std::vector<WholeFigure> sums_of(const SpectralDensity& density, double damping,
   const auto sum = [&](const char* name, const char* key, const std::function<double(double)>& f) {
     return WholeFigure{name, key, spectral_sum(density, f, error)};
   };
-  return {sum("eigenvalues below zero", "negative", [zero](double x) { return x < -zero ? 1.0 : 0.0; }),
-          sum("eigenvalues near zero", "near_zero", [zero](double x) { return std::abs(x) <= zero ? 1.0 : 0.0; }),
-          sum("eigenvalues above zero", "positive", [zero](double x) { return x > zero ? 1.0 : 0.0; }),
+  const auto count = [&](const char* name, const char* key, const std::function<bool(double)>& in) {
+    return WholeFigure{name, key, eigenvalue_count(density, in)};
+  };
+  return {count("eigenvalues below zero", "negative", [zero](double x) { return x < -zero; }),
+          count("eigenvalues near zero", "near_zero", [zero](double x) { return std::abs(x) <= zero; }),
+          count("eigenvalues above zero", "positive", [zero](double x) { return x > zero; }),
           sum("log det(A+ + damping I)", "log_determinant",
               [damping](double x) { return std::log(std::max(x, 0.0) + damping); }),
           sum("effective dimension tr A+(A+ + damping I)^-1", "effective_dimension",
@@ -218,13 +221,26 @@ Estimate condition_number(const EigenResult& eigen) {
 }
 
 /// |A|_F^2 / |A|_2^2.
-Estimate stable_rank(Estimate frobenius_square, double spectral_norm) {
-  const double scale = 1 / (spectral_norm * spectral_norm);
-  for (double* figure :
-       {&frobenius_square.value, &frobenius_square.standard_error, &frobenius_square.lower, &frobenius_square.upper}) {
-    *figure *= scale;
-  }
+Estimate stable_rank(Estimate frobenius_square, const Estimate& norm) {
+  frobenius_square.value /= norm.value * norm.value;
+  frobenius_square.standard_error /= norm.value * norm.value;
+  frobenius_square.lower /= norm.upper * norm.upper;
+  frobenius_square.upper /= norm.lower * norm.lower;
   return frobenius_square;
+}
+
+/// |A|_2 where both ends are known, with the interval that their residuals leave.
+std::optional<Estimate> spectral_norm(const EigenResult& eigen) {
+  if (eigen.status != EigenStatus::converged || !(eigen.norm > 0)) return std::nullopt;
+  double residual = 0;
+  for (const EigenPairs* pairs : {&eigen.largest, &eigen.smallest}) {
+    if (pairs->residuals.size() > 0) residual = std::max(residual, pairs->residuals.maxCoeff());
+  }
+  Estimate norm;
+  norm.value = eigen.norm;
+  norm.lower = eigen.norm - residual;
+  norm.upper = eigen.norm + residual;
+  return norm;
 }
 
 /// One layer's diagonal block.
@@ -244,7 +260,7 @@ std::vector<LayerSpectrum> layer_spectra(Objective& f, const OperatorPtr& A, con
     eigen.largest = std::min<Index>(1, layer.size);
     eigen.smallest = eigen.largest;
     eigen.tolerance = options.tolerance;
-    eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * f.value_noise());
+    eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
     eigen.seed = seed;
     spectra.push_back({layer, extreme_eigenpairs(*block, eigen), estimate_trace(*block, trace_options(options))});
   }
@@ -464,6 +480,15 @@ int spectrum_command(Arguments arguments) {
   check_plot(options.plot, options.json);
   use_threads(options.threads);
   const bool kernel_polynomial = options.density && options.density_method == DensityMethod::kernel_polynomial;
+  if (options.all && !options.against.empty()) fail("--against compares top eigenspaces; give --top instead of --all");
+  if (!options.trace && options.trace_method != TraceMethod::hutch_pp)
+    fail("--trace-method is of --trace; give that too");
+  if (!options.diagonal && options.diagonal_method != DiagonalMethod::diag_pp) {
+    fail("--diagonal-method is of --diagonal; give that too");
+  }
+  if (!options.density && options.density_method != DensityMethod::lanczos) {
+    fail("--density-method is of --density; give that too");
+  }
   if (options.top < 1 && !options.all) {
     if (options.classes) fail("--classes compares with the top eigenvectors; give --top 1 or more");
     if (!options.against.empty()) fail("--against compares top eigenspaces; give --top 1 or more");
@@ -503,7 +528,9 @@ int spectrum_command(Arguments arguments) {
   const Spectrum spectrum = extreme_spectrum(f, x, spectrum_options);
   const EigenResult& eigen = spectrum.eigen;
   const bool finite = eigen.status != EigenStatus::non_finite;
+  const bool both_ends = options.all || (options.top > 0 && options.bottom > 0);
   std::vector<WholeFigure> figures;
+  Estimate spectral = without_value(0);
   std::optional<EstimatedDiagonal> diagonal;
   std::optional<DrawnDensity> density;
   double trace_seconds = 0;
@@ -511,15 +538,15 @@ int spectrum_command(Arguments arguments) {
   if (finite) {
     const LinearOperator& A = *spectrum.matrix;
     const auto start = std::chrono::steady_clock::now();
+    const std::optional<Estimate> norm = both_ends ? spectral_norm(eigen) : std::nullopt;
     if (options.trace) {
       figures.push_back({"trace", "trace", estimate_trace(A, trace_options(options))});
       trace_seconds = seconds_since(start);
       const Estimate square = estimate_frobenius_square(A, estimate_options<EstimateOptions>(options));
       figures.push_back({"Frobenius norm squared", "frobenius_square", square});
-      // |A|_2 is known where both ends are.
-      if (eigen.norm > 0 && (options.all || (options.top > 0 && options.bottom > 0)))
-        figures.push_back({"stable rank", "stable_rank", stable_rank(square, eigen.norm)});
+      if (norm) figures.push_back({"stable rank", "stable_rank", stable_rank(square, *norm)});
     }
+    if (norm) spectral = *norm;
     if (options.diagonal) diagonal = estimate_diagonal(A, diagonal_options(options));
     const auto start_of_density = std::chrono::steady_clock::now();
     if (kernel_polynomial) {
@@ -531,7 +558,6 @@ int spectrum_command(Arguments arguments) {
     }
     density_seconds = seconds_since(start_of_density);
   }
-  const bool both_ends = options.all || (options.top > 0 && options.bottom > 0);
   const Estimate condition = both_ends ? condition_number(eigen) : without_value(0);
   double overlap_with_other = 0;
   if (finite && other) {
@@ -582,6 +608,11 @@ int spectrum_command(Arguments arguments) {
   json["products"] = eigen.products;
   json["seconds"] = json_number(spectrum.seconds);
   for (const WholeFigure& figure : figures) json[figure.key] = json_of(figure.estimate);
+  if (spectral.is_finite) {
+    json["spectral_norm"] = {{"value", json_number(spectral.value)},
+                             {"lower", json_number(spectral.lower)},
+                             {"upper", json_number(spectral.upper)}};
+  }
   if (condition.is_finite) {
     json["condition_number"] = {{"value", json_number(condition.value)},
                                 {"lower", json_number(condition.lower)},
@@ -639,12 +670,14 @@ int spectrum_command(Arguments arguments) {
         n);
     if (!options.all) say("{}", terminal_text(table, terminal_style(stdout)));
     if (options.all) say("{}", terminal_text(ends_of(table, options.top, options.bottom), terminal_style(stdout)));
-    say("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
-        eigen.message.empty() ? "" : ": " + eigen.message,
-        eigen.proved                   ? "proved"
-        : eigen.multiplicity_certified ? "certified"
-                                       : "not certified",
-        eigen.products, spectrum.seconds);
+    const bool sought = options.all || options.top + options.bottom > 0;
+    if (sought)
+      say("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
+          eigen.message.empty() ? "" : ": " + eigen.message,
+          eigen.proved                   ? "proved"
+          : eigen.multiplicity_certified ? "certified"
+                                         : "not certified",
+          eigen.products, spectrum.seconds);
     for (const WholeFigure& figure : figures) {
       say("{}: {}; {} products\n", figure.name, text_of(figure.estimate), figure.estimate.products);
     }

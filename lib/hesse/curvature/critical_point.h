@@ -35,6 +35,7 @@
 #include "hesse/objective/objective.h"
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace hesse {
@@ -87,8 +88,8 @@ struct CriticalPoint {
   CriticalKind kind = CriticalKind::non_finite;
   /// Eigenvalues below minus their error: all of them when certified, else those that were found.
   Index index = 0;
-  double least_eigenvalue = 0;
-  double largest_eigenvalue = 0;
+  double least_eigenvalue = std::numeric_limits<double>::quiet_NaN();    ///< NaN where it is not known
+  double largest_eigenvalue = std::numeric_limits<double>::quiet_NaN();  ///< likewise
   double eigenvalue_error = 0;  ///< bound on the error of both: what counts as 0
   EigenvalueError error;        ///< its parts
   bool drift_known = true;      ///< false where H is not finite at x + p: then all is said of x itself

@@ -54,6 +54,12 @@ SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityO
 /// the value. Figures of f that are not finite at a node leave no value.
 Estimate spectral_sum(const SpectralDensity& density, const std::function<double(double)>& f, double tolerance = 0);
 
+/// How many eigenvalues satisfy `in`, as an interval that covers in 95 of 100 cases also where they are few: the share
+/// of a random vector of n entries in a space of m dimensions is distributed as Beta(m / 2, (n - m) / 2), and the mean
+/// over P probes nearly as Beta(P m / 2, P (n - m) / 2), of which the interval holds every whole m that is not too
+/// unlikely. Student's would cover one eigenvalue in 86 of 100 cases.
+Estimate eigenvalue_count(const SpectralDensity& density, const std::function<bool(double)>& in);
+
 /// A function of lambda with a band.
 struct Band95 {
   Vector value;
