@@ -3,6 +3,7 @@
 #include "command_line.h"
 #include "dry_run.h"
 #include "joined_ranks.h"
+#include "records.h"
 #include "run_options.h"
 
 #include "hesse/core/clock.h"
@@ -52,6 +53,8 @@ class Console {
 
 /// Adds to the trouble with a record how to go on once it is overcome.
 int report_write_error(const WriteError& error, const std::filesystem::path& folder) {
+  // What has no room for a record has none for a page.
+  note_records({});
   std::error_code ignored;
   const bool begun =
       std::filesystem::exists(folder / kComparisonFile, ignored) || std::filesystem::exists(folder / kRunFile, ignored);
