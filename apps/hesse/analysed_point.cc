@@ -1,5 +1,6 @@
 #include "analysed_point.h"
 
+#include "command_line.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
@@ -37,7 +38,7 @@ ReadPoint read_weights(const std::string& path, const ParameterLayout& layout) {
     const std::string& block = layout.blocks()[b].name;
     if (weights.names[b] != block) renamed.push_back(fmt::format("{} is {}", weights.names[b], block));
   }
-  if (!renamed.empty()) fmt::print(stderr, "hesse: {}: {}\n", path, fmt::join(renamed, ", "));
+  if (!renamed.empty() && !quiet()) fmt::print(stderr, "hesse: {}: {}\n", path, fmt::join(renamed, ", "));
   return {std::move(weights.x), path};
 }
 

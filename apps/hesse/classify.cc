@@ -227,14 +227,14 @@ int classify_starts(const AnalysedPoint& analysed, const ClassifyCommandOptions&
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}\nn = {}\n", analysed.problem.description, n);
+    say("{}\nn = {}\n", analysed.problem.description, n);
     constexpr Index kShown = 20;
     Table shown = table;
     if (options.starts > kShown) shown.rows.resize(kShown);
-    fmt::print("{}", terminal_text(shown, terminal_style(stdout)));
+    say("{}", terminal_text(shown, terminal_style(stdout)));
     std::string sum;
     for (const auto& [kind, count] : counts) sum += fmt::format("{}{} {}", sum.empty() ? "" : ", ", count, kind);
-    fmt::print("of {} starts: {}\n", options.starts, sum);
+    say("of {} starts: {}\n", options.starts, sum);
   }
   return kDone;
 }
@@ -275,13 +275,13 @@ int classify_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}\nn = {}, from {}\n", analysed.problem.description, n, analysed.at);
-    if (options.search != Search::none) fmt::print("search: {}\n", search.message);
-    fmt::print("value {:.10g}\n", point.value);
+    say("{}\nn = {}, from {}\n", analysed.problem.description, n, analysed.at);
+    if (options.search != Search::none) say("search: {}\n", search.message);
+    say("value {:.10g}\n", point.value);
     if (point.kind != CriticalKind::non_finite) {
-      fmt::print("{}", terminal_text(certificate(point, n), terminal_style(stdout)));
+      say("{}", terminal_text(certificate(point, n), terminal_style(stdout)));
     }
-    fmt::print("{}\n", point.message);
+    say("{}\n", point.message);
   }
   switch (point.kind) {
     case CriticalKind::non_finite: return kDiverged;

@@ -1,29 +1,38 @@
 #include "analysed_point.h"
 #include "command_line.h"
 #include "commands.h"
+#include "dry_run.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/memory_use.h"
 #include "hesse/curvature/curvature_operator.h"
+#include "hesse/curvature/diagonal_estimation.h"
+#include "hesse/curvature/memory.h"
 #include "hesse/curvature/spectral_density.h"
 #include "hesse/curvature/spectrum.h"
 #include "hesse/curvature/subspace.h"
 #include "hesse/curvature/trace_estimation.h"
+#include "hesse/nn/network_objective.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
 #include "hesse/report/plot.h"
 #include "hesse/report/table.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
 
 namespace hesse::app {
 namespace {
+
+enum class DensityMethod { lanczos, kernel_polynomial };
 
 struct SpectrumCommandOptions {
   PointOptions point;
@@ -34,15 +43,23 @@ struct SpectrumCommandOptions {
   double tolerance = 1e-6;
   bool certify = false;
   bool trace = false;
+  TraceMethod trace_method = TraceMethod::hutch_pp;
+  bool diagonal = false;
+  DiagonalMethod diagonal_method = DiagonalMethod::diag_pp;
   Index products = 100;
+  double error = 0.01;
   bool density = false;
+  DensityMethod density_method = DensityMethod::lanczos;
   Index probes = 10;
   Index steps = 80;
   double damping = 1e-3;
   bool per_layer = false;
   bool classes = false;
+  std::string against;
   Index threads = 0;
   std::string output;
+  bool plot = false;
+  bool dry_run = false;
   bool json = false;
 };
 void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
@@ -53,6 +70,7 @@ void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
             {"fisher", CurvatureMatrix::fisher},
             {"fisher-sampled", CurvatureMatrix::fisher_sampled},
             {"fisher-empirical", CurvatureMatrix::fisher_empirical},
+            {"jacobian-gram", CurvatureMatrix::jacobian_gram},
             {"kfac", CurvatureMatrix::kfac},
             {"ekfac", CurvatureMatrix::ekfac},
             {"gradient-covariance", CurvatureMatrix::gradient_covariance}},
@@ -67,17 +85,34 @@ void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
   v.option("certify", o.certify,
            "prove that none is missing by the inertia of the dense matrix: n products, n^3 flops");
   v.option("trace", o.trace, "trace, Frobenius norm and stable rank too, with 95 % intervals");
-  v.option("products", o.products, Interval::closed(6, 1e6), "for each trace, and for the norm, at most");
-  v.option("density", o.density, "the whole spectrum too, by stochastic Lanczos quadrature");
-  v.option("probes", o.probes, Interval::closed(2, 10000), "of the density");
-  v.option("steps", o.steps, Interval::closed(1, 10000), "of Lanczos from each probe");
+  v.choice(
+      "trace-method", o.trace_method,
+      {{"hutchinson", TraceMethod::hutchinson}, {"hutch++", TraceMethod::hutch_pp}, {"xtrace", TraceMethod::xtrace}},
+      "estimator of the trace");
+  v.option("diagonal", o.diagonal, "the diagonal too, each entry with its standard error");
+  v.choice("diagonal-method", o.diagonal_method,
+           {{"hutchinson", DiagonalMethod::hutchinson}, {"diag++", DiagonalMethod::diag_pp}},
+           "estimator of the diagonal");
+  v.option("products", o.products, Interval::closed(6, 1e6),
+           "for each trace, for the norm and for the diagonal, at most");
+  v.option("error", o.error, Interval::open(0, 1),
+           "an estimate ends early where half its 95 % interval is within this share of it");
+  v.option("density", o.density, "the whole spectrum too");
+  v.choice("density-method", o.density_method,
+           {{"lanczos", DensityMethod::lanczos}, {"kernel-polynomial", DensityMethod::kernel_polynomial}},
+           "stochastic Lanczos quadrature, with counts and sums too, or Chebyshev's polynomials, of degree 2 steps");
+  v.option("probes", o.probes, Interval::closed(2, 10000), "of the density, at most");
+  v.option("steps", o.steps, Interval::closed(1, 10000), "products from each probe");
   v.option("damping", o.damping, Interval::positive(), "delta of the log-determinant and the effective dimension");
   v.option("per-layer", o.per_layer, "the ends and the trace of each layer's diagonal block too");
   v.option("classes", o.classes, "the span of the classes' mean gradients against the top eigenspace too");
+  v.option("against", o.against, "a second point of the same problem: how the top eigenspaces of the two overlap");
   visit_threads(o.threads, v);
   v.option("output", o.output,
-           "folder for spectrum.json and spectrum.csv, layers.csv, density.csv and density_plot.svg (default: none is "
-           "written)");
+           "folder for spectrum.json and spectrum.csv, layers.csv, diagonal.csv, density.csv and density_plot.svg "
+           "(default: none is written)");
+  visit_plot(o.plot, v);
+  v.option("dry-run", o.dry_run, "say how many products it takes, and for how long; compute nothing else");
   v.option("json", o.json, "print JSON");
 }
 
@@ -124,17 +159,62 @@ struct WholeFigure {
 constexpr double kNearZero = 1e-3;
 
 /// Counts, and sums in which negative eigenvalues count as 0.
-std::vector<WholeFigure> sums_of(const SpectralDensity& density, double damping) {
+std::vector<WholeFigure> sums_of(const SpectralDensity& density, double damping, double error) {
   const double zero = kNearZero * std::max(std::abs(density.least), std::abs(density.greatest));
-  return {
-      {"eigenvalues below zero", "negative", spectral_sum(density, [zero](double x) { return x < -zero ? 1.0 : 0.0; })},
-      {"eigenvalues near zero", "near_zero",
-       spectral_sum(density, [zero](double x) { return std::abs(x) <= zero ? 1.0 : 0.0; })},
-      {"eigenvalues above zero", "positive", spectral_sum(density, [zero](double x) { return x > zero ? 1.0 : 0.0; })},
-      {"log det(A+ + damping I)", "log_determinant",
-       spectral_sum(density, [damping](double x) { return std::log(std::max(x, 0.0) + damping); })},
-      {"effective dimension tr A+(A+ + damping I)^-1", "effective_dimension",
-       spectral_sum(density, [damping](double x) { return std::max(x, 0.0) / (std::max(x, 0.0) + damping); })}};
+  const auto sum = [&](const char* name, const char* key, const std::function<double(double)>& f) {
+    return WholeFigure{name, key, spectral_sum(density, f, error)};
+  };
+  return {sum("eigenvalues below zero", "negative", [zero](double x) { return x < -zero ? 1.0 : 0.0; }),
+          sum("eigenvalues near zero", "near_zero", [zero](double x) { return std::abs(x) <= zero ? 1.0 : 0.0; }),
+          sum("eigenvalues above zero", "positive", [zero](double x) { return x > zero ? 1.0 : 0.0; }),
+          sum("log det(A+ + damping I)", "log_determinant",
+              [damping](double x) { return std::log(std::max(x, 0.0) + damping); }),
+          sum("effective dimension tr A+(A+ + damping I)^-1", "effective_dimension",
+              [damping](double x) { return std::max(x, 0.0) / (std::max(x, 0.0) + damping); })};
+}
+
+/// Of the trace, the norm and the diagonal.
+template <class Options>
+Options estimate_options(const SpectrumCommandOptions& options) {
+  Options estimate;
+  estimate.tolerance = options.error;
+  estimate.max_products = options.products;
+  estimate.seed = static_cast<std::uint64_t>(options.point.seed);
+  return estimate;
+}
+TraceOptions trace_options(const SpectrumCommandOptions& options) {
+  auto trace = estimate_options<TraceOptions>(options);
+  trace.method = options.trace_method;
+  return trace;
+}
+DiagonalOptions diagonal_options(const SpectrumCommandOptions& options) {
+  auto diagonal = estimate_options<DiagonalOptions>(options);
+  diagonal.method = options.diagonal_method;
+  return diagonal;
+}
+
+/// Lanczos from as many probes as bring the log-determinant and the effective dimension within the error, if so few do.
+SpectralDensity density_of(const LinearOperator& A, const SpectrumCommandOptions& options) {
+  const auto enough = [&](const SpectralDensity& density) {
+    const std::vector<WholeFigure> sums = sums_of(density, options.damping, options.error);
+    return std::all_of(sums.end() - 2, sums.end(), [](const WholeFigure& sum) { return sum.estimate.reached; });
+  };
+  return spectral_density(A, {options.probes, options.steps, static_cast<std::uint64_t>(options.point.seed)}, enough);
+}
+
+/// The largest over the smallest eigenvalue of a matrix both ends of which are known, with the interval that their
+/// residuals leave; without a value where it is not certain to be positive definite.
+Estimate condition_number(const EigenResult& eigen) {
+  if (eigen.status != EigenStatus::converged || eigen.largest.values.size() == 0) return without_value(0);
+  const EigenPairs& low = eigen.smallest.values.size() > 0 ? eigen.smallest : eigen.largest;
+  const double least = low.values.tail(1)[0];
+  const double least_error = low.residuals.tail(1)[0];
+  if (!(least > least_error)) return without_value(0);
+  Estimate condition;
+  condition.value = eigen.largest.values[0] / least;
+  condition.lower = (eigen.largest.values[0] - eigen.largest.residuals[0]) / (least + least_error);
+  condition.upper = (eigen.largest.values[0] + eigen.largest.residuals[0]) / (least - least_error);
+  return condition;
 }
 
 /// |A|_F^2 / |A|_2^2.
@@ -166,10 +246,7 @@ std::vector<LayerSpectrum> layer_spectra(Objective& f, const OperatorPtr& A, con
     eigen.tolerance = options.tolerance;
     eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * f.value_noise());
     eigen.seed = seed;
-    TraceOptions trace;
-    trace.max_products = options.products;
-    trace.seed = seed;
-    spectra.push_back({layer, extreme_eigenpairs(*block, eigen), estimate_trace(*block, trace)});
+    spectra.push_back({layer, extreme_eigenpairs(*block, eigen), estimate_trace(*block, trace_options(options))});
   }
   return spectra;
 }
@@ -196,42 +273,142 @@ struct ClassFigures {
   double alignment = 0;  ///< share of the second moment of the class means in it
 };
 
-/// density.csv and density_plot.svg: on 400 points from end to end, blurred by a two-hundredth of the range.
-void write_density(const std::filesystem::path& folder, const SpectralDensity& density, const std::string& title) {
+/// A density on a grid of eigenvalues, as mean and 95 % band over the probes.
+struct DrawnDensity {
+  Vector lambda;
+  Band95 band;
+  const char* method = "";
+};
+
+/// On 400 points from end to end, blurred by a two-hundredth of the range.
+std::optional<DrawnDensity> drawn(const SpectralDensity& density) {
   const double range = std::max(density.greatest - density.least, 1e-12 * std::abs(density.greatest));
-  if (!(range > 0)) return;
+  if (density.probes.empty() || !(range > 0)) return std::nullopt;
   const double sigma = range / 200;
-  const Vector lambda = Vector::LinSpaced(400, density.least - 4 * sigma, density.greatest + 4 * sigma);
-  const Band95 band = density_at(density, lambda, sigma);
-  Table table;
-  table.columns = {{"lambda"}, {"density"}, {"lower"}, {"upper"}};
-  for (Index i = 0; i < lambda.size(); ++i) {
-    table.add({Cell(fmt::format("{}", lambda[i])), Cell(fmt::format("{}", band.value[i])),
-               Cell(fmt::format("{}", band.lower[i])), Cell(fmt::format("{}", band.upper[i]))});
-  }
-  write_file(folder / "density.csv", csv_text(table));
+  DrawnDensity d{Vector::LinSpaced(400, density.least - 4 * sigma, density.greatest + 4 * sigma), {}, ""};
+  d.band = density_at(density, d.lambda, sigma);
+  d.method = "stochastic Lanczos quadrature";
+  return d;
+}
+
+/// Chebyshev's polynomials on an interval a hundredth wider than the spectrum, whose ends are known.
+std::optional<DrawnDensity> drawn(const LinearOperator& A, const EigenResult& eigen,
+                                  const SpectrumCommandOptions& options) {
+  const double low = eigen.smallest.values.tail(1)[0];
+  const double high = eigen.largest.values[0];
+  const double margin = std::max(0.01 * (high - low), 1e-12 * eigen.norm);
+  if (!(margin > 0)) return std::nullopt;
+  const ChebyshevMoments moments =
+      chebyshev_moments(A, low - margin, high + margin,
+                        {options.probes, 2 * options.steps, static_cast<std::uint64_t>(options.point.seed)});
+  if (!moments.is_finite) return std::nullopt;
+  DrawnDensity d{Vector::LinSpaced(400, moments.low, moments.high), {}, "kernel polynomial method"};
+  d.band = density_at(moments, d.lambda);
+  return d;
+}
+
+/// With the eigenvalues that were found one by one as marks.
+Plot density_plot(const DrawnDensity& density, const EigenResult& eigen, const std::string& title) {
+  const Band95& band = density.band;
   Plot plot;
   plot.title = title;
   plot.x_label = "eigenvalue";
   plot.y_label = "density";
   plot.log_y = true;
-  plot.legend = "median over probes, quartiles";
-  Series& series = plot.series.emplace_back(Series{"stochastic Lanczos quadrature", {}});
-  const double floor = 1e-6 * band.value.maxCoeff();
-  for (const Quadrature& probe : density.probes) {
-    const Vector y = density_at(probe, lambda, sigma);
-    Curve& curve = series.runs.emplace_back();
-    for (Index i = 0; i < lambda.size(); ++i) {
-      curve.x.push_back(lambda[i]);
-      curve.y.push_back(std::max(y[i], floor));
-    }
+  plot.legend = "mean over probes, 95 % band";
+  plot.figures = {"mean", "lower", "upper"};
+  for (const EigenPairs* pairs : {&eigen.largest, &eigen.smallest}) {
+    plot.marks.insert(plot.marks.end(), pairs->values.begin(), pairs->values.end());
   }
+  const double floor = 1e-6 * band.value.maxCoeff();
+  Band line;
+  for (Index i = 0; i < density.lambda.size(); ++i) {
+    line.x.push_back(density.lambda[i]);
+    line.median.push_back(std::max(band.value[i], floor));
+    line.lower_quartile.push_back(std::max(band.lower[i], floor));
+    line.upper_quartile.push_back(std::max(band.upper[i], floor));
+    line.n.push_back(1);
+    line.failures.push_back(0);
+  }
+  plot.series.push_back({density.method, {}, std::move(line)});
+  return plot;
+}
+
+/// The eigenvalues in their order, where there is no density to draw.
+Plot eigenvalue_plot(const EigenResult& eigen, const std::string& title) {
+  Plot plot;
+  plot.title = title;
+  plot.x_label = "position, from the top and from the bottom";
+  plot.y_label = "eigenvalue";
+  for (const auto& [name, pairs] : {std::pair{"top", &eigen.largest}, std::pair{"bottom", &eigen.smallest}}) {
+    if (pairs->values.size() == 0) continue;
+    Curve curve;
+    for (Index i = 0; i < pairs->values.size(); ++i) {
+      curve.x.push_back(static_cast<double>(i + 1));
+      curve.y.push_back(pairs->values[i]);
+    }
+    plot.series.push_back({name, {std::move(curve)}});
+  }
+  return plot;
+}
+
+/// density.csv and density_plot.svg.
+void write_density(const std::filesystem::path& folder, const DrawnDensity& density, const EigenResult& eigen,
+                   const std::string& title) {
+  const Band95& band = density.band;
+  Table table;
+  table.columns = {{"lambda"}, {"density"}, {"lower"}, {"upper"}};
+  for (Index i = 0; i < density.lambda.size(); ++i) {
+    table.add({Cell(fmt::format("{}", density.lambda[i])), Cell(fmt::format("{}", band.value[i])),
+               Cell(fmt::format("{}", band.lower[i])), Cell(fmt::format("{}", band.upper[i]))});
+  }
+  write_file(folder / "density.csv", csv_text(table));
   Palette palette;
   try {
-    write_plot(folder / "density_plot.svg", plot, palette);
+    write_plot(folder / "density_plot.svg", density_plot(density, eigen, title), palette);
   } catch (const Error& e) {
     fmt::print(stderr, "hesse: warning: the density was not drawn: {}\n", e.what());
   }
+}
+
+/// diagonal.csv.
+void write_diagonal(const std::filesystem::path& folder, const EstimatedDiagonal& diagonal,
+                    const ParameterLayout& layout, const std::vector<Index>& rows) {
+  Table table;
+  table.columns = {{"parameter"}, {"value"}, {"standard_error"}};
+  for (Index i = 0; i < diagonal.values.size(); ++i) {
+    table.add({Cell(layout.describe_entry(rows[static_cast<std::size_t>(i)])),
+               Cell(fmt::format("{}", diagonal.values[i])), Cell(fmt::format("{}", diagonal.standard_errors[i]))});
+  }
+  write_file(folder / "diagonal.csv", csv_text(table));
+}
+
+/// What solvers and estimators hold at the peak.
+double analysis_bytes(Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen) {
+  double bytes = eigenpairs_bytes(n, eigen);
+  const double kept = eigenvectors_bytes(n, eigen);
+  if (options.trace) bytes = std::max(bytes, kept + trace_bytes(n, trace_options(options)));
+  if (options.diagonal) bytes = std::max(bytes, kept + diagonal_bytes(n, diagonal_options(options)));
+  if (options.density) bytes = std::max(bytes, kept + density_bytes(n, {options.probes, options.steps, 0}));
+  return bytes;
+}
+
+/// The same with the objective and its products, beside what is in use now, where the objective can tell.
+std::optional<double> bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options,
+                                  const EigenOptions& eigen) {
+  auto* const network = find<NetworkObjective>(f);
+  const CurvatureMatrix matrix = options.matrix.matrix;
+  if (network == nullptr || matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac) return std::nullopt;
+  Index block = options.density ? 1 : 0;
+  if (eigen.largest + eigen.smallest > 0) block = std::max(eigen.largest, eigen.smallest) + 2;
+  if (options.trace || options.diagonal || n <= eigen.dense_limit) block = TraceOptions().block;
+  // The point and the gradient, here and in the objective.
+  const double points = 4.0 * sizeof(double) * static_cast<double>(f.size());
+  return network->operator_bytes(block) + points + analysis_bytes(n, options, eigen);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// The first and the last rows.
@@ -244,13 +421,56 @@ Table ends_of(const Table& table, Index top, Index bottom) {
   return ends;
 }
 
+/// What a spectrum of `size` rows takes.
+AnalysisWork work_of(const SpectrumCommandOptions& o, const ParameterLayout& layout, Index size,
+                     const EigenOptions& eigen) {
+  const auto n = static_cast<double>(size);
+  // Lanczos tells by itself when it is done; a basis of this many vectors is what well-separated ends take.
+  const auto lanczos = [&](Index wanted) { return std::min(n, 20.0 + 10.0 * static_cast<double>(wanted)); };
+  AnalysisWork work;
+  work.gradients = 1;
+  if (o.all) {
+    work.products = n;
+    work.flops = 9 * n * n * n;
+  } else {
+    work.products = lanczos(o.top + o.bottom);
+    work.notes.push_back(
+        fmt::format("of the products {:.0f} are a guess of what Lanczos takes for {} eigenvalues; "
+                    "clustered ones take several times as many",
+                    work.products, o.top + o.bottom));
+    if (o.certify) {
+      work.products += n;
+      work.flops = n * n * n;
+    }
+  }
+  const auto products = static_cast<double>(o.products);
+  work.bytes = analysis_bytes(size, o, eigen);
+  if (o.trace) work.products += 2 * products;
+  if (o.diagonal) work.products += products;
+  if (!o.against.empty()) work.products *= 2;
+  if (o.density) work.products += static_cast<double>(o.probes * o.steps);
+  if (o.per_layer) work.products += static_cast<double>(layers_of(layout).size()) * (lanczos(2) + products);
+  if (o.matrix.matrix != CurvatureMatrix::hessian) {
+    work.notes.emplace_back("products were measured with the Hessian; other matrices cost about as much or less");
+  }
+  return work;
+}
+
 }  // namespace
 
 int spectrum_command(Arguments arguments) {
   auto options = read_command_line<SpectrumCommandOptions>(
       "spectrum", "Extreme eigenvalues of a curvature matrix, each with its residual.", arguments);
+  check_plot(options.plot, options.json);
   use_threads(options.threads);
-  if (options.classes && options.top < 1) fail("--classes compares with the top eigenvectors; give --top 1 or more");
+  const bool kernel_polynomial = options.density && options.density_method == DensityMethod::kernel_polynomial;
+  if (options.top < 1 && !options.all) {
+    if (options.classes) fail("--classes compares with the top eigenvectors; give --top 1 or more");
+    if (!options.against.empty()) fail("--against compares top eigenspaces; give --top 1 or more");
+  }
+  if (kernel_polynomial && !options.all && (options.top < 1 || options.bottom < 1)) {
+    fail("--density-method kernel-polynomial needs both ends of the spectrum; give --top 1 and --bottom 1 or more");
+  }
   AnalysedPoint analysed = load_point(options.point);
   Problem& problem = analysed.problem;
   const Vector& x = analysed.x;
@@ -269,28 +489,58 @@ int spectrum_command(Arguments arguments) {
   spectrum_options.eigen.tolerance = options.tolerance;
   spectrum_options.eigen.inertia_limit = options.certify ? size : 0;
   spectrum_options.eigen.seed = seed;
+  if (options.dry_run) return dry_run(f, x, work_of(options, f.layout(), size, spectrum_options.eigen), options.json);
+  std::optional<Vector> other;
+  std::string other_at;
+  if (!options.against.empty()) {
+    ReadPoint read = load_point_of(problem, options.against);
+    other = std::move(read.x);
+    other_at = std::move(read.at);
+  }
+  const std::optional<double> ahead = bytes_ahead(f, size, options, spectrum_options.eigen);
+  const double stated = ahead ? *ahead + memory_in_use() : 0;
+  if (ahead && !options.json) fmt::print(stderr, "memory: about {:.0f} MiB at the peak\n", stated / kMebibyte);
   const Spectrum spectrum = extreme_spectrum(f, x, spectrum_options);
   const EigenResult& eigen = spectrum.eigen;
   const bool finite = eigen.status != EigenStatus::non_finite;
   std::vector<WholeFigure> figures;
-  SpectralDensity density;
-  if (finite && (options.trace || options.density)) {
-    const OperatorPtr& A = spectrum.matrix;
+  std::optional<EstimatedDiagonal> diagonal;
+  std::optional<DrawnDensity> density;
+  double trace_seconds = 0;
+  double density_seconds = 0;
+  if (finite) {
+    const LinearOperator& A = *spectrum.matrix;
+    const auto start = std::chrono::steady_clock::now();
     if (options.trace) {
-      TraceOptions trace;
-      trace.max_products = options.products;
-      trace.seed = seed;
-      figures.push_back({"trace", "trace", estimate_trace(*A, trace)});
-      const Estimate square = estimate_frobenius_square(*A, trace);
+      figures.push_back({"trace", "trace", estimate_trace(A, trace_options(options))});
+      trace_seconds = seconds_since(start);
+      const Estimate square = estimate_frobenius_square(A, estimate_options<EstimateOptions>(options));
       figures.push_back({"Frobenius norm squared", "frobenius_square", square});
       // |A|_2 is known where both ends are.
       if (eigen.norm > 0 && (options.all || (options.top > 0 && options.bottom > 0)))
         figures.push_back({"stable rank", "stable_rank", stable_rank(square, eigen.norm)});
     }
-    if (options.density) {
-      density = spectral_density(*A, {options.probes, options.steps, seed});
-      for (WholeFigure& figure : sums_of(density, options.damping)) figures.push_back(std::move(figure));
+    if (options.diagonal) diagonal = estimate_diagonal(A, diagonal_options(options));
+    const auto start_of_density = std::chrono::steady_clock::now();
+    if (kernel_polynomial) {
+      density = drawn(A, eigen, options);
+    } else if (options.density) {
+      const SpectralDensity rules = density_of(A, options);
+      for (WholeFigure& figure : sums_of(rules, options.damping, options.error)) figures.push_back(std::move(figure));
+      density = drawn(rules);
     }
+    density_seconds = seconds_since(start_of_density);
+  }
+  const bool both_ends = options.all || (options.top > 0 && options.bottom > 0);
+  const Estimate condition = both_ends ? condition_number(eigen) : without_value(0);
+  double overlap_with_other = 0;
+  if (finite && other) {
+    const Spectrum there = extreme_spectrum(f, *other, spectrum_options);
+    if (there.eigen.status != EigenStatus::converged) {
+      fail("{}: the eigenpairs there are not to be had: {}", other_at, there.eigen.message);
+    }
+    const Index k = std::min(options.all ? size : options.top, size);
+    overlap_with_other = overlap(eigen.largest.vectors.leftCols(k), there.eigen.largest.vectors.leftCols(k));
   }
   std::vector<LayerSpectrum> layers;
   if (finite && options.per_layer) {
@@ -332,6 +582,23 @@ int spectrum_command(Arguments arguments) {
   json["products"] = eigen.products;
   json["seconds"] = json_number(spectrum.seconds);
   for (const WholeFigure& figure : figures) json[figure.key] = json_of(figure.estimate);
+  if (condition.is_finite) {
+    json["condition_number"] = {{"value", json_number(condition.value)},
+                                {"lower", json_number(condition.lower)},
+                                {"upper", json_number(condition.upper)}};
+  }
+  if (diagonal) {
+    json["diagonal"] = {{"norm", json_number(diagonal->values.norm())},
+                        {"error_norm", json_number(diagonal->standard_errors.norm())},
+                        {"negative", (diagonal->values.array() < 0).count()},
+                        {"products", diagonal->products},
+                        {"exact", diagonal->is_exact},
+                        {"reached", diagonal->reached}};
+  }
+  if (other) json["against"] = {{"at", other_at}, {"overlap", json_number(overlap_with_other)}};
+  if (options.trace) json["trace_seconds"] = json_number(trace_seconds);
+  if (options.density) json["density_seconds"] = json_number(density_seconds);
+  if (ahead) json["memory"] = {{"stated", stated}, {"peak", peak_memory()}};
   for (const LayerSpectrum& l : layers) {
     json["layers"].push_back({{"name", l.layer.name},
                               {"parameters", l.layer.size},
@@ -361,36 +628,50 @@ int spectrum_command(Arguments arguments) {
     write_file(folder / "spectrum.json", json_text(json));
     write_file(folder / "spectrum.csv", csv_text(table));
     if (!layers.empty()) write_file(folder / "layers.csv", csv_text(table_of(layers)));
-    if (!density.probes.empty()) write_density(folder, density, table.title);
+    if (diagonal) write_diagonal(folder, *diagonal, f.layout(), rows);
+    if (density) write_density(folder, *density, eigen, table.title);
   }
+  if (ahead && !options.json) fmt::print(stderr, "memory: {:.0f} MiB at the peak\n", peak_memory() / kMebibyte);
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", problem.description, spectrum.value,
-               spectrum.gradient_norm, n);
-    if (!options.all) fmt::print("{}", terminal_text(table, terminal_style(stdout)));
-    if (options.all)
-      fmt::print("{}", terminal_text(ends_of(table, options.top, options.bottom), terminal_style(stdout)));
-    fmt::print("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
-               eigen.message.empty() ? "" : ": " + eigen.message,
-               eigen.proved                   ? "proved"
-               : eigen.multiplicity_certified ? "certified"
-                                              : "not certified",
-               eigen.products, spectrum.seconds);
+    say("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", problem.description, spectrum.value, spectrum.gradient_norm,
+        n);
+    if (!options.all) say("{}", terminal_text(table, terminal_style(stdout)));
+    if (options.all) say("{}", terminal_text(ends_of(table, options.top, options.bottom), terminal_style(stdout)));
+    say("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
+        eigen.message.empty() ? "" : ": " + eigen.message,
+        eigen.proved                   ? "proved"
+        : eigen.multiplicity_certified ? "certified"
+                                       : "not certified",
+        eigen.products, spectrum.seconds);
     for (const WholeFigure& figure : figures) {
-      fmt::print("{}: {}; {} products\n", figure.name, text_of(figure.estimate), figure.estimate.products);
+      say("{}: {}; {} products\n", figure.name, text_of(figure.estimate), figure.estimate.products);
     }
+    if (condition.is_finite)
+      fmt::print("condition number: {} [{}, {}]\n", significant(condition.value, 6), significant(condition.lower, 6),
+                 significant(condition.upper, 6));
+    if (diagonal) {
+      fmt::print(
+          "diagonal: norm {:.5g}, norm of its standard errors {:.2g}{}; {} of {} entries below zero; {} products\n",
+          diagonal->values.norm(), diagonal->standard_errors.norm(), diagonal->is_exact ? " (exact)" : "",
+          (diagonal->values.array() < 0).count(), diagonal->values.size(), diagonal->products);
+    }
+    if (other) fmt::print("overlap with the top eigenspace at {}: {:.4g}\n", other_at, overlap_with_other);
     if (eigen.largest.values.size() > 0 && std::isfinite(spectrum.gradient_alignment)) {
-      fmt::print("gradient in the space of the top {}: {:.3g} % of its square\n", eigen.largest.values.size(),
-                 100 * spectrum.gradient_alignment);
+      say("gradient in the space of the top {}: {:.3g} % of its square\n", eigen.largest.values.size(),
+          100 * spectrum.gradient_alignment);
     }
-    if (!layers.empty()) fmt::print("{}", terminal_text(table_of(layers), terminal_style(stdout)));
+    if (!layers.empty()) say("{}", terminal_text(table_of(layers), terminal_style(stdout)));
     if (classes) {
       fmt::print(
           "classes: {} directions of mean gradients; overlap with the top eigenspace of as many {:.3g}, which holds "
           "{:.3g} % "
           "of their second moment\n",
           classes->structure.values.size(), classes->overlap, 100 * classes->alignment);
+    }
+    if (options.plot && finite) {
+      print_plot(density ? density_plot(*density, eigen, table.title) : eigenvalue_plot(eigen, table.title));
     }
   }
   switch (eigen.status) {

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <string>
 
@@ -79,4 +80,102 @@ TEST_CASE("the spectra of approximations are those of positive semidefinite matr
   CHECK(r.exit_code == 2);
   CHECK_THAT(r.err, Contains("no Kronecker factors"));
   CHECK(run_hesse(folder, "spectrum " + kProblem + "--block layr1").exit_code == 2);
+}
+
+TEST_CASE("a matrix that is positive definite has a condition number and another has none") {
+  const ScratchFolder folder;
+  const std::string problem = "spectrum --problem quadratic:n=300,condition=1000,spacing=linear --json ";
+  const auto r = run_hesse(folder, problem + "--tolerance 1e-9 --top 2 --bottom 2");
+  REQUIRE(r.exit_code == 0);
+  const Json condition = parse_json(r.out, "stdout")["condition_number"];
+  // The interval holds the exact number: 1e-9 of the norm, 1, is 1e-6 of the least eigenvalue.
+  CHECK(condition["lower"].get<double>() <= 1000);
+  CHECK(condition["upper"].get<double>() >= 1000);
+  CHECK(condition["value"].get<double>() == Approx(1000).epsilon(2e-6));
+  CHECK(!spectrum(folder, "--top 1 --bottom 1").contains("condition_number"));
+  CHECK(!parse_json(run_hesse(folder, problem + "--top 2 --bottom 0").out, "stdout").contains("condition_number"));
+}
+
+TEST_CASE("the diagonal adds up to the trace and its file names every parameter") {
+  const ScratchFolder folder;
+  const Json json = spectrum(folder, "--top 1 --bottom 0 --diagonal --trace --output found");
+  CHECK(json["diagonal"]["exact"] == true);
+  CHECK(json["diagonal"]["error_norm"] == 0);
+  const std::string rows = read_file(folder / "found" / "diagonal.csv");
+  CHECK_THAT(rows, Contains("parameter,value,standard_error\n"));
+  double sum = 0;
+  std::size_t lines = 0;
+  for (std::size_t at = rows.find('\n') + 1; at < rows.size(); at = rows.find('\n', at) + 1) {
+    const std::string line = rows.substr(at, rows.find('\n', at) - at);
+    const std::size_t last = line.rfind(',');
+    sum += std::stod(line.substr(line.rfind(',', last - 1) + 1));
+    ++lines;
+  }
+  CHECK(lines == 46);
+  CHECK(sum == Approx(json["trace"]["value"].get<double>()).epsilon(1e-12));
+  // With fewer products than parameters it is an estimate, with its error.
+  const Json estimated = spectrum(folder, "--top 1 --bottom 0 --diagonal --products 20 --error 1e-6");
+  CHECK(estimated["diagonal"]["exact"] == false);
+  CHECK(estimated["diagonal"]["error_norm"].get<double>() > 0);
+  CHECK(estimated["diagonal"]["products"] == 20);
+}
+
+TEST_CASE("both densities integrate to one") {
+  const ScratchFolder folder;
+  for (const char* method : {"lanczos", "kernel-polynomial"}) {
+    spectrum(folder, fmt::format("--density --density-method {0} --output {0}", method));
+    const std::string rows = read_file(folder / method / "density.csv");
+    double before = std::nan("");
+    double last = 0;
+    double integral = 0;
+    for (std::size_t at = rows.find('\n') + 1; at < rows.size(); at = rows.find('\n', at) + 1) {
+      const std::string line = rows.substr(at, rows.find('\n', at) - at);
+      const std::size_t comma = line.find(',');
+      const double lambda = std::stod(line);
+      const double density = std::stod(line.substr(comma + 1));
+      if (before == before) integral += 0.5 * (density + last) * (lambda - before);
+      before = lambda;
+      last = density;
+    }
+    CAPTURE(method);
+    // The trapezoidal rule on 400 points, of bumps a hundredth of the range wide or more.
+    CHECK(integral == Approx(1).epsilon(0.02));
+  }
+  const auto r = run_hesse(folder, "spectrum " + kProblem + "--top 0 --density --density-method kernel-polynomial");
+  CHECK(r.exit_code == 2);
+  CHECK_THAT(r.err, Contains("both ends"));
+}
+
+TEST_CASE("an eigenspace overlaps fully with itself and less with another point's") {
+  const ScratchFolder folder;
+  spectrum(folder, "--seed 1 --top 3 --bottom 0");
+  REQUIRE(run_hesse(folder, "train " + kProblem + "--optimizer gd --budget 3steps --output run --quiet").exit_code ==
+          0);
+  const Json same =
+      parse_json(run_hesse(folder, "spectrum --at run --against run --top 3 --bottom 0 --json").out, "stdout");
+  CHECK(same["against"]["overlap"].get<double>() == Approx(1).epsilon(1e-9));
+  const Json other = spectrum(folder, "--seed 2 --top 3 --bottom 0 --against run");
+  CHECK(other["against"]["overlap"].get<double>() < 1);
+  CHECK(other["against"]["overlap"].get<double>() >= 0);
+  const auto r = run_hesse(folder, "spectrum " + kProblem + "--top 0 --against run");
+  CHECK(r.exit_code == 2);
+  CHECK_THAT(r.err, Contains("--against"));
+}
+
+TEST_CASE("what is told of memory in advance is within a fifth of the peak") {
+  const ScratchFolder folder;
+  const std::string problem =
+      "spectrum --problem mlp:data=gaussian-blobs:samples=2500:features=200,hidden=300-150,activation=tanh --json ";
+  for (const char* what : {"--top 5 --bottom 0 --tolerance 0.1 --precision float",
+                           "--top 0 --bottom 0 --trace --products 60 --precision float",
+                           "--top 0 --bottom 0 --diagonal --products 40 --precision double",
+                           "--top 0 --bottom 0 --density --probes 2 --steps 50 --precision double"}) {
+    const auto r = run_hesse(folder, problem + what);
+    CAPTURE(what, r.err);
+    REQUIRE(r.exit_code <= 1);
+    const Json memory = parse_json(r.out, "stdout")["memory"];
+    const double peak = memory["peak"].get<double>();
+    CAPTURE(peak / 1048576, memory["stated"].get<double>() / 1048576);
+    CHECK(std::abs(memory["stated"].get<double>() / peak - 1) <= 0.2);
+  }
 }

@@ -157,26 +157,6 @@ TEST_CASE("Estimates stop at their tolerance, are exact where that is as cheap, 
   }
 }
 
-TEST_CASE("The diagonal is unbiased within its standard errors, which are those of theory, and exact where it is all") {
-  const Matrix M = decaying(0.5);
-  const OperatorPtr A = dense_operator(M);
-  constexpr Index kProbes = 4000;
-  const DiagonalEstimate e = estimate_diagonal(*A, kProbes, 2);
-  CHECK(e.products == kProbes);
-  for (Index i = 0; i < M.rows(); ++i) {
-    const double theory = std::sqrt((M.row(i).squaredNorm() - M(i, i) * M(i, i)) / kProbes);
-    CHECK(std::abs(e.values[i] - M(i, i)) <= 5 * theory);
-    CHECK(e.standard_errors[i] == Approx(theory).epsilon(0.1));
-  }
-  const Vector d = Vector::LinSpaced(30, -2, 5);
-  const DiagonalEstimate exact = estimate_diagonal(*diagonal_operator(d), 2, 7);
-  CHECK((exact.values - d).cwiseAbs().maxCoeff() == 0);
-  CHECK(exact.standard_errors.maxCoeff() == 0);
-  // The same figures whatever the block.
-  CHECK((estimate_diagonal(*A, 23, 2, 1).values - estimate_diagonal(*A, 23, 2, 8).values).cwiseAbs().maxCoeff() <=
-        1e-14);
-}
-
 TEST_CASE("What is not finite has no estimate, and impossible options are refused") {
   Matrix M = decaying(1);
   M(3, 5) = M(5, 3) = std::numeric_limits<double>::infinity();
@@ -188,12 +168,10 @@ TEST_CASE("What is not finite has no estimate, and impossible options are refuse
     CHECK(!e.reached);
   }
   CHECK(!estimate_frobenius_square(*A, {}).is_finite);
-  CHECK(!estimate_diagonal(*A, 3, 1).is_finite);
   TraceOptions few;
   few.max_products = 5;
   CHECK_THROWS_AS(estimate_trace(*A, few), Error);
   TraceOptions negative;
   negative.tolerance = -1;
   CHECK_THROWS_AS(estimate_trace(*A, negative), Error);
-  CHECK_THROWS_AS(estimate_diagonal(*A, 1, 1), Error);
 }

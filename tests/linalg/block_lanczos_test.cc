@@ -96,6 +96,37 @@ TEST_CASE("from eigenvectors that are known one block of products is enough") {
   CHECK(near.products < cold.products);
 }
 
+TEST_CASE("restarted block Lanczos loses little to the restarts") {
+  // The end of this spectrum is dense: the gap of the second pair to the rest is a 2000th of the width.
+  const Index n = 400;
+  Vector values(n);
+  for (Index i = 0; i < n; ++i) {
+    const double t = static_cast<double>(i) / static_cast<double>(n - 1);
+    values[i] = 1 - (1 - t) * (1 - t);
+  }
+  const Planted planted = with_spectrum(values, 13);
+  BlockLanczosOptions options;
+  options.pairs = 2;
+  options.guard = 2;
+  options.tolerance = 1e-7;
+  options.depth = 100;
+  const BlockLanczosResult whole = block_lanczos(*planted.A, Matrix(), options);
+  options.depth = 15;
+  const BlockLanczosResult restarted = block_lanczos(*planted.A, Matrix(), options);
+  REQUIRE(whole.status == EigenStatus::converged);
+  REQUIRE(restarted.status == EigenStatus::converged);
+  CHECK((restarted.pairs.values - values.tail(2).reverse()).cwiseAbs().maxCoeff() <= 1e-7);
+  CHECK((restarted.pairs.vectors.transpose() * restarted.pairs.vectors).isIdentity(1e-12));
+  // Residuals that followed from the basis through many restarts are those of products made afresh.
+  Matrix AV(n, 2);
+  planted.A->apply(restarted.pairs.vectors, AV);
+  const Vector afresh =
+      (AV - restarted.pairs.vectors * restarted.pairs.values.asDiagonal()).colwise().norm().transpose();
+  CHECK((afresh - restarted.pairs.residuals).cwiseAbs().maxCoeff() <= 1e-13);
+  CHECK(restarted.products > 4 * 15);
+  CHECK(restarted.products <= 3 * whole.products);
+}
+
 TEST_CASE("a limit on products is kept and said and a start in an invariant space is left") {
   const Planted planted = with_spectrum(Vector::LinSpaced(200, 0, 1), 11);
   BlockLanczosOptions options;

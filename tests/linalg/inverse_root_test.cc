@@ -1,8 +1,10 @@
 #include "hesse/linalg/inverse_root.h"
 #include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
 #include "hesse/linalg/orthonormalize.h"
 #include "hesse/linalg/products.h"
+#include "hesse/linalg/tall_products.h"
 
 #include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
@@ -223,6 +225,67 @@ TEST_CASE("Orthonormalised columns span what they did, first to last, with their
   CHECK(!orthonormalize(spoiled, workspace));
   Matrix wide = random_matrix(2, 3, 12);
   CHECK_THROWS_AS(orthonormalize(wide, workspace), Error);
+}
+
+TEST_CASE("A tall matrix is orthonormalised as a short one is and to the same bits for any number of threads") {
+  // By panels from 8192 rows on; 20001 leaves a last panel of another size.
+  for (const Index m : {8191, 8192, 20001}) {
+    const Index n = 7;
+    const Matrix A = random_matrix(m, n, 14);
+    OrthonormalizeWorkspace<double> workspace;
+    Matrix Q = A;
+    REQUIRE(orthonormalize(Q, workspace));
+    CHECK((Q.transpose() * Q - Matrix::Identity(n, n)).cwiseAbs().maxCoeff() <= 1e-14);
+    // A = Q R with R's diagonal positive has one solution.
+    const Matrix R = Q.transpose() * A;
+    CHECK((Q * R - A).cwiseAbs().maxCoeff() <= 100 * kEps * A.cwiseAbs().maxCoeff());
+    for (Index j = 0; j < n; ++j) CHECK(R(j, j) > 0);
+    CHECK(R.triangularView<Eigen::StrictlyLower>().toDenseMatrix().norm() <= 100 * kEps * A.norm());
+    const int before = threads();
+    set_threads(1);
+    Matrix on_one = A;
+    REQUIRE(orthonormalize(on_one, workspace));
+    set_threads(before);
+    CHECK(on_one == Q);
+    // Without full rank: two columns alike, and one of nothing.
+    Matrix poor = A;
+    poor.col(3) = poor.col(1);
+    poor.col(5).setZero();
+    REQUIRE(orthonormalize(poor, workspace));
+    CHECK((poor.transpose() * poor - Matrix::Identity(n, n)).cwiseAbs().maxCoeff() <= 1e-14);
+    CHECK((A.col(6) - poor * (poor.transpose() * A.col(6))).norm() <= 1e-12 * A.col(6).norm());
+  }
+}
+
+TEST_CASE("Products with tall matrices equal the products as defined and do not depend on the number of threads") {
+  for (const Index n : {0, 1, 100, 4096, 9001}) {
+    const Index k = 5;
+    const Index b = GENERATE(1, 3);
+    const Matrix Q = random_matrix(n, k, 15);
+    const Matrix V = random_matrix(n, b, 16);
+    TallWorkspace workspace;
+    Matrix C(k, b);
+    tall_gram(Q, V, C, workspace);
+    // Sums of n products of entries of size one.
+    const double tolerance = 10 * kEps * static_cast<double>(n + 1);
+    CHECK((C - Q.transpose() * V).cwiseAbs().sum() <= tolerance * static_cast<double>(k * b));
+    Matrix left = V;
+    tall_subtract(Q, C, left);
+    CHECK((left - (V - Q * C)).cwiseAbs().sum() <= tolerance * (1 + C.cwiseAbs().sum()));
+    Matrix combined(n, b);
+    tall_combine(Q, C, combined);
+    CHECK((combined - Q * C).cwiseAbs().sum() <= tolerance * (1 + C.cwiseAbs().sum()));
+    const int before = threads();
+    set_threads(1);
+    Matrix on_one(k, b);
+    tall_gram(Q, V, on_one, workspace);
+    set_threads(before);
+    CHECK(on_one == C);
+  }
+  TallWorkspace workspace;
+  Matrix C(2, 2);
+  CHECK_THROWS_AS(tall_gram(Matrix(5, 2), Matrix(4, 2), C, workspace), Error);
+  CHECK_THROWS_AS(tall_combine(Matrix(5, 2), Matrix(3, 2), C), Error);
 }
 
 TEST_CASE("Products over panels equal the products as defined, and symmetric ones are symmetric to the bit") {

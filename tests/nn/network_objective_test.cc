@@ -114,8 +114,7 @@ TEST_CASE("the error of central differences against gradient and Hessian product
   }
 }
 
-TEST_CASE(
-    "Gauss-Newton equals J' H_L J, equals the Hessian of a one-layer network, and equals the exact Fisher matrix") {
+TEST_CASE("Gauss-Newton equals J' H_L J and the exact Fisher matrix and the Gram matrix equals J'J") {
   for (const Case& c : cases()) {
     CAPTURE(to_string(c.loss), to_string(c.activation));
     const auto data = make_data(c.sizes.front(), c.sizes.back(), 6, c.loss);
@@ -133,6 +132,7 @@ TEST_CASE(
     const Index outputs = c.sizes.back();
     const Matrix Z = f->outputs(x);
     Matrix expected = Matrix::Zero(x.size(), x.size());
+    Matrix gram = expected;
     for (Index s = 0; s < data->sample_count(); ++s) {
       Matrix J(outputs, x.size());
       for (Index o = 0; o < outputs; ++o) {
@@ -156,8 +156,10 @@ TEST_CASE(
         HL = Matrix((p.array() * (1 - p.array())).matrix().asDiagonal());
       }
       expected += J.transpose() * HL * J / static_cast<double>(data->sample_count());
+      gram += J.transpose() * J / static_cast<double>(data->sample_count());
     }
     CHECK((G - expected).norm() <= 1e-12 * expected.norm());
+    CHECK((dense(*f->curvature(x, Curvature::jacobian_gram)) - gram).norm() <= 1e-12 * gram.norm());
   }
 }
 

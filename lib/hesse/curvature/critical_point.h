@@ -39,6 +39,7 @@
 
 namespace hesse {
 
+/// The kind of a point, as far as eigenvalues beyond their errors tell.
 enum class CriticalKind {
   minimum,         ///< every eigenvalue found is positive beyond its error
   saddle,          ///< both signs were found beyond their error
@@ -51,6 +52,7 @@ enum class CriticalKind {
 /// "minimum", "saddle", ..., "not stationary".
 const char* to_string(CriticalKind kind);
 
+/// What counts as stationary, and how far the Hessian is looked at.
 struct ClassifyOptions {
   /// On |g|_2, >= 0; raised to what the rounding of x explains.
   double gradient_tolerance = 1e-8;
@@ -80,6 +82,7 @@ struct EigenvalueError {
   double total() const { return rounding + residual + asymmetry + drift; }
 };
 
+/// The kind of a point with the figures that it follows from.
 struct CriticalPoint {
   CriticalKind kind = CriticalKind::non_finite;
   /// Eigenvalues below minus their error: all of them when certified, else those that were found.

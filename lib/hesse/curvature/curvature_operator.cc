@@ -130,6 +130,7 @@ OperatorPtr whole_operator(Objective& f, const Vector& x, const CurvatureOperato
     case CurvatureMatrix::fisher: return f.curvature(x, Curvature::fisher);
     case CurvatureMatrix::fisher_sampled: return f.curvature(x, Curvature::fisher_sampled);
     case CurvatureMatrix::fisher_empirical: return f.curvature(x, Curvature::fisher_empirical);
+    case CurvatureMatrix::jacobian_gram: return f.curvature(x, Curvature::jacobian_gram);
     case CurvatureMatrix::kfac:
     case CurvatureMatrix::ekfac: return kronecker_approximation(f, x, options);
     case CurvatureMatrix::gradient_covariance: {
@@ -153,6 +154,7 @@ const char* to_string(CurvatureMatrix matrix) {
     case CurvatureMatrix::fisher: return "fisher";
     case CurvatureMatrix::fisher_sampled: return "fisher-sampled";
     case CurvatureMatrix::fisher_empirical: return "fisher-empirical";
+    case CurvatureMatrix::jacobian_gram: return "jacobian-gram";
     case CurvatureMatrix::kfac: return "kfac";
     case CurvatureMatrix::ekfac: return "ekfac";
     case CurvatureMatrix::gradient_covariance: return "gradient-covariance";

@@ -28,13 +28,15 @@ enum class CurvatureMatrix {
   fisher,
   fisher_sampled,
   fisher_empirical,
+  jacobian_gram,
   kfac,
   ekfac,
   gradient_covariance,
 };
-/// "hessian", ..., "kfac", "ekfac", "gradient-covariance".
+/// "hessian", ..., "jacobian-gram", "kfac", "ekfac", "gradient-covariance".
 const char* to_string(CurvatureMatrix matrix);
 
+/// Which matrix, and which rows and columns of it.
 struct CurvatureOperatorOptions {
   CurvatureMatrix matrix = CurvatureMatrix::hessian;
   /// Of the statistics behind kfac and ekfac: fisher_sampled or fisher_empirical, and how places are shared.

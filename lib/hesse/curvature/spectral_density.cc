@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
 #include "hesse/core/vector_ops.h"
+#include "hesse/curvature/probes.h"
 #include "hesse/linalg/eigen.h"
 #include "hesse/linalg/lanczos.h"
 
@@ -56,7 +57,8 @@ Vector jackson_kernel(Index terms) {
 
 }  // namespace
 
-SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityOptions& options) {
+SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityOptions& options,
+                                 const std::function<bool(const SpectralDensity&)>& enough) {
   if (options.probes < 2) fail("spectral density: {} probes give no error; give at least 2", options.probes);
   if (options.steps < 1) fail("spectral density: {} steps are not possible; give at least 1", options.steps);
   SpectralDensity density;
@@ -65,6 +67,7 @@ SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityO
   Vector v(A.size());
   Vector values;
   Matrix vectors;
+  Index look = kFirstLook;
   for (Index probe = 0; probe < options.probes; ++probe) {
     RandomStream(options.seed, Purpose::probe, static_cast<std::uint64_t>(probe)).fill_normal(v);
     lanczos.start(v, options.steps);
@@ -80,16 +83,20 @@ SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityO
     density.probes.push_back({values, vectors.row(0).transpose().cwiseAbs2()});
     density.least = probe == 0 ? values[0] : std::min(density.least, values[0]);
     density.greatest = probe == 0 ? values.tail(1)[0] : std::max(density.greatest, values.tail(1)[0]);
+    if (probe + 1 < look) continue;
+    look *= 2;
+    if (enough && enough(density)) break;
   }
   return density;
 }
 
-Estimate spectral_sum(const SpectralDensity& density, const std::function<double(double)>& f) {
+Estimate spectral_sum(const SpectralDensity& density, const std::function<double(double)>& f, double tolerance) {
   if (!density.is_finite) return without_value(density.products);
   const Mean mean = mean_of(density, f);
   if (!std::isfinite(mean.value())) return without_value(density.products);
   Estimate estimate = interval_of(mean, 0, static_cast<double>(density.size));
   estimate.products = density.products;
+  estimate.reached = 0.5 * (estimate.upper - estimate.lower) <= tolerance * std::abs(estimate.value);
   return estimate;
 }
 

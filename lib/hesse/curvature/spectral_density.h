@@ -21,6 +21,7 @@
 
 namespace hesse {
 
+/// Probes and steps of stochastic Lanczos quadrature.
 struct SpectralDensityOptions {
   Index probes = 8;  ///< >= 2
   Index steps = 80;  ///< of Lanczos from each, >= 1; at most n are made
@@ -33,6 +34,7 @@ struct Quadrature {
   Vector weights;  ///< >= 0, with sum 1
 };
 
+/// The rules of all probes.
 struct SpectralDensity {
   Index size = 0;  ///< n
   std::vector<Quadrature> probes;
@@ -42,12 +44,15 @@ struct SpectralDensity {
   double greatest = 0;
 };
 
-/// Probes are Gaussian vectors scaled to one, uniform on the sphere. probes * steps products, 4 n steps^2 flops a probe
-/// for reorthogonalisation in full, n steps numbers of memory. Throws Error on impossible options.
-SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityOptions& options);
+/// Probes are Gaussian vectors scaled to one, uniform on the sphere. probes * steps products, 2 n steps^2 flops a probe
+/// for reorthogonalisation in full, n steps numbers of memory. With `enough` it is asked after 10, 20, 40, ... probes
+/// whether they are, and `probes` are the most. Throws Error on impossible options.
+SpectralDensity spectral_density(const LinearOperator& A, const SpectralDensityOptions& options,
+                                 const std::function<bool(const SpectralDensity&)>& enough = {});
 
-/// tr f(A) over the probes, with Student's interval. Figures of f that are not finite at a node leave no value.
-Estimate spectral_sum(const SpectralDensity& density, const std::function<double(double)>& f);
+/// tr f(A) over the probes, with Student's interval, `reached` where half of it is within the tolerance, relative to
+/// the value. Figures of f that are not finite at a node leave no value.
+Estimate spectral_sum(const SpectralDensity& density, const std::function<double(double)>& f, double tolerance = 0);
 
 /// A function of lambda with a band.
 struct Band95 {
@@ -71,6 +76,7 @@ struct ChebyshevOptions {
   Index degree = 160;  ///< >= 1
   std::uint64_t seed = 0;
 };
+/// The moments of all probes.
 struct ChebyshevMoments {
   double low = 0;
   double high = 0;

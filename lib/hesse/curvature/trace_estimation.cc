@@ -1,9 +1,9 @@
 #include "hesse/curvature/trace_estimation.h"
 
-#include "hesse/core/error.h"
-#include "hesse/core/random.h"
 #include "hesse/core/vector_ops.h"
+#include "hesse/curvature/diagonal_estimation.h"
 #include "hesse/linalg/orthonormalize.h"
+#include "hesse/linalg/tall_products.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,14 +13,7 @@
 namespace hesse {
 namespace {
 
-constexpr Index kFirstLook = 10;                // probes before the first look at the tolerance
 constexpr double kLeaveOneOutDependence = 1.3;  // measured: see the header
-
-void check(const EstimateOptions& options) {
-  if (!(options.tolerance >= 0) || !(options.absolute_tolerance >= 0)) fail("estimate: tolerances must be >= 0");
-  if (options.max_products < 6) fail("estimate: {} products are too few for an error; give 6", options.max_products);
-  if (options.block < 1) fail("estimate: a block of {} vectors is not possible; give at least 1", options.block);
-}
 
 /// `offset` + the mean, with its interval, after some products.
 Estimate estimate_of(double offset, const Mean& mean, Index products, const EstimateOptions& options,
@@ -41,31 +34,9 @@ Estimate exactly(double value, Index products) {
   return estimate;
 }
 
-/// Vectors of random signs, or Gaussian ones, numbered from 0 on.
-void draw(const EstimateOptions& options, Index first, bool gaussian, MatrixView out) {
-  for (Index j = 0; j < out.cols(); ++j) {
-    const RandomStream stream(options.seed, Purpose::probe, static_cast<std::uint64_t>(first + j));
-    if (gaussian) {
-      stream.fill_normal(out.col(j));
-    } else {
-      stream.fill_rademacher(out.col(j));
-    }
-  }
-}
-
 Estimate exact_trace(const LinearOperator& A, Index block) {
-  const Index n = A.size();
-  Matrix E(n, std::min(block, n));
-  Matrix AE(n, E.cols());
-  double trace = 0;
-  for (Index begin = 0; begin < n; begin += block) {
-    const Index k = std::min(block, n - begin);
-    E.leftCols(k).setZero();
-    for (Index j = 0; j < k; ++j) E(begin + j, j) = 1;
-    A.apply(E.leftCols(k), AE.leftCols(k));
-    for (Index j = 0; j < k; ++j) trace += AE(begin + j, j);
-  }
-  return std::isfinite(trace) ? exactly(trace, n) : without_value(n);
+  const double trace = exact_diagonal(A, block).values.sum();
+  return std::isfinite(trace) ? exactly(trace, A.size()) : without_value(A.size());
 }
 
 /// Adds figure(z, A z) of random signs z to a mean, after `products` products and on top of `offset`, until the
@@ -81,7 +52,7 @@ Estimate average(const LinearOperator& A, const EstimateOptions& options, Index 
   Index look = kFirstLook;
   while (products < options.max_products) {
     const Index k = std::min({width, options.max_products - products, look - mean.count()});
-    draw(options, first + mean.count(), false, Z.leftCols(k));
+    draw_signs(options.seed, first + mean.count(), Z.leftCols(k));
     project(Z.leftCols(k));
     A.apply(Z.leftCols(k), AZ.leftCols(k));
     products += k;
@@ -103,7 +74,7 @@ Estimate hutch_pp(const LinearOperator& A, const TraceOptions& options) {
   const Index k = options.max_products / 3;
   Matrix S(n, k);
   Matrix Q(n, k);
-  draw(options, 0, false, S);
+  draw_signs(options.seed, 0, S);
   A.apply(S, Q);
   OrthonormalizeWorkspace<double> workspace;
   if (!orthonormalize(Q, workspace)) return without_value(k);
@@ -111,11 +82,13 @@ Estimate hutch_pp(const LinearOperator& A, const TraceOptions& options) {
   const double inside = Q.cwiseProduct(S).sum();
   if (!std::isfinite(inside)) return without_value(2 * k);
   Matrix coefficients;
+  TallWorkspace tall;
   return average(
       A, options, k, 2 * k, inside,
       [&](MatrixView Z) {
-        coefficients.noalias() = Q.transpose() * Z;
-        Z.noalias() -= Q * coefficients;
+        coefficients.resize(k, Z.cols());
+        tall_gram(Q, Z, coefficients, tall);
+        tall_subtract(Q, coefficients, Z);
       },
       [](const auto& u, const auto& Au) { return dot(u, Au); });
 }
@@ -123,12 +96,14 @@ Estimate hutch_pp(const LinearOperator& A, const TraceOptions& options) {
 /// The k leave-one-out figures. With Y = A W = Q R and s_i = R^-T e_i / |R^-T e_i|, the basis without vector i is that
 /// of Q (I - s_i s_i'), so that u_i = w_i - Q x_i with x_i = (I - s_i s_i') Q'w_i, and all that is needed are k x k
 /// matrices. False when A W has not full rank: then Q holds the range of A.
-bool leave_one_out(const Matrix& W, const Matrix& Y, const Matrix& Q, const Matrix& AQ, Index k, Mean& mean) {
+bool leave_one_out(ConstMatrixView W, ConstMatrixView Y, ConstMatrixView Q, ConstMatrixView AQ, Mean& mean,
+                   TallWorkspace& workspace) {
   const Index n = W.rows();
-  const auto basis = Q.leftCols(k);
-  const Matrix R = basis.transpose() * Y.leftCols(k);
-  const Matrix H = basis.transpose() * AQ.leftCols(k);
-  const Matrix QW = basis.transpose() * W.leftCols(k);
+  const Index k = W.cols();
+  Matrix R(k, k), H(k, k), QW(k, k);
+  tall_gram(Q, Y, R, workspace);
+  tall_gram(Q, AQ, H, workspace);
+  tall_gram(Q, W, QW, workspace);
   const Vector pivots = R.diagonal().cwiseAbs();
   if (!(pivots.minCoeff() > static_cast<double>(n) * std::numeric_limits<double>::epsilon() * pivots.maxCoeff())) {
     return false;
@@ -152,6 +127,8 @@ Estimate xtrace(const LinearOperator& A, const TraceOptions& options) {
   const Index most = options.max_products / 2;
   Matrix W(n, most), Y(n, most), Q(n, most), AQ(n, most);
   OrthonormalizeWorkspace<double> workspace;
+  TallWorkspace tall;
+  Matrix coefficients;
   Index k = 0;
   Index look = kFirstLook;
   Estimate estimate;
@@ -159,13 +136,17 @@ Estimate xtrace(const LinearOperator& A, const TraceOptions& options) {
     const Index wanted = std::min(look, most);
     while (k < wanted) {
       const Index more = std::min(options.block, wanted - k);
-      draw(options, k, true, W.middleCols(k, more));
+      draw_normals(options.seed, k, W.middleCols(k, more));
       A.apply(W.middleCols(k, more), Y.middleCols(k, more));
       auto fresh = Q.middleCols(k, more);
       fresh = Y.middleCols(k, more);
       // Off what is there, twice, and among themselves: the basis only grows.
       for (int pass = 0; pass < 2; ++pass) {
-        fresh -= (Q.leftCols(k) * (Q.leftCols(k).transpose() * fresh)).eval();
+        if (k > 0) {
+          coefficients.resize(k, more);
+          tall_gram(Q.leftCols(k), fresh, coefficients, tall);
+          tall_subtract(Q.leftCols(k), coefficients, fresh);
+        }
         if (!orthonormalize<double>(fresh, workspace)) return without_value(2 * k + more);
       }
       A.apply(fresh, AQ.middleCols(k, more));
@@ -173,7 +154,7 @@ Estimate xtrace(const LinearOperator& A, const TraceOptions& options) {
     }
     look *= 2;
     Mean mean;
-    if (!leave_one_out(W, Y, Q, AQ, k, mean)) {
+    if (!leave_one_out(W.leftCols(k), Y.leftCols(k), Q.leftCols(k), AQ.leftCols(k), mean, tall)) {
       const double trace = Q.leftCols(k).cwiseProduct(AQ.leftCols(k)).sum();
       return std::isfinite(trace) ? exactly(trace, 2 * k) : without_value(2 * k);
     }
@@ -202,37 +183,6 @@ Estimate estimate_frobenius_square(const LinearOperator& A, const EstimateOption
   check(options);
   return average(
       A, options, 0, 0, 0, [](MatrixView) {}, [](const auto&, const auto& Az) { return dot(Az, Az); });
-}
-
-DiagonalEstimate estimate_diagonal(const LinearOperator& A, Index probes, std::uint64_t seed, Index block) {
-  if (probes < 2) fail("diagonal: {} probes give no error; give at least 2", probes);
-  if (block < 1) fail("diagonal: a block of {} vectors is not possible; give at least 1", block);
-  const Index n = A.size();
-  EstimateOptions options;
-  options.seed = seed;
-  Matrix Z(n, std::min(block, probes));
-  Matrix AZ(n, Z.cols());
-  DiagonalEstimate estimate;
-  estimate.values.setZero(n);
-  Vector squares = Vector::Zero(n);
-  Vector before(n);
-  for (Index done = 0; done < probes;) {
-    const Index k = std::min(Z.cols(), probes - done);
-    draw(options, done, false, Z.leftCols(k));
-    A.apply(Z.leftCols(k), AZ.leftCols(k));
-    estimate.products += k;
-    for (Index j = 0; j < k; ++j) {
-      ++done;
-      const auto figure = Z.col(j).array() * AZ.col(j).array();
-      before = figure - estimate.values.array();
-      estimate.values += before / static_cast<double>(done);
-      squares.array() += before.array() * (figure - estimate.values.array());
-    }
-  }
-  const auto m = static_cast<double>(probes);
-  estimate.standard_errors = (squares / (m * (m - 1))).cwiseSqrt();
-  estimate.is_finite = estimate.values.allFinite();
-  return estimate;
 }
 
 }  // namespace hesse

@@ -1,6 +1,6 @@
 /// \file
-/// What random products tell of a symmetric operator as a whole: its trace, its Frobenius norm, its diagonal, each with
-/// the standard error of the estimate and an interval that covers the exact value in 95 of 100 cases.
+/// What random products tell of a symmetric operator as a whole: its trace and its Frobenius norm, each with the
+/// standard error of the estimate and an interval that covers the exact value in 95 of 100 cases.
 ///
 ///     hutchinson   the mean of z'A z over random signs z (Hutchinson 1990); variance 2 (|A|_F^2 - sum a_ii^2) a probe
 ///     hutch++      tr(Q'A Q) for a basis Q of A S, S random signs, exactly, and Hutchinson's estimate of what is off Q
@@ -19,43 +19,23 @@
 #pragma once
 
 #include "hesse/curvature/estimate.h"
+#include "hesse/curvature/probes.h"
 #include "hesse/linalg/linear_operator.h"
-
-#include <cstdint>
 
 namespace hesse {
 
 enum class TraceMethod { hutchinson, hutch_pp, xtrace };
 
-struct EstimateOptions {
-  double tolerance = 0.01;        ///< on half the interval, relative to |value|, >= 0
-  double absolute_tolerance = 0;  ///< likewise, as it is; either suffices
-  Index max_products = 100;       ///< >= 6
-  Index block = 10;               ///< probes of one product with a block, >= 1
-  std::uint64_t seed = 0;
-};
-
+/// What estimate_trace() is asked for.
 struct TraceOptions : EstimateOptions {
   TraceMethod method = TraceMethod::hutch_pp;
 };
 
-/// The trace of A. Looks at the tolerance only after 10, 20, 40, ... probes: the more often one looks, the more often
-/// an interval is narrow by chance. n (k + block) numbers of memory and 4 n k^2 flops for a basis of k vectors, a third
+/// The trace of A. n (k + block) numbers of memory and 4 n k^2 flops for a basis of k vectors, a third
 /// of the products with hutch++ and half of them with xtrace. Throws Error on impossible options.
 Estimate estimate_trace(const LinearOperator& A, const TraceOptions& options);
 
 /// |A|_F^2 = tr(A^2), as the mean of |A z|^2 over random signs z.
 Estimate estimate_frobenius_square(const LinearOperator& A, const EstimateOptions& options);
-
-struct DiagonalEstimate {
-  Vector values;
-  Vector standard_errors;  ///< of each entry: sqrt(sum_{j != i} a_ij^2 / probes) in expectation
-  Index products = 0;
-  bool is_finite = true;
-};
-
-/// diag(A) as the mean of z * (A z) over `probes` vectors of random signs (Bekas, Kokiopoulou and Saad 2007), which is
-/// unbiased entry by entry; exact for a diagonal A. Throws Error unless probes >= 2.
-DiagonalEstimate estimate_diagonal(const LinearOperator& A, Index probes, std::uint64_t seed, Index block = 10);
 
 }  // namespace hesse

@@ -36,6 +36,7 @@ struct Trial {
   double score(double target) const;
 };
 
+/// The trials of a method, and the best of them.
 struct Tuning {
   std::string given;
   std::string best;           ///< the method of the least score; `given` where all diverged

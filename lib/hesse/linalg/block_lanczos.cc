@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
 #include "hesse/core/vector_ops.h"
+#include "hesse/linalg/tall_products.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,42 +14,99 @@ namespace {
 /// A column that has lost this much of its length to those before it lies among them up to rounding.
 constexpr double kDependent = 1e-8;
 
-/// The basis Q and the products A Q, column by column.
+/// An orthonormal basis Q, the products A Q and T = Q'A Q, block by block.
 class Basis {
  public:
-  Basis(Index n, Index capacity) : Q_(n, capacity), AQ_(n, capacity) {}
+  Basis(Index n, Index capacity, Index width)
+      : Q_(n, capacity), AQ_(n, capacity), T_(Matrix::Zero(capacity, capacity)), rest_(n, width) {}
 
   Index columns() const { return columns_; }
+  Index capacity() const { return Q_.cols(); }
   auto Q() const { return Q_.leftCols(columns_); }
   auto AQ() const { return AQ_.leftCols(columns_); }
-  void clear() { columns_ = 0; }
+  auto T() const { return T_.topLeftCorner(columns_, columns_); }
 
-  /// Appends v less its part in the basis, scaled to one; false when nothing is left of it or there is no room.
-  bool append(Vector v) {
-    if (columns_ == Q_.cols()) return false;
-    const double before = norm(v);
-    if (!(before > 0) || !std::isfinite(before)) return false;
-    v /= before;
-    for (int pass = 0; pass < 2; ++pass) v -= Q() * (Q().transpose() * v);
-    const double left = norm(v);
-    if (!(left > kDependent)) return false;
-    v /= left;
-    v -= Q() * (Q().transpose() * v);  // what scaling up has brought back
-    Q_.col(columns_++) = v / norm(v);
+  /// Appends what the columns of V have outside the basis and each other, as orthonormal vectors, until there are
+  /// `most`. Overwrites V.
+  void append(MatrixView V, Index most) {
+    const Index before = columns_;
+    for (auto column : V.colwise()) {
+      const double length = norm(column);
+      // A column of nothing, or not finite, is found dependent below.
+      if (length > 0 && std::isfinite(length)) {
+        column /= length;
+      } else {
+        column.setZero();
+      }
+    }
+    for (int pass = 0; pass < 2; ++pass) project_out(Q(), V);
+    for (Index j = 0; j < V.cols() && columns_ < most; ++j) {
+      auto v = V.col(j);
+      for (int pass = 0; pass < 2; ++pass) project_out(Q_.middleCols(before, columns_ - before), v);
+      const double left = norm(v);
+      if (!(left > kDependent)) continue;
+      v /= left;
+      if (left < 0.1) project_out(Q(), v);  // what scaling up has brought back
+      Q_.col(columns_++) = v / norm(v);
+    }
+  }
+
+  /// A times the columns from `first` on, and their part of T. False when a product is not finite.
+  bool multiply(const LinearOperator& A, Index first, Index& products) {
+    const Index k = columns_ - first;
+    if (k == 0) return true;
+    A.apply(Q_.middleCols(first, k), AQ_.middleCols(first, k));
+    products += k;
+    coefficients_.resize(columns_, k);
+    tall_gram(Q(), AQ_.middleCols(first, k), coefficients_, workspace_);
+    if (!coefficients_.allFinite()) return false;
+    T_.block(0, first, columns_, k) = coefficients_;
+    T_.block(first, 0, k, first) = coefficients_.topRows(first).transpose();
+    auto corner = T_.block(first, first, k, k);
+    corner = 0.5 * (corner + corner.transpose()).eval();
     return true;
   }
 
-  /// A times the columns from `first` on. False when a product is not finite.
-  bool multiply(const LinearOperator& A, Index first, Index& products) {
+  /// What A has taken the columns from `first` on to outside the basis: A q - Q Q'A q for each of them.
+  MatrixView rest(Index first) {
     const Index k = columns_ - first;
-    if (k > 0) A.apply(Q_.middleCols(first, k), AQ_.middleCols(first, k));
-    products += k;
-    return AQ_.middleCols(first, k).allFinite();
+    rest_.leftCols(k) = AQ_.middleCols(first, k);
+    tall_subtract(Q(), T_.block(0, first, columns_, k), rest_.leftCols(k));
+    rest_columns_ = k;
+    return rest_.leftCols(k);
+  }
+  /// (A q - Q Q'A q)' (the same) for the columns of rest().
+  Matrix rest_gram() {
+    Matrix gram(rest_columns_, rest_columns_);
+    tall_gram(rest_.leftCols(rest_columns_), rest_.leftCols(rest_columns_), gram, workspace_);
+    return gram;
+  }
+
+  /// The basis becomes Q W, W of orthonormal eigenvectors of T to `values`; its products follow without A.
+  void contract(const Matrix& W, const Vector& values) {
+    Matrix combined(Q_.rows(), W.cols());
+    tall_combine(Q(), W, combined);
+    const Index before = columns_;
+    Q_.leftCols(W.cols()) = combined;
+    tall_combine(AQ_.leftCols(before), W, combined);
+    AQ_.leftCols(W.cols()) = combined;
+    columns_ = W.cols();
+    T_.topLeftCorner(columns_, columns_) = values.asDiagonal();
   }
 
  private:
-  Matrix Q_, AQ_;
+  void project_out(ConstMatrixView B, MatrixView V) {
+    if (B.cols() == 0) return;
+    coefficients_.resize(B.cols(), V.cols());
+    tall_gram(B, V, coefficients_, workspace_);
+    tall_subtract(B, coefficients_, V);
+  }
+
+  Matrix Q_, AQ_, T_, rest_;
   Index columns_ = 0;
+  Index rest_columns_ = 0;
+  Matrix coefficients_;
+  TallWorkspace workspace_;
 };
 
 }  // namespace
@@ -65,58 +123,62 @@ BlockLanczosResult block_lanczos(const LinearOperator& A, const Matrix& start, c
   if (start.size() > 0 && start.rows() != n) fail("block Lanczos: a start of {} rows for size {}", start.rows(), n);
   const Index width = std::min(n, options.pairs + options.guard);
   BlockLanczosResult result;
-  Basis basis(n, std::min(n, width * options.depth));
-  for (Index j = 0; j < start.cols() && basis.columns() < width; ++j) basis.append(start.col(j));
-  Vector random(n);
-  for (std::uint64_t draw = 0; basis.columns() < width; ++draw) {
-    RandomStream(options.seed, Purpose::krylov_start, draw).fill_normal(random);
-    basis.append(random);
+  Basis basis(n, std::min(n, width * options.depth), width);
+  Matrix fresh(n, width);
+  for (Index first = 0; first < start.cols() && basis.columns() < width; first += width) {
+    const Index k = std::min(width, start.cols() - first);
+    fresh.leftCols(k) = start.middleCols(first, k);
+    basis.append(fresh.leftCols(k), width);
   }
+  std::uint64_t draw = 0;
+  const auto append_random = [&](Index most) {
+    RandomStream(options.seed, Purpose::krylov_start, draw++).fill_normal(fresh.col(0));
+    basis.append(fresh.leftCols(1), most);
+  };
+  while (basis.columns() < width) append_random(width);
   Index block = 0;  // first column of the last block
+  Vector values;
+  Matrix W;
   for (;;) {
     if (!basis.multiply(A, block, result.products)) {
       result.status = EigenStatus::non_finite;
+      result.pairs = {};
       return result;
     }
-    // Rayleigh and Ritz on all there is.
-    Matrix T = basis.Q().transpose() * basis.AQ();
-    T = 0.5 * (T + T.transpose()).eval();
-    Vector values;
-    Matrix W;
-    symmetric_eigen(T, values, W);
+    // Rayleigh and Ritz on all there is. With Q w a Ritz vector, A Q w - theta Q w is what A has taken the last block
+    // to outside the basis, times the last entries of w: all other blocks have their images in the basis.
+    symmetric_eigen(basis.T(), values, W);
+    result.norm = std::max(result.norm, values.cwiseAbs().maxCoeff());
     const Index k = std::min(width, values.size());
     const Matrix top = W.rightCols(k).rowwise().reverse();
-    EigenPairs& pairs = result.pairs;
-    pairs.values = values.tail(k).reverse();
-    pairs.vectors = basis.Q() * top;
-    const Matrix residuals = basis.AQ() * top - pairs.vectors * pairs.values.asDiagonal();
-    pairs.residuals = residuals.colwise().norm();
-    result.norm = std::max(result.norm, values.cwiseAbs().maxCoeff());
-    const bool done = pairs.values.size() >= options.pairs &&
-                      (pairs.residuals.head(options.pairs).array() <= options.tolerance * result.norm).all();
-    const bool spent = result.products + width > options.max_products;
-    if (done || spent || basis.columns() == n) {
-      if (!done && basis.columns() < n) result.status = EigenStatus::not_converged;
-      const Index wanted = std::min(options.pairs, pairs.values.size());
-      result.pairs =
-          EigenPairs{pairs.values.head(wanted), pairs.vectors.leftCols(wanted), pairs.residuals.head(wanted)};
-      return result;
+    MatrixView rest = basis.rest(block);
+    const Matrix last = top.bottomRows(rest.cols());
+    const Vector squares = (last.transpose() * basis.rest_gram() * last).diagonal();
+    const double limit = options.tolerance * result.norm;
+    const bool likely = (squares.head(options.pairs).array() <= limit * limit).all();
+    const bool spent = result.products + width > options.max_products || basis.columns() == n;
+    if (likely || spent) {
+      EigenPairs& pairs = result.pairs;
+      pairs.values = values.tail(options.pairs).reverse();
+      pairs.vectors.resize(n, options.pairs);
+      tall_combine(basis.Q(), top.leftCols(options.pairs), pairs.vectors);
+      Matrix residuals = pairs.vectors * (-pairs.values).asDiagonal();
+      tall_subtract(basis.AQ(), -top.leftCols(options.pairs), residuals);
+      pairs.residuals = residuals.colwise().norm();
+      const bool done = (pairs.residuals.array() <= limit).all() || basis.columns() == n;
+      if (!done && spent) result.status = EigenStatus::not_converged;
+      if (done || spent) return result;
     }
-    const Matrix last = basis.AQ().rightCols(basis.columns() - block);
+    // Full: the better half of the Ritz vectors stays, and the next block follows them as it would have followed the
+    // basis.
+    if (basis.columns() + rest.cols() > basis.capacity() && basis.capacity() < n) {
+      const Index kept = std::max(k, basis.columns() / 2);
+      basis.contract(W.rightCols(kept), values.tail(kept));
+    }
     block = basis.columns();
-    for (const auto& column : last.colwise()) basis.append(column);
-    if (basis.columns() > block) continue;
-    // Full, or invariant: the Ritz vectors begin again, with random ones where the space holds no more than them.
-    const bool invariant = block < std::min(n, width * options.depth);
-    const Matrix ritz = pairs.vectors;
-    basis.clear();
-    for (const auto& column : ritz.colwise()) basis.append(column);
-    if (invariant) {
-      RandomStream(options.seed, Purpose::krylov_start, 1000 + static_cast<std::uint64_t>(result.products))
-          .fill_normal(random);
-      basis.append(random);
-    }
-    block = 0;
+    basis.append(rest, basis.capacity());
+    while (basis.columns() == block)
+      append_random(basis.capacity());  // an invariant space, of which the guard tells less
   }
 }
 

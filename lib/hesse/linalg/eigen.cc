@@ -5,15 +5,17 @@
 #include "hesse/core/random.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/linalg/inertia.h"
+#include "hesse/linalg/orthonormalize.h"
+#include "hesse/linalg/tall_products.h"
 
 #include <Spectra/SymEigsSolver.h>
 #include <lapacke.h>
-#include <Eigen/QR>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 namespace hesse {
 namespace {
@@ -77,23 +79,30 @@ void lanczos(Deflated& op, Index k, const EigenOptions& options, std::uint64_t s
 }
 
 /// Rayleigh-Ritz on the orthonormalised columns of V: values descending, residuals recomputed.
-EigenPairs rayleigh_ritz(const LinearOperator& A, const Matrix& V, Index& products) {
+EigenPairs rayleigh_ritz(const LinearOperator& A, Matrix V, Index& products) {
   EigenPairs pairs;
   const Index k = V.cols();
   if (k == 0) return pairs;
-  const Eigen::HouseholderQR<Matrix> qr(V);
-  const Matrix Q = qr.householderQ() * Matrix::Identity(V.rows(), k);
-  Matrix AQ(V.rows(), k);
-  A.apply(Q, AQ);
+  {
+    OrthonormalizeWorkspace<double> workspace;
+    if (!orthonormalize(V, workspace)) throw NonFiniteProduct{};
+  }
+  Matrix AV(V.rows(), k);
+  A.apply(V, AV);
   products += k;
-  Matrix T = Q.transpose() * AQ;
+  TallWorkspace workspace;
+  Matrix T(k, k);
+  tall_gram(V, AV, T, workspace);
   T = 0.5 * (T + T.transpose()).eval();
   Matrix W;
-  symmetric_eigen(T, pairs.values, W);
+  if (!symmetric_eigen(T, pairs.values, W)) throw NonFiniteProduct{};
   pairs.values.reverseInPlace();
   W = W.rowwise().reverse().eval();
-  pairs.vectors = Q * W;
-  pairs.residuals = (AQ * W - pairs.vectors * pairs.values.asDiagonal()).colwise().norm();
+  pairs.vectors.resize(V.rows(), k);
+  tall_combine(V, W, pairs.vectors);
+  tall_combine(AV, W, V);
+  for (Index j = 0; j < k; ++j) V.col(j) -= pairs.values[j] * pairs.vectors.col(j);
+  pairs.residuals = V.colwise().norm();
   return pairs;
 }
 
@@ -134,7 +143,7 @@ EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOpti
   op.set_origin(middle - sign * away);
   Matrix V;
   lanczos(op, k, options, 0, V, result.converged);
-  result.pairs = rayleigh_ritz(A, V, products);
+  result.pairs = rayleigh_ritz(A, std::move(V), products);
   constexpr int kSearches = 12;  // copies of one eigenvalue come back one a search
   for (int search = 1; search <= kSearches && result.pairs.values.size() > 0; ++search) {
     const EigenPairs& found = result.pairs;
@@ -149,7 +158,7 @@ EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOpti
     Matrix together(A.size(), found.vectors.cols() + more.cols());
     together << found.vectors, more;
     // Directions that a failed search brings in again must not break the basis.
-    const EigenPairs all = rayleigh_ritz(A, together, products);
+    const EigenPairs all = rayleigh_ritz(A, std::move(together), products);
     const EigenPairs best = sign > 0 ? head(all, k) : tail(all, k);
     const bool complete = found.values.size() == std::min(k, A.size());
     const double change = complete ? (best.values - found.values).cwiseAbs().maxCoeff() : scale;

@@ -1,14 +1,17 @@
 /// \file
 /// The Lanczos process (1950) with full reorthogonalisation: orthonormal vectors Q that span v, Av, A^2 v, ... and the
-/// tridiagonal T = Q'A Q. Gram and Schmidt twice against all vectors keeps Q orthogonal to rounding, so that T is A
-/// seen in the subspace and no eigenvalue appears twice ("twice is enough", Parlett 1998, section 6.9). k steps cost k
-/// products and 4 n k^2 flops; n k memory.
+/// tridiagonal T = Q'A Q. After the recurrence of three terms, Gram and Schmidt against all vectors, once, or twice
+/// where the first pass took off more than rounding ("twice is enough", Parlett 1998, section 6.9; Daniel, Gragg,
+/// Kaufman and Stewart 1976), keeps Q orthogonal to rounding, so that T is A seen in the subspace and no eigenvalue
+/// appears twice. k steps cost k products and 2 n k^2 flops; n k memory.
 #pragma once
 
 #include "hesse/linalg/linear_operator.h"
+#include "hesse/linalg/tall_products.h"
 
 namespace hesse {
 
+/// The process, step by step.
 class Lanczos {
  public:
   /// Begins with v / |v|, v not 0, and room for `most` vectors.
@@ -33,6 +36,8 @@ class Lanczos {
   Matrix basis_;
   Matrix projected_;
   Vector product_;
+  Vector coefficients_;
+  TallWorkspace workspace_;
   Index steps_ = 0;
   bool complete_ = false;
   bool invariant_ = false;

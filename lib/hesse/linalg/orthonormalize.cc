@@ -2,8 +2,11 @@
 
 #include "hesse/core/blas.h"
 #include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
 
 #include <lapacke.h>
+#include <algorithm>
+#include <atomic>
 
 namespace hesse {
 namespace {
@@ -28,6 +31,74 @@ lapack_int orgqr(lapack_int m, lapack_int n, float* A, lapack_int stride, const 
   return LAPACKE_sorgqr_work(LAPACK_COL_MAJOR, m, n, n, A, stride, scalars, work, room);
 }
 
+/// Fewest rows of a panel of a tall matrix.
+constexpr Index kPanelRows = 4096;
+
+template <class T>
+using DenseMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+template <class T>
+using DenseView = Eigen::Ref<DenseMatrix<T>>;
+
+/// Q of A over A. `keep` sees A between, with R in its upper triangle.
+template <class T, class Keep>
+bool decompose(DenseView<T> A, T* scalars, T* work, const Keep& keep) {
+  const auto rows = static_cast<lapack_int>(A.rows());
+  const auto columns = static_cast<lapack_int>(A.cols());
+  const auto stride = static_cast<lapack_int>(A.outerStride());
+  const auto room = static_cast<lapack_int>(kBlock * A.cols());
+  keep_blas_on_calling_thread();
+  if (geqrf(rows, columns, A.data(), stride, scalars, work, room) != 0) return false;
+  keep(A);
+  return orgqr(rows, columns, A.data(), stride, scalars, work, room) == 0;
+}
+
+/// The same with R's diagonal made non-negative.
+template <class T>
+bool decompose_with_signs(DenseView<T> A, OrthonormalizeWorkspace<T>& workspace) {
+  workspace.reserve(A.cols());
+  Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>> signs(workspace.signs.data(), A.cols());
+  const auto keep = [&](const DenseView<T>& R) {
+    for (Index j = 0; j < R.cols(); ++j) signs[j] = R(j, j) < 0 ? T(-1) : T(1);
+  };
+  if (!decompose<T>(A, workspace.scalars.data(), workspace.work.data(), keep)) return false;
+  for (Index j = 0; j < A.cols(); ++j) {
+    if (signs[j] < 0) A.col(j) = -A.col(j);
+  }
+  return true;
+}
+
+/// A = diag(Q_p) S with S the panels' R_p, one under the other, S = Q R: the result is diag(Q_p) Q.
+template <class T>
+bool decompose_by_panels(DenseView<T> A, Index panel_rows, OrthonormalizeWorkspace<T>& workspace) {
+  const Index m = A.rows();
+  const Index n = A.cols();
+  const Index panels = m / panel_rows;  // the last one takes what is over
+  const auto rows_of = [&](Index p) { return p + 1 < panels ? panel_rows : m - p * panel_rows; };
+  const Index own = n + kBlock * n;  // scalars and workspace of a panel
+  const auto needed = static_cast<std::size_t>(panels * n * n + panels * own + m * n);
+  if (workspace.panels.size() < needed) workspace.panels.resize(needed);
+  Eigen::Map<DenseMatrix<T>> S(workspace.panels.data(), panels * n, n);
+  T* const owned = workspace.panels.data() + S.size();
+  T* const copies = owned + panels * own;
+  std::atomic<bool> done = true;
+  parallel_for(panels, [&](Index p) {
+    T* const scalars = owned + p * own;
+    const auto keep = [&](const DenseView<T>& R) {
+      S.middleRows(p * n, n) = R.topRows(n).template triangularView<Eigen::Upper>();
+    };
+    if (!decompose<T>(A.middleRows(p * panel_rows, rows_of(p)), scalars, scalars + n, keep)) done = false;
+  });
+  if (!done || !decompose_with_signs<T>(S, workspace)) return false;
+  parallel_for(panels, [&](Index p) {
+    auto panel = A.middleRows(p * panel_rows, rows_of(p));
+    Eigen::Map<DenseMatrix<T>> copy(copies + p * panel_rows * n, panel.rows(), n);
+    copy = panel;
+    gemm(Transpose::no, Transpose::no, panel.rows(), n, n, T(1), copy.data(), panel.rows(), S.data() + p * n,
+         panels * n, T(0), panel.data(), A.outerStride());
+  });
+  return true;
+}
+
 }  // namespace
 
 template <class T>
@@ -49,21 +120,8 @@ bool orthonormalize(std::type_identity_t<Eigen::Ref<Eigen::Matrix<T, Eigen::Dyna
   // Scaled to one, so that squares inside LAPACK stay in range whatever the units.
   const T scale = A.cwiseAbs().maxCoeff();
   if (scale > 0) A /= scale;
-  keep_blas_on_calling_thread();
-  workspace.reserve(n);
-  const auto rows = static_cast<lapack_int>(m);
-  const auto columns = static_cast<lapack_int>(n);
-  const auto stride = static_cast<lapack_int>(A.outerStride());
-  const auto room = static_cast<lapack_int>(kBlock * n);
-  T* const scalars = workspace.scalars.data();
-  T* const work = workspace.work.data();
-  if (geqrf(rows, columns, A.data(), stride, scalars, work, room) != 0) return false;
-  for (Index j = 0; j < n; ++j) workspace.signs[static_cast<std::size_t>(j)] = A(j, j) < 0 ? T(-1) : T(1);
-  if (orgqr(rows, columns, A.data(), stride, scalars, work, room) != 0) return false;
-  for (Index j = 0; j < n; ++j) {
-    if (workspace.signs[static_cast<std::size_t>(j)] < 0) A.col(j) = -A.col(j);
-  }
-  return true;
+  const Index panel_rows = std::max(kPanelRows, 4 * n);
+  return m >= 2 * panel_rows ? decompose_by_panels<T>(A, panel_rows, workspace) : decompose_with_signs<T>(A, workspace);
 }
 
 template struct OrthonormalizeWorkspace<float>;

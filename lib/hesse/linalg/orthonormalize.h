@@ -16,13 +16,16 @@ struct OrthonormalizeWorkspace {
   std::vector<T> work;
   std::vector<T> scalars;  ///< of the reflections
   std::vector<T> signs;
-  /// Makes room for up to n columns.
+  std::vector<T> panels;  ///< of a tall matrix: each panel's factor, scalars, workspace and product
+  /// Makes room for up to n columns of a matrix that is not tall.
   void reserve(Index n);
 };
 
 /// Overwrites the columns of A (of float or double, m x n, m >= n) by orthonormal ones that span the same spaces, first
 /// to last; where A has not full rank, those that are missing are some orthonormal completion. By LAPACK's geqrf and
-/// orgqr, 8/3 n^3 flops for m = n. False when A is not finite. Throws Error when n > m.
+/// orgqr, 8/3 n^3 flops for m = n. Tall ones, of at least 8192 rows and 8 n of them, by panels of rows over the threads
+/// and the decomposition of what the panels leave (TSQR: Demmel, Grigori, Hoemmen and Langou 2012), 6 m n^2 flops and m
+/// n numbers of memory. False when A is not finite. Throws Error when n > m.
 template <class T>
 bool orthonormalize(std::type_identity_t<Eigen::Ref<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>>> A,
                     OrthonormalizeWorkspace<T>& workspace);

@@ -514,6 +514,14 @@ std::size_t bytes_of_a_sample(const Model<T>& model) {
   return static_cast<std::size_t>(2 * units + masked + 2 * model.sizes.back() + model.features) * sizeof(T);
 }
 
+/// As many vectors as keep the tangents within an eighth of the budget, at most 8, go through a pass together.
+template <class T>
+Index vectors_together(const Model<T>& model, Index samples) {
+  const double each =
+      static_cast<double>(bytes_of_a_sample(model)) * static_cast<double>(std::min(model.options.pass_size, samples));
+  return std::clamp<Index>(static_cast<Index>(model.options.memory_budget / 8 / each), 1, 8);
+}
+
 /// Products with a curvature matrix at a point that it keeps.
 template <class T>
 class CurvatureOperator final : public LinearOperator {
@@ -542,7 +550,7 @@ class CurvatureOperator final : public LinearOperator {
       fail("curvature product: {} x {} into {} x {}, but the operator has size {}", V.rows(), V.cols(), Y.rows(),
            Y.cols(), size());
     }
-    const Index together = vectors_together();
+    const Index together = vectors_together(model, point_->selection.count());
     for (Index first = 0; first < V.cols(); first += together) {
       const Index k = std::min(together, V.cols() - first);
       load(V, first, k);
@@ -636,13 +644,6 @@ class CurvatureOperator final : public LinearOperator {
     Buffer<T> scratch;
   };
 
-  /// As many vectors as keep the tangents within an eighth of the budget, at most 8.
-  Index vectors_together() const {
-    const double each = static_cast<double>(bytes_of_a_sample(*model_)) *
-                        static_cast<double>(std::min(model_->options.pass_size, point_->selection.count()));
-    return std::clamp<Index>(static_cast<Index>(model_->options.memory_budget / 8 / each), 1, 8);
-  }
-
   void load(ConstMatrixView V, Index first, Index k) const {
     const Model<T>& model = *model_;
     const Index n = size();
@@ -726,7 +727,7 @@ class CurvatureOperator final : public LinearOperator {
     });
   }
 
-  /// The curvature of the loss in the outputs, times the outputs' tangents, over N.
+  /// The curvature of the loss in the outputs (of the Gram matrix, the identity), times the outputs' tangents, over N.
   void output_product(std::size_t slot, Range columns, ConstColumns<T> u, Columns<T> out) const {
     const Model<T>& model = *model_;
     Pass<T>& pass = point_->passes[slot];
@@ -735,6 +736,8 @@ class CurvatureOperator final : public LinearOperator {
     if (kind_ == Curvature::fisher_sampled || kind_ == Curvature::fisher_empirical) {
       const Columns<T> s = pass.at(model, scores_[slot], top, columns);
       for (Index j = 0; j < u.cols(); ++j) out.col(j) = (scale * s.col(j).dot(u.col(j))) * s.col(j);
+    } else if (kind_ == Curvature::jacobian_gram) {
+      out = scale * u;
     } else {
       const Columns<T> cache = pass.at(model, pass.cache, top, columns);
       model.loss->hessian_product(ConstColumns<T>(cache.data(), cache.rows(), cache.cols()), u, scale, out);
@@ -1033,6 +1036,20 @@ class NetworkObjectiveOf final : public NetworkObjective {
           pass.output(*model_, layers, {0, pass.range.size()}).template cast<double>();
     });
     return z;
+  }
+
+  double operator_bytes(Index vectors) const override {
+    const auto sample = static_cast<double>(bytes_of_a_sample(*model_));
+    const auto pass = static_cast<double>(std::min(model_->options.pass_size, selection_.count()));
+    // Of several passes the objective has one of its own.
+    const auto samples = static_cast<double>(selection_.count());
+    const double point = sample * ((fits_budget() ? samples : pass) + (samples > pass ? pass : 0));
+    const Index together = std::min(vectors, vectors_together<T>(*model_, selection_.count()));
+    // Tangents have no inputs. In float a direction has scratch beside it.
+    const double features = static_cast<double>(model_->features) * sizeof(T);
+    const double direction = static_cast<double>(size()) * sizeof(T) * (std::is_same_v<T, double> ? 1 : 2);
+    const double tangent = (sample - features) * pass + direction;
+    return point + static_cast<double>(together) * tangent + static_cast<double>(size()) * (sizeof(double) + sizeof(T));
   }
 
   std::string explain_non_finite(const Vector& x) override {

@@ -29,6 +29,7 @@
 
 namespace hesse {
 
+/// How a network is evaluated on its data.
 struct NetworkOptions {
   Precision precision = Precision::float64;
   /// Reconstruct the inputs (an autoencoder) instead of predicting the data set's targets.
@@ -47,6 +48,7 @@ struct Evaluation {
   double accuracy = 0;  ///< share of samples whose largest output is their class; NaN without classes
 };
 
+/// The mean loss of a network over samples, with all structure that methods ask for.
 class NetworkObjective : public Objective,
                          public FiniteSum,
                          public KroneckerStructure,
@@ -66,6 +68,10 @@ class NetworkObjective : public Objective,
   virtual Matrix outputs(const Vector& x, std::size_t layers) = 0;
   /// Outputs of the network.
   Matrix outputs(const Vector& x) { return outputs(x, network().layers().size()); }
+
+  /// Bytes that evaluations and a curvature operator on the selected samples hold, once it has multiplied a block of so
+  /// many vectors.
+  virtual double operator_bytes(Index vectors) const = 0;
 
   /// The targets that Curvature::fisher_sampled draws are a function of (seed, draw).
   virtual void set_label_draw(std::uint64_t draw) = 0;

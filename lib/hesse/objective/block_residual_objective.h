@@ -35,6 +35,7 @@
 
 namespace hesse {
 
+/// Half the sum of squares of residuals that each see a few blocks of variables.
 template <class Functor>
 class BlockResidualObjective final : public Objective, public BlockLeastSquares {
  public:
@@ -126,7 +127,7 @@ class BlockResidualObjective final : public Objective, public BlockLeastSquares 
       op->bind(x);
       return op;
     }
-    if (kind == Curvature::gauss_newton) {
+    if (kind == Curvature::gauss_newton || kind == Curvature::jacobian_gram) {
       auto op = recycled(gauss_newtons_, [&] { return std::make_shared<GaussNewton>(data_); });
       differentiate(x);
       op->bind(J_);
@@ -140,7 +141,7 @@ class BlockResidualObjective final : public Objective, public BlockLeastSquares 
   /// numbers, a Gauss-Newton product two sweeps over its entries.
   CostWeights cost_weights() const override { return {1.0 / (1 + kColumns), 1.0, 2.0, 0.25}; }
   double linearisation_cost(const Vector& x, Curvature kind) const override {
-    return kind == Curvature::gauss_newton && !is_differentiated(x) ? 1.0 : 0.0;
+    return kind != Curvature::hessian && !is_differentiated(x) ? 1.0 : 0.0;
   }
 
   std::string explain_non_finite(const Vector& x) override {

@@ -66,6 +66,7 @@ std::shared_ptr<const LinearOperator> L2Objective::curvature(const Vector& x, Cu
     if (op.use_count() == 1) op->release();
   }
   auto inner = inner_->curvature(x, kind);
+  if (kind == Curvature::jacobian_gram) return inner;  // it does not know of any loss
   auto op = recycled(operators_, [&] { return std::make_shared<L2Operator>(lambda_, penalised_); });
   op->bind(std::move(inner));
   return op;

@@ -11,8 +11,8 @@ namespace hesse {
 
 class L2Operator;
 
-/// Adds lambda x_P to the gradient and lambda to the diagonal of every kind of curvature (so the
-/// Gauss-Newton and Fisher matrices are those of the log-likelihood plus a Gaussian prior).
+/// Adds lambda x_P to the gradient and lambda to the diagonal of every kind of curvature but the Jacobian's Gram matrix
+/// (so the Gauss-Newton and Fisher matrices are those of the log-likelihood plus a Gaussian prior).
 class L2Objective final : public Objective {
  public:
   /// Owns `inner`. Throws Error unless lambda >= 0. Blocks whose names end in "bias" are left out

@@ -26,6 +26,7 @@ const char* to_string(Curvature kind) {
     case Curvature::fisher: return "fisher";
     case Curvature::fisher_sampled: return "fisher-sampled";
     case Curvature::fisher_empirical: return "fisher-empirical";
+    case Curvature::jacobian_gram: return "jacobian-gram";
   }
   return "unknown";
 }

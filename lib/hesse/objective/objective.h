@@ -24,6 +24,8 @@ enum class Curvature {
   fisher,            ///< J' E_{y ~ model}[s s'] J, expectation taken exactly
   fisher_sampled,    ///< the same with one target drawn from the model for each sample
   fisher_empirical,  ///< J' s s' J with the targets of the data
+  jacobian_gram,  ///< J'J of the outputs alone, whatever the loss: the tangent kernel J J' (Jacot et al. 2018) has its
+                  ///< eigenvalues, those beyond the smaller size being 0
 };
 
 /// f : R^n -> R, twice differentiable almost everywhere.

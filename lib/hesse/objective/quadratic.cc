@@ -58,7 +58,7 @@ double Quadratic::value_and_gradient(const Vector& x, Vector& g) {
   return 0.5 * shifted_.dot(g);
 }
 
-/// Least squares with a linear model: Gauss-Newton and Fisher are the Hessian itself.
+/// Least squares with a linear model: Gauss-Newton, Fisher and Gram matrix are the Hessian itself.
 std::shared_ptr<const LinearOperator> Quadratic::curvature(const Vector&, Curvature kind) {
   if (kind == Curvature::fisher_sampled || kind == Curvature::fisher_empirical) {
     fail("a quadratic has no samples and so no {} matrix; use curvature hessian", to_string(kind));

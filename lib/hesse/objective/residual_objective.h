@@ -36,6 +36,7 @@
 
 namespace hesse {
 
+/// Half the sum of squares of a formula's residuals; see above.
 template <class Functor>
 class ResidualObjective final : public Objective, public LeastSquares {
  public:
@@ -97,7 +98,7 @@ class ResidualObjective final : public Objective, public LeastSquares {
       op->bind(x);
       return op;
     }
-    if (kind == Curvature::gauss_newton) {
+    if (kind == Curvature::gauss_newton || kind == Curvature::jacobian_gram) {
       auto op = recycled(gauss_newtons_, [] { return std::make_shared<GaussNewton>(); });
       differentiate(x);
       op->bind(J_);
@@ -115,7 +116,7 @@ class ResidualObjective final : public Objective, public LeastSquares {
     return {1 / gradient, 1.0, dense ? 0.0 : 2.0, dense ? 0.0 : 0.5};
   }
   double linearisation_cost(const Vector& x, Curvature kind) const override {
-    if (kind == Curvature::gauss_newton) return is_differentiated(x) ? 0.0 : 1.0;
+    if (kind != Curvature::hessian) return is_differentiated(x) ? 0.0 : 1.0;
     return size() <= kDenseLimit ? 2.0 * static_cast<double>(size()) : 0.0;
   }
 

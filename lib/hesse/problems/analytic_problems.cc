@@ -2,6 +2,7 @@
 #include "hesse/objective/adolc_objective.h"
 #include "hesse/objective/analytic.h"
 #include "hesse/objective/functor_objective.h"
+#include "hesse/objective/gaussian_field.h"
 #include "hesse/objective/quadratic.h"
 #include "hesse/problems/problem.h"
 
@@ -60,6 +61,17 @@ void visit_options(QuadraticOptions& o, OptionVisitor& v) {
   v.option("rotated", o.rotated, "eigenvectors from four random reflections instead of the axes");
   v.option("seed", o.seed, Interval::non_negative(), "of the reflections");
   visit_start(o.start, v);
+}
+
+struct GaussianFieldOptions {
+  Index n = 10;
+  Index waves = 1000;
+  Index seed = 0;
+};
+void visit_options(GaussianFieldOptions& o, OptionVisitor& v) {
+  v.option("n", o.n, Interval::closed(1, 1e5), "variables");
+  v.option("waves", o.waves, Interval::closed(1, 1e7), "m, random waves; the more, the more nearly Gaussian");
+  v.option("seed", o.seed, Interval::non_negative(), "of the waves");
 }
 
 /// A problem whose box [low, high]^n holds the random starts.
@@ -148,6 +160,12 @@ Problem make_quadratic(const QuadraticOptions& o) {
   return problem;
 }
 
+Problem make_gaussian_field(const GaussianFieldOptions& o) {
+  return problem_of(std::make_unique<GaussianField>(o.n, o.waves, static_cast<std::uint64_t>(o.seed)),
+                    Vector::Zero(o.n), Start::random, -3, 3,
+                    fmt::format("a Gaussian random field in {} variables, by {} waves", o.n, o.waves));
+}
+
 template <class Options>
 ProblemEntry entry(std::string name, std::string summary, std::string source, Problem (*make)(const Options&)) {
   return registry_entry<Options, Problem, const ProblemContext&>(
@@ -167,6 +185,8 @@ std::vector<ProblemEntry> analytic_entries() {
       entry("styblinski-tang", "2^n minima, one of them global", "Styblinski and Tang (1990)", make_styblinski_tang),
       entry("quadratic", "Chosen condition number, known in closed form", "Nocedal and Wright (2006), chapter 3",
             make_quadratic),
+      entry("gaussian-field", "A draw of a smooth random field, whose critical points are mostly saddles",
+            "Bray and Dean (2007); Dauphin et al. (2014), section 2", make_gaussian_field),
   };
 }
 

@@ -4,6 +4,7 @@
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/statistics.h"
 #include "hesse/report/table.h"
+#include "hesse/report/writing.h"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 #include <limits>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 extern char** environ;
 
@@ -161,11 +163,8 @@ std::string legend_entry(const Plot& plot, const Series& series, const Band& ban
   return out;
 }
 
-/// Beside a plot a long legend would leave no room for it: from here on it stands below, in two columns.
-constexpr std::size_t kLegendBeside = 10;
-
-std::string script_of(const std::filesystem::path& path, const Plot& plot, const std::vector<Band>& bands,
-                      Palette& palette) {
+/// What the axes of a plot reach over. Throws Error, naming `what`, where there is nothing to draw.
+std::pair<Axis, Axis> axes_of(const std::string& what, const Plot& plot, const std::vector<Band>& bands) {
   Axis x;
   x.log = plot.log_x;
   std::vector<double> heights;
@@ -177,10 +176,19 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
     }
   }
   Axis y = robust_range(heights, plot.log_y);
-  if (x.empty() || y.empty()) fail("{}: there is nothing to draw: no method has a finite median", path.string());
+  if (x.empty() || y.empty()) fail("{}: there is nothing to draw: no method has a finite median", what);
   if (plot.target) y.include(*plot.target);
   y.widen(0.04);
   if (x.low == x.high) x.widen(0.04);
+  return {x, y};
+}
+
+/// Beside a plot a long legend would leave no room for it: from here on it stands below, in two columns.
+constexpr std::size_t kLegendBeside = 10;
+
+std::string script_of(const std::filesystem::path& path, const Plot& plot, const std::vector<Band>& bands,
+                      Palette& palette) {
+  const auto [x, y] = axes_of(path.string(), plot, bands);
 
   const bool below = plot.series.size() > kLegendBeside;
   const std::size_t rows = below ? (plot.series.size() + 1) / 2 + 1 : 0;
@@ -210,6 +218,13 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
     out += fmt::format("set label 1 {} at graph 0.01, first {} left offset 0,0.5 textcolor rgb '#555555' noenhanced\n",
                        gnuplot_quoted(plot.target_label), *plot.target);
   }
+  for (const double mark : plot.marks) {
+    if (!(mark >= x.low && mark <= x.high)) continue;
+    out += fmt::format(
+        "set arrow from first {0}, graph 0 to first {0}, graph 0.05 nohead front linewidth 1.2 linecolor rgb "
+        "'#D55E00'\n",
+        mark);
+  }
 
   for (std::size_t s = 0; s < bands.size(); ++s) {
     const Band& band = bands[s];
@@ -228,7 +243,7 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
   std::string lines_drawn;
   for (std::size_t s = 0; s < bands.size(); ++s) {
     const Palette::Style style = palette.style(plot.series[s].method);
-    if (plot.series[s].runs.size() > 1) {
+    if (plot.series[s].runs.size() > 1 || plot.series[s].band) {
       bands_drawn += fmt::format("$data{} using 1:3:4 with filledcurves linecolor rgb '{}' notitle, ", s, style.color);
     }
     // A single point would make an invisible line.
@@ -243,13 +258,15 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
 
 std::vector<Band> bands_of(const Plot& plot) {
   std::vector<Band> bands;
-  for (const Series& series : plot.series) bands.push_back(band_of(series.runs, plot.log_x, plot.higher_is_better));
+  for (const Series& series : plot.series) {
+    bands.push_back(series.band ? *series.band : band_of(series.runs, plot.log_x, plot.higher_is_better));
+  }
   return bands;
 }
 
 std::string data_text(const Plot& plot, const std::vector<Band>& bands) {
   Table table;
-  table.columns = {{"method"}, {"x"}, {"median"}, {"lower_quartile"}, {"upper_quartile"}, {"n"}, {"failures"}};
+  table.columns = {{"method"}, {"x"}, {plot.figures[0]}, {plot.figures[1]}, {plot.figures[2]}, {"n"}, {"failures"}};
   for (std::size_t s = 0; s < bands.size(); ++s) {
     for (std::size_t i = 0; i < bands[s].x.size(); ++i) {
       const auto text = [](double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); };
@@ -312,11 +329,49 @@ Palette::Style Palette::style(std::string_view method) {
 std::string plot_data_text(const Plot& plot) { return data_text(plot, bands_of(plot)); }
 
 void write_plot(const std::filesystem::path& path, const Plot& plot, Palette& palette) {
+  if (!writes_records()) return;
   const std::vector<Band> bands = bands_of(plot);
   const std::string script = script_of(path, plot, bands, palette);
   std::filesystem::path data = path;
   write_file(data.replace_extension(".csv"), data_text(plot, bands));
   write_file(path, run_gnuplot(script));
+}
+
+std::string plot_text(const Plot& plot, Index width, Index height) {
+  const std::vector<Band> bands = bands_of(plot);
+  const auto [x, y] = axes_of(plot.title, plot, bands);
+  std::string script = fmt::format("set terminal dumb size {},{} nofeed\nset encoding utf8\n", width, height);
+  script += fmt::format("set title {} noenhanced\nset xlabel {} noenhanced\n",
+                        gnuplot_quoted(fit(fmt::format("{}: {}", plot.title, plot.y_label), width - 12, false)),
+                        gnuplot_quoted(plot.x_label));
+  script += "set format '%g'\nset tics nomirror\n";
+  if (plot.log_x) script += "set logscale x\n";
+  if (plot.log_y) script += "set logscale y\n";
+  script += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", x.low, x.high, y.low, y.high);
+  script += plot.series.size() > 1 ? "set key below left vertical maxcols 1 Left reverse noenhanced\n" : "unset key\n";
+  std::string drawn;
+  for (std::size_t s = 0; s < bands.size(); ++s) {
+    const Band& band = bands[s];
+    script += fmt::format("$data{} << END_OF_DATA\n", s);
+    // A character is worth several points of a long curve.
+    const std::size_t stride = std::max<std::size_t>(1, band.x.size() / 1000);
+    for (std::size_t i = 0; i < band.x.size(); i += stride) {
+      const bool shown = std::isfinite(band.median[i]) && (!plot.log_y || band.median[i] > 0);
+      script += fmt::format("{} {}\n", number(band.x[i]), number(shown ? y.clamp(band.median[i]) : kInfinity));
+    }
+    script += "END_OF_DATA\n";
+    const bool point = band.x.size() == 1;
+    drawn += fmt::format("{}$data{} using 1:2 with {} title {}", s > 0 ? ", " : "", s, point ? "points" : "lines",
+                         gnuplot_quoted(fit(legend_entry(plot, plot.series[s], band), width - 12, false)));
+  }
+  std::string text = run_gnuplot(script + "plot " + drawn + "\n");
+  // Without the empty lines that gnuplot leaves above and below.
+  const auto ink = text.find_first_not_of(" \n\f");
+  if (ink == std::string::npos) return {};
+  const auto line = text.rfind('\n', ink);
+  text.erase(0, line == std::string::npos ? 0 : line + 1);
+  text.erase(text.find_last_not_of(" \n\f") + 1);
+  return text + '\n';
 }
 
 std::string run_gnuplot(std::string_view script) {

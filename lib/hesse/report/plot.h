@@ -8,6 +8,7 @@
 
 #include "hesse/core/types.h"
 
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -22,25 +23,6 @@ namespace hesse {
 struct Curve {
   std::vector<double> x;
   std::vector<double> y;
-};
-
-/// The runs of one method.
-struct Series {
-  std::string method;
-  std::vector<Curve> runs;
-};
-
-struct Plot {
-  std::string title;
-  std::string x_label;
-  std::string y_label;
-  bool log_x = false;             ///< points with x <= 0 are then left out
-  bool log_y = false;             ///< likewise y <= 0
-  bool higher_is_better = false;  ///< which end a failed run ranks at
-  std::vector<Series> series;
-  std::optional<double> target;  ///< a horizontal line
-  std::string target_label;
-  std::string legend = {};  ///< title of the legend; empty: what the lines and bands of seeds are
 };
 
 /// Median and quartiles of the runs of a method on a common grid.
@@ -59,11 +41,36 @@ struct Band {
 };
 Band band_of(std::span<const Curve> runs, bool log_x = false, bool higher_is_better = false, Index max_points = 600);
 
+/// The runs of one method, or a line with a band that was formed elsewhere.
+struct Series {
+  std::string method;
+  std::vector<Curve> runs;
+  std::optional<Band> band = {};  ///< drawn in place of the runs' quartiles
+};
+
+/// Series over one pair of axes.
+struct Plot {
+  std::string title;
+  std::string x_label;
+  std::string y_label;
+  bool log_x = false;             ///< points with x <= 0 are then left out
+  bool log_y = false;             ///< likewise y <= 0
+  bool higher_is_better = false;  ///< which end a failed run ranks at
+  std::vector<Series> series;
+  std::optional<double> target;  ///< a horizontal line
+  std::string target_label;
+  std::vector<double> marks = {};  ///< x with a short line at the foot, such as eigenvalues found one by one
+  std::string legend = {};         ///< title of the legend; empty: what the lines and bands of seeds are
+  /// What line and band are, for the CSV file.
+  std::array<const char*, 3> figures = {"median", "lower_quartile", "upper_quartile"};
+};
+
 /// Colours and dashes, one for each method, in the order in which methods are first asked for: keep
 /// one palette for all plots of a report. The eight colours of Okabe and Ito (2008), which
 /// colour-blind readers tell apart; a ninth method has the first colour and another dash.
 class Palette {
  public:
+  /// How a series is drawn.
   struct Style {
     const char* color;  ///< "#0072B2"
     int dash;           ///< 0 is solid, 1 to 4 are dashed in four ways
@@ -75,13 +82,17 @@ class Palette {
 };
 
 /// Draws to `path`, whose ending chooses the format: .svg, .png or .pdf; the data go to the same
-/// name with .csv: method, x, median, lower_quartile, upper_quartile, n, failures. Both are written whole or not at
+/// name with .csv: method, x, the three figures, n, failures. Both are written whole or not at
 /// all, the data first. Throws Error when gnuplot is missing or complains, when nothing can be drawn, or on another
 /// ending.
 void write_plot(const std::filesystem::path& path, const Plot& plot, Palette& palette);
 
 /// The data of a plot, as they are saved beside it.
 std::string plot_data_text(const Plot& plot);
+
+/// The medians of a plot in characters, by gnuplot's terminal `dumb`, `width` >= 40 columns and `height` lines large,
+/// each method by a character of its own; without bands and target. Ends in a newline. Throws Error as write_plot does.
+std::string plot_text(const Plot& plot, Index width, Index height = 20);
 
 /// Runs gnuplot on a script and returns what it wrote to its standard output. Throws Error when
 /// gnuplot is not installed, or with its first complaint.

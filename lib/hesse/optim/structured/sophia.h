@@ -24,6 +24,7 @@ namespace hesse {
 
 enum class DiagonalEstimate { hutchinson, gauss_newton_bartlett };
 
+/// Settings of Sophia.
 struct SophiaOptions {
   double lr = 1e-3;           ///< eta, > 0
   double beta1 = 0.96;        ///< [0, 1)

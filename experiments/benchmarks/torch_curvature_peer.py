@@ -1,0 +1,174 @@
+"""Curvature of one network by hesse and by the usual estimators on PyTorch, for the same weights and images.
+
+Usage: torch_curvature_peer.py HESSE EXPORT_SCRIPT [threads]
+
+The network is 784-128-64-10 with tanh on 1000 images of Fashion-MNIST after 10 steps of Adam. PyTorch has products by double
+backward through a graph that is kept, and power iteration, Hutchinson's estimator and Lanczos with full reorthogonalisation
+on them, as in PyHessian (Yao, Gholami, Keutzer and Mahoney 2020), but over one flat vector, which is faster than its lists of
+tensors. Figures of hesse have the errors that they are compared at by its own stopping rules; PyTorch is told the
+true value and stops as soon as it is near enough, or after 300 products. Ratios are PyTorch's seconds over hesse's. As in
+torch_peer.py, with libopenblas0-pthread torch has one thread and BLAS the others, since their pools hinder each other.
+"""
+
+import gzip
+import importlib.util
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HESSE, EXPORT = sys.argv[1:3]
+THREADS = int(sys.argv[3]) if len(sys.argv) > 3 else len(os.sched_getaffinity(0))
+SHARED_POOL = os.environ.get("HESSE_TORCH_OPENMP") == "1"
+os.environ["OPENBLAS_NUM_THREADS"] = str(THREADS)
+os.environ["OMP_NUM_THREADS"] = str(THREADS if SHARED_POOL else 1)
+
+import numpy as np
+
+try:
+    import torch
+except ImportError:
+    sys.exit("torch_curvature_peer.py: PyTorch is not installed; install python3-torch to compare with it.")
+
+spec = importlib.util.spec_from_file_location("export_pytorch", EXPORT)
+export_pytorch = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(export_pytorch)
+SAMPLES = 1000
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "hesse/data/fashion-mnist"
+
+
+def images():
+    with gzip.open(CACHE / "train-images-idx3-ubyte.gz") as file:
+        x = np.frombuffer(file.read(16 + SAMPLES * 784), np.uint8, offset=16).reshape(SAMPLES, 784) / 255.0
+    with gzip.open(CACHE / "train-labels-idx1-ubyte.gz") as file:
+        y = np.frombuffer(file.read(8 + SAMPLES), np.uint8, offset=8).astype(int)
+    return x, y
+
+
+class Peer:
+    """Products with the Hessian by double backward."""
+
+    def __init__(self, net, x, y):
+        self.parameters = list(net.parameters())
+        self.n = sum(p.numel() for p in self.parameters)
+        loss = torch.nn.functional.cross_entropy(net(x), y)
+        self.gradient = torch.autograd.grad(loss, self.parameters, create_graph=True)
+        self.dtype = x.dtype
+
+    def product(self, v):
+        parts, at = [], 0
+        for p in self.parameters:
+            parts.append(v[at : at + p.numel()].view_as(p))
+            at += p.numel()
+        h = torch.autograd.grad(self.gradient, self.parameters, grad_outputs=parts, retain_graph=True)
+        return torch.cat([t.reshape(-1) for t in h])
+
+    def top(self, true, error):
+        """Power iteration until the Rayleigh quotient is within the error of the true value."""
+        v = torch.randn(self.n, dtype=self.dtype)
+        v /= v.norm()
+        for products in range(1, 301):
+            w = self.product(v)
+            value = torch.dot(v, w).item()
+            v = w / w.norm()
+            if abs(value - true) <= error * true:
+                return products
+        return 300
+
+    def trace(self, true, error):
+        """Hutchinson's estimate until its 95 % interval is within the error."""
+        figures = []
+        while len(figures) < 20 or 1.96 * statistics.stdev(figures) / len(figures) ** 0.5 > error * true:
+            z = torch.randint(0, 2, (self.n,)).to(self.dtype) * 2 - 1
+            figures.append(torch.dot(z, self.product(z)).item())
+            if len(figures) == 5000:
+                break
+        return len(figures)
+
+    def density(self, probes, steps):
+        for _ in range(probes):
+            basis = torch.empty(steps, self.n, dtype=self.dtype)
+            v = torch.randint(0, 2, (self.n,)).to(self.dtype) * 2 - 1
+            basis[0] = v / v.norm()
+            T = np.zeros((steps, steps))
+            for k in range(steps):
+                w = self.product(basis[k])
+                T[k, k] = torch.dot(w, basis[k]).item()
+                for _ in range(2):
+                    w = w - basis[: k + 1].T @ (basis[: k + 1] @ w)
+                if k + 1 < steps:
+                    T[k, k + 1] = T[k + 1, k] = w.norm().item()
+                    basis[k + 1] = w / w.norm()
+            np.linalg.eigh(T)
+        return probes * steps
+
+
+def timed(body):
+    start = time.perf_counter()
+    result = body()
+    return time.perf_counter() - start, result
+
+
+x, y = images()
+torch.manual_seed(1)
+net = torch.nn.Sequential(
+    torch.nn.Linear(784, 128), torch.nn.Tanh(), torch.nn.Linear(128, 64), torch.nn.Tanh(), torch.nn.Linear(64, 10)
+).double()
+inputs, labels = torch.tensor(x), torch.tensor(y)
+optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+for _ in range(10):
+    optimizer.zero_grad()
+    torch.nn.functional.cross_entropy(net(inputs), labels).backward()
+    optimizer.step()
+
+with tempfile.TemporaryDirectory() as folder:
+    with open(f"{folder}/train.csv", "w") as file:
+        for row, label in zip(x.tolist(), y.tolist()):
+            file.write(",".join(map(repr, row)) + f",{label}\n")
+    export_pytorch.export(net.state_dict(), f"{folder}/model.safetensors")
+
+    def hesse(precision, *options):
+        command = [HESSE, "spectrum", "--problem", f"mlp:data=file:path={folder}/train.csv,hidden=128-64,activation=tanh"]
+        command += ["--weights", f"{folder}/model.safetensors", "--precision", precision, "--json", "--bottom", "0"]
+        command += ["--threads", str(THREADS), *options]
+        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    exact = hesse("double", "--top", "1", "--tolerance", "1e-10", "--trace", "--products", "6000", "--error", "1e-3")
+    true_top = exact["largest"][0]["value"]
+    true_trace = exact["trace"]["value"]
+    trace_error = (exact["trace"]["upper"] - exact["trace"]["lower"]) / 2 / true_trace
+    print(f"largest eigenvalue {true_top:.9g}, trace {true_trace:.5g} up to {trace_error:.1g}; {THREADS} threads", flush=True)
+    for precision, dtype in (("float", torch.float32), ("double", torch.float64)):
+        torch.set_num_threads(THREADS if SHARED_POOL else 1)
+        peer = Peer(net.to(dtype), inputs.to(dtype), labels)
+        peer.product(torch.randn(peer.n, dtype=dtype))
+        for error, tolerance in ((1e-3, "2e-2"), (1e-6, "1e-3")):
+            seconds, products = timed(lambda: peer.top(true_top, error))
+            own = hesse(precision, "--top", "1", "--tolerance", tolerance)
+            missed = " (not reached)" if products == 300 else ""
+            off = abs(own["largest"][0]["value"] / true_top - 1)
+            print(
+                f"{precision:<6} top to {error:g}: PyTorch {products} products{missed}, {seconds:.3f} s; hesse {own['products']} "
+                f"products, {own['seconds']:.3f} s, off by {off:.1e}; ratio {seconds / own['seconds']:.2f}",
+                flush=True,
+            )
+        seconds, products = timed(lambda: peer.trace(true_trace, 0.02))
+        own = hesse(precision, "--top", "0", "--trace", "--products", "1000", "--error", "0.02")
+        half = (own["trace"]["upper"] - own["trace"]["lower"]) / 2 / true_trace
+        print(
+            f"{precision:<6} trace to 2 %: PyTorch {products} products, {seconds:.3f} s; hesse {own['trace']['products']} "
+            f"products to {100 * half:.2g} %, {own['trace_seconds']:.3f} s; "
+            f"ratio {seconds / own['trace_seconds']:.2f}",
+            flush=True,
+        )
+        seconds, products = timed(lambda: peer.density(2, 100))
+        own = hesse(precision, "--top", "0", "--density", "--probes", "2", "--steps", "100")
+        print(
+            f"{precision:<6} density, 2 probes of 100 steps: PyTorch {seconds:.3f} s; hesse {own['density_seconds']:.3f} s; "
+            f"ratio {seconds / own['density_seconds']:.2f}",
+            flush=True,
+        )
