@@ -1,5 +1,6 @@
 // A chemical reaction as an objective of one's own: the potential of Müller and Brown (1979), its minima, the saddle
 // between them, and the path from one to the other.
+#include "hesse/core/error.h"
 #include "hesse/curvature/critical_point.h"
 #include "hesse/curvature/stationary_search.h"
 #include "hesse/objective/functor_objective.h"
@@ -41,7 +42,7 @@ hesse::Vector descend(hesse::Objective& f, const char* method, hesse::Vector x, 
 // From beside x uphill along the least curvature and downhill across it, to a saddle with one way down.
 hesse::Vector climb(hesse::Objective& f, hesse::Vector x) {
   const auto search = hesse::find_stationary(f, x, {.method = hesse::SearchMethod::follow, .index = 1});
-  std::printf("search: %s\n", search.message.c_str());
+  std::printf("search: %s\n", to_string(search.status));
   return x;
 }
 
@@ -100,5 +101,9 @@ int main() {
   }
   plot.path = path;
   plot.path_label = "path";
-  hesse::write_contour_plot("reaction.svg", plot);
+  try {
+    hesse::write_contour_plot("reaction.svg", plot);
+  } catch (const hesse::Error& error) {  // no gnuplot
+    std::fprintf(stderr, "%s\n", error.what());
+  }
 }

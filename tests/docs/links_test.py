@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Read as Markdown alone, the manual holds together: each link, figure and anchor leads somewhere, each page is in the index,
-and each figure is on a page."""
+each figure is on a page, and
+a program that a page shows is the one that the tests build."""
 import re
 import sys
 from pathlib import Path
@@ -41,6 +42,10 @@ def faults():
         for above, line in zip(page.read_text().split("\n"), page.read_text().split("\n")[1:]):
             if re.match(r"(-|1\.) ", line) and re.match(r"\w", above) and not re.match(r"\d+\. ", above):
                 yield f"{here}: a list wants an empty line before it: '{line[:60]}'"
+    tutorial = (ROOT / "docs/tutorial_objective.md").read_text()
+    for name, language in (("own_objective.cc", "cpp"), ("own_objective.out", "text")):
+        if f"```{language}\n{(ROOT / 'docs/examples' / name).read_text()}```" not in tutorial:
+            yield f"docs/tutorial_objective.md shows something else than docs/examples/{name}"
     index = {(ROOT / "docs" / target).resolve()
              for target in re.findall(r"\]\(([^)\s#]+)", prose(ROOT / "docs/index.md"))}
     for page in (ROOT / "docs").glob("*.md"):

@@ -18,6 +18,7 @@ case "$1 $2" in
   "list --json") echo '[{"name": "valley", "kind": "problem"}, {"name": "descent", "kind": "optimizer"}]' ;;
   "describe valley") echo '[{"options": [{"name": "n"}]}]' ;;
   "describe descent") echo '[{"options": [{"name": "lr"}]}]' ;;
+  "doctor ") echo "BLAS OpenBLAS SkylakeX" ;;
   "data --json") echo '[{"name": "digits", "state": "present"}, {"name": "moons", "state": "missing"}]' ;;
   *) [ "$2" != --fail ] || exit 3
      printf 'value 0.50001 after 12 steps, 0.31 s\n────────\nwhat    seconds\n────────\nadam    0.0123\n────────\nbudget %s\n' "$3" ;;
@@ -133,6 +134,12 @@ class Output(Case):
             failures, _, _ = self.run_page(self.shown(OUTPUT.replace(old, new)))
             self.assertEqual(len(failures), 1, old)
             self.assertIn("not the true one", failures[0])
+
+    def test_with_other_kernels_words_alone_are_compared(self):
+        here, manual.KERNELS = manual.KERNELS, "Prescott"
+        self.addCleanup(setattr, manual, "KERNELS", here)
+        self.assertEqual(self.run_page(self.shown(OUTPUT.replace("0.5 ", "7e-3 ")))[0], [])
+        self.assertTrue(self.run_page(self.shown(OUTPUT.replace("steps", "epochs")))[0])
 
     def test_the_tolerance_is_that_of_the_page(self):
         other = OUTPUT.replace("0.5 ", "0.53 ")
