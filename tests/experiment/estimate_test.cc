@@ -27,7 +27,7 @@ RunEstimate estimate(const std::string& text, const std::string& method, const s
 
 TEST_CASE("The steps that a budget holds are the budget over what one step spends of it") {
   CHECK(estimate("quadratic:n=5", "gd:lr=1e-3", "40steps").steps == 40);
-  // Nesterov's and plain gradient steps cost one value and gradient.
+  // A step costs one value and gradient.
   CHECK(estimate("quadratic:n=5", "gd:lr=1e-3", "40gradients").steps == 40);
   CHECK(estimate("quadratic:n=5", "gd:lr=1e-3", "40gradients,7steps").steps == 7);
   const std::string blobs = "mlp:data=gaussian-blobs,hidden=4";
