@@ -136,6 +136,11 @@ Estimate eigenvalue_count(const SpectralDensity& density, const std::function<bo
   }
   estimate.lower = static_cast<double>(std::min(first(0.975), n));
   estimate.upper = static_cast<double>(std::max<Index>(first(0.025) - 1, 0));
+  if (estimate.lower > estimate.upper) {
+    // No whole number is likely: those on either side of the estimate.
+    estimate.lower = std::floor(estimate.value);
+    estimate.upper = std::ceil(estimate.value);
+  }
   return estimate;
 }
 
