@@ -3,6 +3,7 @@
 #include "command_line.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/memory_use.h"
 #include "hesse/core/parallel.h"
 #include "hesse/experiment/estimate.h"
 #include "hesse/report/json.h"

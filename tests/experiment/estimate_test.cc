@@ -1,4 +1,5 @@
 #include "hesse/experiment/estimate.h"
+#include "hesse/core/memory_use.h"
 
 #include "hesse/core/error.h"
 #include "hesse/objective/finite_sum.h"

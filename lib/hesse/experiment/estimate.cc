@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <vector>
 
@@ -114,14 +113,6 @@ RunEstimate estimate_run(const RunSettings& settings, Problem& problem) {
       by_epochs ? std::ceil(out.steps * step.epochs) * static_cast<double>(settings.trace_rows) : out.steps;
   out.seconds = out.steps * out.step_seconds + (rows + 1) * out.evaluation_seconds;
   return out;
-}
-
-double peak_memory() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return 1024 * std::stod(line.substr(6));
-  }
-  return 0;
 }
 
 }  // namespace hesse

@@ -29,7 +29,4 @@ struct RunEstimate {
 /// Error as check_run does, and whatever the method throws.
 RunEstimate estimate_run(const RunSettings& settings, Problem& problem);
 
-/// The most resident memory that this process has had so far, in bytes; 0 where the system does not tell.
-double peak_memory();
-
 }  // namespace hesse
