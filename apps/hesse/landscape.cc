@@ -169,11 +169,6 @@ void check(const LandscapeOptions& o) {
   if (o.to.empty() && (o.match || o.connect != Connect::no)) {
     fail("hesse landscape: --match and --connect need a second point; name it by --to");
   }
-  const LandscapeOptions unchanged;
-  if (o.connect == Connect::no && (o.nodes != unchanged.nodes || o.optimizer != unchanged.optimizer ||
-                                   o.budget != unchanged.budget || o.batch_size != unchanged.batch_size)) {
-    fail("hesse landscape: --nodes, --optimizer, --budget and --batch-size are of the curve; ask for it by --connect");
-  }
   if (!o.to.empty() && (o.smoothness || !o.trajectory.empty() || !o.directions.empty())) {
     fail("hesse landscape: --to takes the line to a second point, without --smoothness, --trajectory or --directions");
   }
@@ -185,6 +180,10 @@ void check(const LandscapeOptions& o) {
          o.dimensions);
   }
   if (o.nodes % 2 != 0) fail("hesse landscape: option nodes: {} is odd; give an even number", o.nodes);
+  const LandscapeOptions unchanged;
+  if (o.connect == Connect::no && (o.nodes != unchanged.nodes || o.optimizer != unchanged.optimizer)) {
+    fail("hesse landscape: --nodes and --optimizer are of the curve; ask for it by --connect");
+  }
   if (o.trajectory.empty() && std::find(o.directions.begin(), o.directions.end(), "pca") != o.directions.end()) {
     fail("hesse landscape: directions pca are those of a trajectory; name one by --trajectory");
   }

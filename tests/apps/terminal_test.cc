@@ -51,6 +51,7 @@ std::vector<std::string> every_command() {
           "sweep --problem quadratic:n=4 --optimizer 'gd:lr=1e-3|1e-2' --budget 5steps",
           "train --problem rosenbrock --optimizer lbfgs --budget 5steps --output run",
           "resume run",
+          "report run --output run.html",
           "spectrum --problem rosenbrock",
           "classify --problem rosenbrock",
           "sharpness --problem quadratic:n=4",

@@ -98,12 +98,13 @@ TEST_CASE("Intervals for numbers of eigenvalues cover in 95 of 100 cases where t
   constexpr Index n = 60;
   constexpr int kTrials = 2000;
   for (const Index few : {1, 2, 6, 30, 58}) {
-    Vector d = Vector::LinSpaced(n, 1, 2);
-    d.head(few) = Vector::LinSpaced(few, -2, -1);
+    // Three different eigenvalues: three steps, and the rule itself has no error.
+    Vector d = Vector::Ones(n);
+    d.head(few).setConstant(-1);
+    d[n - 1] = 2;
     const OperatorPtr A = diagonal_operator(d);
     int covered = 0;
     for (int trial = 0; trial < kTrials; ++trial) {
-      // As many steps as there are eigenvalues: the rule itself has no error.
       const SpectralDensity density =
           spectral_density(*A, {.probes = 4, .steps = n, .seed = static_cast<std::uint64_t>(trial)});
       const Estimate e = eigenvalue_count(density, [](double x) { return x < 0; });
@@ -113,7 +114,8 @@ TEST_CASE("Intervals for numbers of eigenvalues cover in 95 of 100 cases where t
     }
     CAPTURE(few, covered);
     CHECK(covered >= 0.93 * kTrials);
-    CHECK(covered <= 0.97 * kTrials);
+    // One is never missed for being too many, since a share that is not 0 is of one at least: 97.5 in 100.
+    CHECK(covered <= (few == 1 ? 0.99 : 0.97) * kTrials);
   }
   const SpectralDensity definite = spectral_density(*diagonal_operator(Vector::LinSpaced(n, 1, 2)), {.probes = 4});
   const Estimate none = eigenvalue_count(definite, [](double x) { return x < 0; });

@@ -536,6 +536,9 @@ class PageRun:
         wrapper.chmod(0o755)
         self.job, self.log = self.folder / "job.json", self.folder / "log"
         self.environment = dict(os.environ, HESSE_MANUAL_JOB=str(self.job), LC_ALL="C.UTF-8", TERM="dumb",
+                                # mpirun as root, as in a container, and with more ranks than processors.
+                                OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                                OMPI_MCA_rmaps_base_oversubscribe="1",
                                 PATH=f"{binaries}:{os.environ['PATH']}")
 
     def run_block(self, block):

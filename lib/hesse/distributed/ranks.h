@@ -37,6 +37,7 @@ class RankFailure : public Error {
   bool alone_;
 };
 
+/// The ranks of this run.
 class Ranks {
  public:
   explicit Ranks(std::unique_ptr<Communicator> communicator);

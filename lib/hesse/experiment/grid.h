@@ -27,6 +27,7 @@ namespace hesse {
 /// or independent uniform ones.
 enum class Sampling { quasi_random, random };
 
+/// How points are taken from the ranges.
 struct GridOptions {
   Index samples = 0;  ///< of what is drawn; 0 refuses specifications that draw
   Sampling sampling = Sampling::quasi_random;

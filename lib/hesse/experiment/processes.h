@@ -21,6 +21,7 @@ struct ProcessEnd {
   std::string text() const;
 };
 
+/// What is told while processes run.
 struct ProcessHooks {
   /// The program of a job and its arguments, asked for when it is about to start.
   std::function<std::vector<std::string>(std::size_t job)> command;

@@ -29,6 +29,7 @@
 
 namespace hesse {
 
+/// What a sweep is over.
 struct SweepSettings {
   RunSettings run;                    ///< `problem`, `method` and `seed` are those of each cell
   std::vector<std::string> problems;  ///< grids
@@ -47,6 +48,7 @@ enum class CellState {
 };
 const char* to_string(CellState state);
 
+/// One cell of a sweep, and how it stands.
 struct SweepCell {
   RunSettings settings;
   std::string given_problem;  ///< the grids that it is a point of

@@ -21,6 +21,7 @@ struct AskedOption {
   std::string used;  ///< the value in use, several joined by spaces
 };
 
+/// How a command was called.
 struct CommandRecord {
   std::string command;  ///< "spectrum"
   std::vector<AskedOption> options;

@@ -32,6 +32,7 @@ struct ReportSection {
   std::vector<std::variant<std::string, Table, Figure>> blocks = {};
 };
 
+/// A page before it is written.
 struct ReportPage {
   std::string title;
   std::string subtitle;
