@@ -66,11 +66,22 @@ Running start(std::size_t job, const std::vector<std::string>& command, const st
   for (const int processor : processors) CPU_SET(static_cast<std::size_t>(processor), &set);
   const pid_t parent = ::getpid();
   const auto now = Clock::now();
+  // A signal that comes between fork and exec must not meet a handler of this program, which would swallow it.
+  sigset_t ending;
+  sigset_t before;
+  ::sigemptyset(&ending);
+  ::sigaddset(&ending, SIGTERM);
+  ::sigaddset(&ending, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &ending, &before);
   const pid_t child = ::fork();
+  if (child != 0) ::sigprocmask(SIG_SETMASK, &before, nullptr);
   if (child < 0) fail("cannot start a process: {}", std::generic_category().message(errno));
   if (child == 0) {
     // Between fork and exec only what is safe in a signal handler. A group of its own, so that the terminal's
     // interrupt reaches the parent alone, which passes it on once.
+    ::signal(SIGTERM, SIG_DFL);
+    ::signal(SIGINT, SIG_DFL);
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(143);
     ::setpgid(0, 0);
