@@ -244,8 +244,11 @@ TEST_CASE("a rank that is asked to stop stops all of them with a checkpoint") {
 TEST_CASE("a run on two ranks that is interrupted goes on to the bits of one that was not") {
   const ScratchFolder folder;
   const std::string arguments = "train " + kProblem + "--optimizer adam --budget {} --output {}";
-  REQUIRE(on_ranks(2, folder, fmt::format(fmt::runtime(arguments), "30steps", "whole")).exit_code == 0);
-  REQUIRE(on_ranks(2, folder, fmt::format(fmt::runtime(arguments), "17steps", "parts")).exit_code == 0);
+  for (const auto& [budget, name] : {std::pair{"30steps", "whole"}, std::pair{"17steps", "parts"}}) {
+    const auto r = on_ranks(2, folder, fmt::format(fmt::runtime(arguments), budget, name));
+    INFO(r.err);
+    REQUIRE(r.exit_code == 0);
+  }
   // As if it had been interrupted: more budget and no verdict.
   Json record = read_json(folder / "parts" / "run.json");
   record["budget"] = "30steps";
