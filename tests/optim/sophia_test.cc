@@ -2,7 +2,9 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
+#include "hesse/nn/normalisation.h"
 #include "hesse/objective/dense_quadratic.h"
+#include "hesse/objective/finite_sum.h"
 #include "hesse/objective/quadratic.h"
 #include "hesse/optim/registry.h"
 #include "nn/network_cases.h"
@@ -80,21 +82,48 @@ TEST_CASE("Hutchinson's diagonal and Gauss-Newton-Bartlett's are unbiased, withi
   for (Index i = 0; i < n; ++i) CHECK(std::abs(mean[i]) <= 4 * error[i]);
 }
 
-TEST_CASE("The sampled gradient of a share is that of the first samples, whatever the passes") {
+TEST_CASE("The sampled gradient of a share is that of drawn samples, whatever the passes") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
   const auto data = make_data(4, 3, 20, c.loss);
   NetworkOptions options;
   options.pass_size = GENERATE(3, 2048);
   const auto f = make_objective(c, data, options);
-  const auto head = make_objective(c, data);
-  std::vector<Index> first(7);
-  for (Index i = 0; i < 7; ++i) first[static_cast<std::size_t>(i)] = i;
-  head->select(first);
+  const auto part = make_objective(c, data);
+  SubsetSampler sampler;
+  part->select(sampler.draw(20, 7, RandomStream(1, Purpose::curvature_samples, 2)));
   const Vector x = test_point(f->size());
   Vector share, own;
-  f->sampled_gradient(x, 1, 2, 7.0 / 20, share);
-  head->sampled_gradient(x, 1, 2, 1, own);
+  CHECK(f->sampled_gradient(x, 1, 2, 7.0 / 20, share).samples == 7);
+  CHECK(part->sampled_gradient(x, 1, 2, 1, own).samples == 7);
   CHECK((share - own).norm() <= 50 * kEps * own.norm());
+}
+
+TEST_CASE(
+    "Sophia-G's first step is that of n g^ o g^, n the samples of the mean, with batch normalisation all of them") {
+  const bool coupled = GENERATE(false, true);
+  const auto data = make_data(4, 3, 20, Loss::softmax_cross_entropy);
+  std::vector<std::unique_ptr<Layer>> layers;
+  layers.push_back(dense_layer(4, 5));
+  if (coupled) layers.push_back(batch_normalisation_layer(5, 1));
+  layers.push_back(activation_layer(Activation::tanh, 5));
+  layers.push_back(dense_layer(5, 3));
+  const auto f =
+      make_network_objective(std::make_shared<const Network>(std::move(layers)), Loss::softmax_cross_entropy, data, {});
+  const Vector start = test_point(f->size());
+  Vector g, drawn;
+  // Seven of the twenty samples where layers leave samples apart, all of them where they do not.
+  if (!coupled) {
+    SubsetSampler sampler;
+    f->select(sampler.draw(20, 7, RandomStream(5, Purpose::curvature_samples, 0)));
+  }
+  f->sampled_gradient(start, 5, 0, 1, drawn);
+  const double n = coupled ? 20 : 7;
+  f->select_all();
+  f->value_and_gradient(start, g);
+  Vector x = start;
+  make_optimizer("sophia-g:lr=0.1,beta1=0,beta2=0,gamma=1,rho=1e6,eps=1e-4,estimate_share=0.35", {*f, 5})->step(*f, x);
+  const Vector expected = -0.1 * g.cwiseQuotient((n * drawn.cwiseAbs2()).cwiseMax(1e-4));
+  CHECK((x - start - expected).norm() <= 1e-12 * expected.norm());
 }
 
 TEST_CASE("No entry of a Sophia step is longer than lr rho, and the share of those that are shorter is told") {

@@ -37,7 +37,7 @@ void visit_options(KfacOptions& o, OptionVisitor& v) {
 }
 
 Kfac::Kfac(Objective& f, const KfacOptions& options, std::uint64_t seed)
-    : options_(options), curvature_(f, options, seed), damping_(options.damping) {
+    : options_(options), seed_(seed), curvature_(f, options, seed), damping_(options.damping) {
   if (find<CurvatureForms>(f) == nullptr) fail("kfac: the objective has no Gauss-Newton forms; give it a network");
   gamma_ = std::sqrt(damping_ + penalty_weight(f));
 }
@@ -56,8 +56,9 @@ StateView Kfac::state() {
 
 Kfac::Combination Kfac::combine(Objective& f, const Vector& x, Index vectors) {
   const double share = sample_share(options_.model_share, f.samples());
-  charge_work(f, find<CurvatureForms>(f)->curvature_forms(x, Curvature::gauss_newton, share, vectors_.leftCols(vectors),
-                                                          forms_));
+  charge_work(
+      f, find<CurvatureForms>(f)->curvature_forms(x, Curvature::gauss_newton, seed_, static_cast<std::uint64_t>(t_),
+                                                  share, vectors_.leftCols(vectors), forms_));
   const auto* const l2 = find<L2Objective>(f);
   double slope[2];
   for (Index i = 0; i < vectors; ++i) {

@@ -29,7 +29,7 @@ struct KfacOptions : KroneckerOptions {
   Index damping_period = 5;          ///< T_1
   Index gamma_period = 20;           ///< T_2
   bool momentum = true;              ///< mu delta_0
-  double model_share = 0.25;         ///< tau_2: of the batch for the model's exact products, (0, 1]
+  double model_share = 0.25;         ///< tau_2: of the batch for the model's exact products, drawn at each step, (0, 1]
   /// Undo a step that raises f on its batch, at the price of a value a step. The paper does not; without it the model
   /// of a small batch is trusted too far.
   bool reject = true;
@@ -58,6 +58,7 @@ class Kfac final : public Optimizer {
   void adapt(double rho);
 
   KfacOptions options_;
+  std::uint64_t seed_;
   KroneckerCurvature curvature_;
   Vector gradient_;
   Matrix vectors_;  ///< a proposal, and the last step

@@ -28,7 +28,7 @@ struct KroneckerOptions {
   WeightSharing sharing = WeightSharing::expand;
   DampingScale damping_scale = DampingScale::absolute;
   double stats_decay = 0.95;   ///< factors' decay, at step k at most 1 - 1/k: epsilon in section 5 of the paper
-  double stats_share = 0.125;  ///< tau_1: of the batch for statistics, (0, 1]
+  double stats_share = 0.125;  ///< tau_1: of the batch for statistics, drawn at each step, (0, 1]
   Index stats_period = 1;      ///< steps between statistics
   Index inverse_period = 20;   ///< T_3: steps between inverses, which the first three steps compute too
 };
