@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/nn/image_layers.h"
+#include "hesse/nn/models.h"
 #include "nn/network_cases.h"
 
 #include <Eigen/Eigenvalues>
@@ -10,6 +11,8 @@
 
 #include <cmath>
 #include <span>
+#include <utility>
+#include <vector>
 
 using namespace hesse;
 
@@ -242,6 +245,70 @@ TEST_CASE("Empirical Kronecker factors are the same whether the gradient at the 
     CHECK(known[l].A == fresh[l].A);
     // Adjoints divided by the number of samples and multiplied again: a few roundings each.
     CHECK((known[l].G - fresh[l].G).norm() <= 20 * kEps * fresh[l].G.norm());
+  }
+}
+
+TEST_CASE("The mean of empirical Fisher matrices over the model's labels at all places is the Fisher matrix") {
+  // All 3^3 texts of labels for one sample, each with its probability.
+  const Index V = 3, T = 3;
+  const auto with_labels = [&](std::vector<std::int32_t> labels) {
+    auto data = std::make_shared<Dataset>();
+    data->name = "text";
+    data->inputs.resize(T, 1);
+    data->inputs << 0, 2, 1;
+    data->class_count = V;
+    data->places = T;
+    data->labels = std::move(labels);
+    return data;
+  };
+  const auto network = std::make_shared<const Network>(transformer(V, T, 4, 2, 1));
+  Vector x = network->initial_parameters(Initialisation::glorot_uniform, 1);
+  x += 0.3 * test_point(x.size());
+  const auto f = make_network_objective(network, Loss::softmax_cross_entropy, with_labels({0, 0, 0}));
+  const Matrix B = dense(*f->curvature(x, Curvature::gauss_newton));
+  Matrix p(V, T);
+  const Matrix z = f->outputs(x);
+  for (Index t = 0; t < T; ++t) {
+    p.col(t) = z.col(0).segment(t * V, V).array().exp();
+    p.col(t) /= p.col(t).sum();
+  }
+  const bool known = GENERATE(false, true);
+  Matrix mean = Matrix::Zero(x.size(), x.size());
+  Matrix G = Matrix::Zero(V, V);
+  Vector moments;
+  for (int text = 0; text < 27; ++text) {
+    const auto labelled = with_labels({text % 3, text / 3 % 3, text / 9});
+    double probability = 1;
+    for (Index t = 0; t < T; ++t) probability *= p(labelled->labels[static_cast<std::size_t>(t)], t);
+    const auto e = make_network_objective(network, Loss::softmax_cross_entropy, labelled);
+    mean += probability * dense(*e->curvature(x, Curvature::fisher_empirical));
+    Vector g;
+    const auto fresh = make_network_objective(network, Loss::softmax_cross_entropy, labelled);
+    if (known) fresh->value_and_gradient(x, g);
+    std::vector<KroneckerFactors> factors;
+    fresh->kronecker_factors(x, {.kind = Curvature::fisher_empirical}, factors);
+    complete(factors.back());
+    G += probability * factors.back().G;
+    std::vector<Matrix> squares;
+    fresh->kronecker_moments(x, {.kind = Curvature::fisher_empirical}, std::vector<KroneckerBasis>(factors.size()),
+                             squares);
+    if (text == 0) moments = Vector::Zero(squares.back().size());
+    moments += probability * squares.back().reshaped<Eigen::RowMajor>();
+  }
+  CHECK((mean - B).norm() <= 500 * kEps * B.norm());
+  // The last layer's factor is the mean Hessian of the loss in the logits of a place, which draw independently.
+  Matrix H = Matrix::Zero(V, V);
+  for (Index t = 0; t < T; ++t) {
+    H += (Matrix(p.col(t).asDiagonal()) - p.col(t) * p.col(t).transpose()) / static_cast<double>(T);
+  }
+  CHECK((G - H).norm() <= 100 * kEps * H.norm());
+  // Moments in the plain basis are the diagonal of the last layer's block: the weights, and the biases behind them.
+  const KroneckerFactors last = f->kronecker_layers().back();
+  for (Index o = 0; o < V; ++o) {
+    for (Index i = 0; i < last.columns(); ++i) {
+      const Index at = last.begin + (i < last.inputs ? o * last.inputs + i : last.inputs * V + o);
+      CHECK(moments[o * last.columns() + i] == Approx(B(at, at)).epsilon(1e-12));
+    }
   }
 }
 

@@ -54,7 +54,8 @@ struct Model {
       : network(std::move(network_in)),
         data(std::move(data_in)),
         options(options_in),
-        loss(make_loss_maps<T>(loss_in, options_in.targets_are_inputs ? 1 : data->places)) {
+        places(options_in.targets_are_inputs ? 1 : data->places),
+        loss(make_loss_maps<T>(loss_in, places)) {
     const auto& inputs = inputs_in<T>(*data);
     input = inputs.data();
     features = inputs.rows();
@@ -119,6 +120,7 @@ struct Model {
   std::shared_ptr<const Network> network;
   std::shared_ptr<const Dataset> data;
   NetworkOptions options;
+  Index places;  ///< targets of a sample, of whose losses its own is the mean
   std::shared_ptr<const LossMaps<T>> loss;
   const T* input = nullptr;
   Index features = 0;
@@ -420,7 +422,9 @@ void backward_chain(const Model<T>& model, const Point<T>& point, const Pass<T>&
   });
 }
 
-/// dL/dz of each sample of a chunk, for the Fisher matrices that are sums of outer products of gradients.
+/// dL/dz of each sample of a chunk, for the Fisher matrices that are sums of outer products of gradients. Over R places
+/// the loss is a mean, and the likelihood a product: 1/R of the Fisher matrix of the sum of R scores is that of the
+/// loss, so that the scores of the places are summed over sqrt(R), those of drawn targets and those of the data alike.
 template <class T>
 void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvature kind, std::uint64_t seed,
             std::uint64_t draw, Range columns, Buffer<T>& out) {
@@ -432,7 +436,8 @@ void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvatu
     const RandomStream stream(seed, Purpose::sampled_label, draw);
     model.loss->sampled_score(mean, stream, samples, pass.at(model, out, top, columns));
   } else {
-    model.loss->adjoint(mean, model.targets, samples, T(1), pass.at(model, out, top, columns));
+    model.loss->adjoint(mean, model.targets, samples, std::sqrt(static_cast<T>(model.places)),
+                        pass.at(model, out, top, columns));
   }
 }
 
@@ -1082,6 +1087,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   Point<T>& at(const Vector& x) {
     if (x.size() != size()) fail("network: a point of {} parameters, but the network has {}", x.size(), size());
     if (!selection_changed_ && is_at(*point_, x)) return *point_;
+    swept_.reset();
     for (const auto& op : operators_) {
       if (op.use_count() == 1) op->unbind();
     }
@@ -1126,6 +1132,15 @@ class NetworkObjectiveOf final : public NetworkObjective {
     ++revision_;
   }
 
+  /// What a sweep back of single samples' losses was for.
+  struct Sweep {
+    Curvature kind;
+    std::uint64_t seed;
+    std::uint64_t draw;
+    Index samples;
+    bool operator==(const Sweep&) const = default;
+  };
+
   /// A layer that is a linear map.
   struct FactorPlace {
     std::size_t layer;
@@ -1155,6 +1170,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   /// part_ becomes the point on these of its samples alone. What the point keeps of them is copied, with the adjoints
   /// of the mean loss if asked; otherwise part_ is left to be swept pass by pass.
   void take_part(const Point<T>& point, std::span<const Index> positions, bool adjoints) {
+    swept_.reset();
     if (!part_) part_ = std::make_shared<Point<T>>();
     Point<T>& part = *part_;
     part.whole = &point;
@@ -1253,10 +1269,16 @@ class NetworkObjectiveOf final : public NetworkObjective {
     // The adjoints of the mean loss serve as those of the single losses where they are known.
     const bool known = request.kind == Curvature::fisher_empirical && point.kept && point.depth == Depth::backward;
     const bool forward_known = point.kept && point.depth != Depth::none;
+    const Sweep now{request.kind, request.seed, request.draw, wanted};
+    if (swept_ == now) {
+      visit(wanted < all ? part_->passes[0] : point.passes[0], adjoints_, weights);
+      return 0;
+    }
+    swept_.reset();
     if (wanted < all) take_part(point, drawn_share(request.share, request.seed, request.draw), known);
     Point<T>& on = wanted < all ? *part_ : point;
     if (known) {
-      weights.adjoint_scale = static_cast<double>(all);
+      weights.adjoint_scale = static_cast<double>(all) * std::sqrt(static_cast<double>(model_->places));
       visit(on.passes[0], on.passes[0].d, weights);
       return 0;
     }
@@ -1284,6 +1306,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
       visit(pass, adjoints_, weights);
       weights.keep = 1;
     }
+    if (on.pass_count(*model_) == 1) swept_ = now;
     const double back = 2 * (multiplications() - first_multiplications());
     const double forward = forward_known ? 0.0 : 2 * multiplications();
     return static_cast<double>(wanted) / static_cast<double>(all) * (back + forward) / gradient_flops();
@@ -1327,6 +1350,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   Buffer<T> scratch_;
   std::uint64_t draw_ = 0;
   std::vector<Buffer<T>> adjoints_;  ///< of single samples, for Kronecker factors
+  std::optional<Sweep> swept_;       ///< set while adjoints_ are those of all its samples, at the present point
   Buffer<T> joined_;
   std::vector<FactorPlace> factor_places_;
 };
