@@ -6,9 +6,10 @@
 ///     delta = alpha Delta + mu delta_0,   Delta = -F~^-1 g
 ///     [D'BD  D'Bd; D'Bd  d'Bd] [alpha; mu] = -[g'D; g'd],   B = F + lambda I      (section 7)
 ///
-/// with D = Delta and d = delta_0. lambda follows the ratio rho of the decrease that f shows to the one that the model
-/// promised (section 6.5), and the damping gamma of the factors is the best of three by the model's value
-/// (section 6.6).
+/// with D = Delta and d = delta_0. With damping_scale=relative, I in B is each block's identity times the mean
+/// eigenvalue of the block's model, the matrix that damps the factors too. lambda follows the ratio rho of the decrease
+/// that f shows to the one that the model promised (section 6.5), and the damping gamma of the factors is the best of
+/// three by the model's value (section 6.6).
 ///
 /// The paper returns an exponential mean of the iterates, kfac+ema:decay=0.99 here, and lets the batch grow.
 #pragma once
