@@ -1,18 +1,24 @@
 # Installs the library with its headers, so that others find it by find_package(hesse) or pkg-config, and the program.
+# Components: development, program and, in apps/python, python; each is a Debian package too (packages.cmake).
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 
 set(HESSE_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/hesse)
 
 install(TARGETS hesse EXPORT hesse-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET hesse_app)
   # Optional, so that the library alone can be installed from a tree in which the program has not been built yet.
-  install(TARGETS hesse_app RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
+  install(TARGETS hesse_app RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program OPTIONAL)
+  set(HESSE_DOCUMENTS ${PROJECT_BINARY_DIR}/apps/hesse/documents)
+  install(DIRECTORY ${HESSE_DOCUMENTS}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT program OPTIONAL)
+  install(FILES ${HESSE_DOCUMENTS}/hesse.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+          RENAME hesse COMPONENT program OPTIONAL)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/lib/hesse DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(EXPORT hesse-targets NAMESPACE hesse:: DESTINATION ${HESSE_CONFIG_DIR})
 
 # A static library hands its own libraries on to whoever links to it, so the configuration file has to find those that
-# it was linked to: Ceres and libLBFGS only if something in the library uses them.
+# it was linked to: Ceres, libLBFGS and MPI only if something in the library uses them.
 get_target_property(HESSE_LINKED hesse LINK_LIBRARIES)
 set(HESSE_NEEDS_CERES OFF)
 if(HESSE_LINKED MATCHES "Ceres::ceres")
@@ -21,6 +27,10 @@ endif()
 set(HESSE_NEEDS_LIBLBFGS OFF)
 if(HESSE_LINKED MATCHES "hesse::liblbfgs")
   set(HESSE_NEEDS_LIBLBFGS ON)
+endif()
+set(HESSE_NEEDS_MPI OFF)
+if(HESSE_LINKED MATCHES "MPI::MPI_CXX")
+  set(HESSE_NEEDS_MPI ON)
 endif()
 configure_package_config_file(
   ${PROJECT_SOURCE_DIR}/cmake/hesseConfig.cmake.in ${PROJECT_BINARY_DIR}/cmake/hesseConfig.cmake
@@ -37,8 +47,15 @@ endif()
 if(HESSE_NEEDS_LIBLBFGS)
   string(APPEND HESSE_PC_LIBS " -llbfgs")
 endif()
+if(HESSE_NEEDS_MPI)
+  string(APPEND HESSE_PC_LIBS " -lmpi")
+endif()
 # The prefix is relative to the file, so that the installed tree may be moved.
 file(RELATIVE_PATH HESSE_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/hesse.pc.in ${PROJECT_BINARY_DIR}/cmake/hesse.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/cmake/hesse.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+if(PROJECT_IS_TOP_LEVEL)
+  include(${CMAKE_CURRENT_LIST_DIR}/packages.cmake)
+endif()

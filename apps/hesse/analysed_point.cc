@@ -1,8 +1,11 @@
 #include "analysed_point.h"
 
+#include "command_line.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/random.h"
+#include "hesse/objective/finite_sum.h"
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/run_record.h"
 #include "hesse/report/weights.h"
@@ -37,8 +40,19 @@ ReadPoint read_weights(const std::string& path, const ParameterLayout& layout) {
     const std::string& block = layout.blocks()[b].name;
     if (weights.names[b] != block) renamed.push_back(fmt::format("{} is {}", weights.names[b], block));
   }
-  if (!renamed.empty()) fmt::print(stderr, "hesse: {}: {}\n", path, fmt::join(renamed, ", "));
+  if (!renamed.empty() && !quiet()) fmt::print(stderr, "hesse: {}: {}\n", path, fmt::join(renamed, ", "));
   return {std::move(weights.x), path};
+}
+
+void select_samples(Objective& f, const PointOptions& options) {
+  auto* const sum = find<FiniteSum>(f);
+  if (sum == nullptr) fail("hesse: --subset {}: the problem is no mean over samples", options.subset);
+  if (options.subset > sum->sample_count()) {
+    fail("hesse: --subset {}: there are {}", options.subset, sum->sample_count());
+  }
+  SubsetSampler sampler;
+  sum->select(sampler.draw(sum->sample_count(), options.subset,
+                           RandomStream(static_cast<std::uint64_t>(options.seed), Purpose::curvature_samples)));
 }
 
 }  // namespace
@@ -50,6 +64,8 @@ void visit_point_options(PointOptions& o, OptionVisitor& v) {
            "point: a network trained elsewhere, as a safetensors file or a folder of NAME.npy with the problem's names "
            "or PyTorch's");
   v.option("seed", o.seed, Interval::closed(0, 9e15), "of the starting point and of all random vectors");
+  v.option("subset", o.subset, Interval::closed(0, 9e15),
+           "samples that the loss is the mean over, drawn by the seed; 0 for all");
   visit_precision(o.precision, v);
 }
 
@@ -61,6 +77,7 @@ AnalysedPoint load_point(const PointOptions& options) {
   AnalysedPoint point;
   point.specification = options.problem.empty() ? recorded_problem({&options.at, 1}) : options.problem;
   point.problem = make_problem(point.specification, options.precision);
+  if (options.subset > 0) select_samples(*point.problem.objective, options);
   const ParameterLayout& layout = point.problem.objective->layout();
   ReadPoint read;
   if (!options.weights.empty()) {

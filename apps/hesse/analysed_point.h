@@ -15,10 +15,11 @@ struct PointOptions {
   std::string at;
   std::string weights;
   Index seed = 1;
+  Index subset = 0;
   Precision precision = Precision::float64;
 };
 
-/// Visits --problem, --at, --weights, --seed and --precision.
+/// Visits --problem, --at, --weights, --seed, --subset and --precision.
 void visit_point_options(PointOptions& options, OptionVisitor& visitor);
 
 struct AnalysedPoint {

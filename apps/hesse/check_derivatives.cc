@@ -82,14 +82,14 @@ int check_derivatives_command(Arguments arguments) {
       table.add({Cell(fmt::format("{:.0e}", p.step)), Cell(fmt::format("{:.1e}", p.gradient_error)),
                  Cell(fmt::format("{:.1e}", p.product_error))});
     }
-    fmt::print("{}\n{}", problem.description, terminal_text(table, terminal_style(stdout)));
+    say("{}\n{}", problem.description, terminal_text(table, terminal_style(stdout)));
     const auto verdict = [](bool good) { return good ? "good" : "WRONG"; };
-    fmt::print("gradient         {:.1e} <= {:.0e}: {}\n", check.gradient_error, check_options.gradient_threshold,
-               verdict(check.gradient_good));
-    fmt::print("Hessian product  {:.1e} <= {:.0e}: {} (largest discrepancy in {})\n", check.product_error,
-               check_options.product_threshold, verdict(check.product_good), check.worst_block);
-    fmt::print("symmetry         {:.1e} <= {:.0e}: {}\n", check.asymmetry, check_options.symmetry_threshold,
-               verdict(check.symmetric));
+    say("gradient         {:.1e} <= {:.0e}: {}\n", check.gradient_error, check_options.gradient_threshold,
+        verdict(check.gradient_good));
+    say("Hessian product  {:.1e} <= {:.0e}: {} (largest discrepancy in {})\n", check.product_error,
+        check_options.product_threshold, verdict(check.product_good), check.worst_block);
+    say("symmetry         {:.1e} <= {:.0e}: {}\n", check.asymmetry, check_options.symmetry_threshold,
+        verdict(check.symmetric));
   }
   return check.good() ? kDone : kTargetNotReached;
 }

@@ -25,10 +25,8 @@ namespace {
 enum class Search { gradient_norm, follow, none };
 
 struct ClassifyCommandOptions {
-  ClassifyCommandOptions() {
-    classify.inertia_limit = 5000;
-    classify.higher_order = true;
-  }
+  ClassifyCommandOptions() { classify.inertia_limit = 5000; }
+  bool no_higher_order = false;
   PointOptions point;
   Search search = Search::gradient_norm;
   Index index = 1;
@@ -58,7 +56,7 @@ void visit_options(ClassifyCommandOptions& o, OptionVisitor& v) {
            "directions of escape that are sought and written");
   v.option("eigen-tolerance", o.classify.eigen_tolerance, Interval::open(0, 1),
            "on |Hv - lambda v| / |H| beyond --dense-limit");
-  v.option("higher-order", o.classify.higher_order, "third and fourth order along flat directions");
+  v.option("no-higher-order", o.no_higher_order, "leave out third and fourth order along flat directions");
   visit_threads(o.threads, v);
   v.option("output", o.output,
            "folder for classification.json, point.safetensors and escape-1.safetensors, ..., or, of several starts, "
@@ -150,7 +148,8 @@ Table certificate(const CriticalPoint& point, Index n) {
     add("they say", to_string(t.verdict),
         fmt::format("{} direction{} tried", t.directions, t.directions == 1 ? "" : "s"));
   }
-  add("certified", yes_no(point.certified),
+  const bool stationary = point.kind != CriticalKind::not_stationary;
+  add("certified", point.certified && !stationary ? "the signs alone" : yes_no(point.certified),
       point.certified ? (point.drift_known ? "" : "of the point itself")
                       : "between the ends of the spectrum nothing is known");
   return table;
@@ -174,6 +173,7 @@ Classified find_and_classify(Objective& f, Vector& x, const ClassifyCommandOptio
     found.search = find_stationary(f, x, search);
   }
   ClassifyOptions classify_options = options.classify;
+  classify_options.higher_order = !options.no_higher_order;
   classify_options.seed = seed;
   classify_options.higher_order_options.seed = seed;
   found.point = classify(f, x, classify_options);
@@ -185,6 +185,11 @@ int classify_starts(const AnalysedPoint& analysed, const ClassifyCommandOptions&
                     const std::filesystem::path& folder) {
   Objective& f = *analysed.problem.objective;
   const Index n = f.size();
+  const auto first = static_cast<std::uint64_t>(options.point.seed);
+  if (analysed.problem.start(first) == analysed.problem.start(first + 1)) {
+    fail("--starts {}: {} starts at one point whatever the seed; give it 'start=random' where it has that option",
+         options.starts, analysed.specification);
+  }
   Table table;
   table.title = fmt::format("critical points of {}", analysed.specification);
   table.columns = {{"seed"}, {"kind", false}, {"index"}, {"flat"}, {"value"}, {"gradient_norm"}, {"certified", false}};
@@ -198,7 +203,8 @@ int classify_starts(const AnalysedPoint& analysed, const ClassifyCommandOptions&
     ++counts[kind];
     table.add({Cell(fmt::format("{}", seed)), Cell(kind), Cell(fmt::format("{}", point.index)),
                Cell(fmt::format("{}", point.flat)), Cell(fmt::format("{}", point.value)),
-               Cell(fmt::format("{}", point.gradient_norm)), Cell(yes_no(point.certified))});
+               Cell(fmt::format("{}", point.gradient_norm)),
+               Cell(yes_no(point.certified && point.kind != CriticalKind::not_stationary))});
     if (point.kind == CriticalKind::not_stationary || point.kind == CriticalKind::non_finite) continue;
     ScatterGroup& group = groups[kind];
     group.name = kind;
@@ -227,14 +233,14 @@ int classify_starts(const AnalysedPoint& analysed, const ClassifyCommandOptions&
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}\nn = {}\n", analysed.problem.description, n);
+    say("{}\nn = {}\n", analysed.problem.description, n);
     constexpr Index kShown = 20;
     Table shown = table;
     if (options.starts > kShown) shown.rows.resize(kShown);
-    fmt::print("{}", terminal_text(shown, terminal_style(stdout)));
+    say("{}", terminal_text(shown, terminal_style(stdout)));
     std::string sum;
     for (const auto& [kind, count] : counts) sum += fmt::format("{}{} {}", sum.empty() ? "" : ", ", count, kind);
-    fmt::print("of {} starts: {}\n", options.starts, sum);
+    say("of {} starts: {}\n", options.starts, sum);
   }
   return kDone;
 }
@@ -245,6 +251,9 @@ int classify_command(Arguments arguments) {
   auto options = read_command_line<ClassifyCommandOptions>(
       "classify", "Finds the critical point near a point, and tells what it is, with a certificate.", arguments);
   use_threads(options.threads);
+  if (options.index != 1 && options.search != Search::follow) {
+    fail("--index is of the saddle that --search follow seeks; give that too, or leave it out");
+  }
   if (options.starts > 1 && !(options.point.at.empty() && options.point.weights.empty())) {
     fail("--starts goes from the problem's starting points, and --at and --weights name another; give one of them");
   }
@@ -275,13 +284,13 @@ int classify_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}\nn = {}, from {}\n", analysed.problem.description, n, analysed.at);
-    if (options.search != Search::none) fmt::print("search: {}\n", search.message);
-    fmt::print("value {:.10g}\n", point.value);
+    say("{}\nn = {}, from {}\n", analysed.problem.description, n, analysed.at);
+    if (options.search != Search::none) say("search: {}\n", search.message);
+    say("value {:.10g}\n", point.value);
     if (point.kind != CriticalKind::non_finite) {
-      fmt::print("{}", terminal_text(certificate(point, n), terminal_style(stdout)));
+      say("{}", terminal_text(certificate(point, n), terminal_style(stdout)));
     }
-    fmt::print("{}\n", point.message);
+    say("{}\n", point.message);
   }
   switch (point.kind) {
     case CriticalKind::non_finite: return kDiverged;

@@ -1,11 +1,13 @@
 #include "command_line.h"
 
 #include "hesse/core/error.h"
+#include "hesse/report/terminal.h"
 
 #include <boost/program_options.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -15,21 +17,10 @@ namespace po = boost::program_options;
 namespace hesse::app {
 namespace {
 
-std::string help_text(const std::string& command, const std::string& summary, const std::vector<OptionInfo>& options,
-                      const std::string& positional) {
-  std::string text = fmt::format("{}\n\nUsage: hesse {}{} [options]\n\nOptions:\n", summary, command,
-                                 positional.empty() ? "" : fmt::format(" [{}]", positional));
-  for (const OptionInfo& option : options) {
-    const std::string left =
-        fmt::format("  --{}{}", option.name, option.type == "switch" ? "" : fmt::format(" <{}>", option.type));
-    text += fmt::format("{:<34} {}", left, option.meaning);
-    if (!option.range.empty() && option.type != "switch") text += fmt::format(" [{}]", option.range);
-    if (!option.value.empty() && option.type != "switch") text += fmt::format(" (default {})", option.value);
-    text += '\n';
-  }
-  text += fmt::format("{:<34} {}\n", "  --config <file>", "read options from a file of 'option = value' lines");
-  text += fmt::format("{:<34} {}\n", "  --help", "show this text");
-  return text;
+bool asked_for_quiet = false;
+
+bool has_quiet(const std::vector<OptionInfo>& options) {
+  return std::any_of(options.begin(), options.end(), [](const OptionInfo& option) { return option.name == "quiet"; });
 }
 
 /// Appends what a parser found to `spec`, except options that `spec` already has.
@@ -52,7 +43,59 @@ void append(const po::basic_parsed_options<char>& parsed, const std::vector<Opti
   }
 }
 
+CommandSyntax syntax_of(const std::string& command, const std::string& summary, std::vector<OptionInfo> options,
+                        const std::string& positional) {
+  if (!has_quiet(options)) {
+    options.push_back({"quiet", "switch", "false", "true or false", "no lines about progress on standard error"});
+  }
+  options.push_back({"config", "file", "", "", "read options from a file of 'option = value' lines"});
+  options.push_back({"help", "switch", "false", "true or false", "show this text"});
+  return {command, summary, std::move(options), positional};
+}
+
 }  // namespace
+
+char short_name(const std::string& option) { return option == "jobs" ? 'j' : option == "help" ? 'h' : '\0'; }
+
+void print_lines(std::string_view text) {
+  const Index width = terminal_style(stdout).width;
+  for (auto end = text.find('\n'); !text.empty(); end = text.find('\n')) {
+    const std::string_view line = text.substr(0, end);
+    // Tables fit already, and their blanks are to stay.
+    const bool fits = width == 0 || line.find('\033') != std::string_view::npos || display_width(line) <= width;
+    fmt::print("{}", fits ? std::string(line) + '\n' : wrapped(line, width, 2));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+}
+
+bool quiet() { return asked_for_quiet; }
+
+std::string help_text(const CommandSyntax& syntax, Index width) {
+  constexpr Index kLeft = 35;
+  std::string text =
+      fmt::format("{}\nUsage: hesse {}{} [options]\n\nOptions:\n", wrapped(syntax.summary, width), syntax.command,
+                  syntax.positional.empty() ? "" : fmt::format(" [{}]", syntax.positional));
+  for (const OptionInfo& option : syntax.options) {
+    const bool takes_value = option.type != "switch";
+    const char letter = short_name(option.name);
+    const std::string left = fmt::format("  {}--{}{}", letter == 0 ? "" : fmt::format("-{}, ", letter), option.name,
+                                         takes_value ? fmt::format(" <{}>", option.type) : "");
+    std::string right = option.meaning;
+    if (!option.range.empty() && takes_value) right += fmt::format(" [{}]", option.range);
+    if (!option.value.empty() && takes_value) right += fmt::format(" (default {})", option.value);
+    if (width == 0) {
+      text += fmt::format("{:<34} {}\n", left, right);
+    } else if (width < 2 * kLeft) {
+      // Too narrow for two columns.
+      text += left + "\n      " + wrapped(right, width, 6);
+    } else {
+      const bool fits = display_width(left) < kLeft;
+      text += fits ? fmt::format("{:<34} ", left) : left + '\n' + std::string(kLeft, ' ');
+      text += wrapped(right, width, kLeft);
+    }
+  }
+  return text;
+}
 
 Spec parse_arguments(const std::string& command, const std::string& summary, std::span<const std::string> arguments,
                      const std::vector<OptionInfo>& options, const std::string& positional) {
@@ -63,16 +106,19 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
   for (const OptionInfo& option : options) {
     names.push_back(option.name);
     in_file.add_options()(option.name.c_str(), po::value<std::vector<std::string>>(), "");
+  }
+  const CommandSyntax syntax = syntax_of(command, summary, options, positional);
+  std::vector<std::string> names_on_line;
+  for (const OptionInfo& option : syntax.options) {
+    names_on_line.push_back(option.name);
+    const char letter = short_name(option.name);
+    const std::string spelled = letter == 0 ? option.name : fmt::format("{},{}", option.name, letter);
     if (option.type == "switch") {
-      on_line.add_options()(option.name.c_str(), "");
+      on_line.add_options()(spelled.c_str(), "");
     } else {
-      on_line.add_options()(option.name.c_str(), po::value<std::vector<std::string>>(), "");
+      on_line.add_options()(spelled.c_str(), po::value<std::vector<std::string>>(), "");
     }
   }
-  on_line.add_options()("config", po::value<std::vector<std::string>>(), "")("help,h", "");
-  std::vector<std::string> names_on_line = names;
-  names_on_line.emplace_back("config");
-  names_on_line.emplace_back("help");
 
   Spec spec{"hesse " + command, {}};
   try {
@@ -98,9 +144,10 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
 
   std::vector<std::string> files;
   std::erase_if(spec.arguments, [&](const auto& argument) {
-    if (argument.first == "help") throw HelpRequested{help_text(command, summary, options, positional)};
+    if (argument.first == "help") throw HelpRequested{syntax};
+    if (argument.first == "quiet") asked_for_quiet = true;
     if (argument.first == "config") files.push_back(argument.second);
-    return argument.first == "config";
+    return argument.first == "config" || (argument.first == "quiet" && !has_quiet(options));
   });
   for (const std::string& file : files) {
     if (!std::filesystem::is_regular_file(file)) fail("{}: there is no such specification file", file);

@@ -18,6 +18,7 @@ struct Command {
 
 int compare_command(Arguments);
 int tune_command(Arguments);
+int sweep_command(Arguments);
 int train_command(Arguments);
 int resume_command(Arguments);
 int spectrum_command(Arguments);
@@ -30,11 +31,14 @@ int validate_command(Arguments);
 int profile_command(Arguments);
 int diagnose_command(Arguments);
 int find_lr_command(Arguments);
+int report_command(Arguments);
 int schedule_command(Arguments);
 int list_command(Arguments);
 int describe_command(Arguments);
 int data_command(Arguments);
 int doctor_command(Arguments);
+int completion_command(Arguments);
+int man_command(Arguments);
 
 /// All of them, in the order in which help shows them.
 const std::vector<Command>& commands();

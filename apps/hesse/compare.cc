@@ -16,6 +16,7 @@ struct CompareOptions : RunOptions {
   Index trials = 0;
   Search search = Search::rate;
   std::string tuned;
+  bool plot = false;
 };
 void visit_options(CompareOptions& o, OptionVisitor& v) {
   v.option("optimizer", o.optimizer,
@@ -27,6 +28,7 @@ void visit_options(CompareOptions& o, OptionVisitor& v) {
   v.choice("search", o.search, {{"rate", Search::rate}, {"space", Search::space}},
            "what trials vary: the learning rate alone, or everything that 'hesse describe' calls tuned");
   v.option("tuned", o.tuned, "folder of 'hesse tune' whose best methods are compared");
+  visit_plot(o.plot, v);
   visit_run_options(o, v);
 }
 
@@ -35,6 +37,7 @@ void visit_options(CompareOptions& o, OptionVisitor& v) {
 int compare_command(Arguments arguments) {
   const auto options = read_command_line<CompareOptions>(
       "compare", "Run several optimizers on one problem under one protocol.", arguments);
+  check_plot(options.plot, options.json);
   ComparisonSettings settings = comparison_settings(options);
   if (!options.tuned.empty()) {
     if (options.trials > 0) fail("compare: --tuned and --trials exclude each other; tuned methods need no trials");
@@ -45,7 +48,9 @@ int compare_command(Arguments arguments) {
   use_threads(options.threads);
   Problem problem = make_problem(options.problem, options.precision);
   check_comparison(settings, problem);
-  return run_comparison(settings, problem, output_folder(options.output, "compare"), options.json, options.quiet);
+  if (options.dry_run) return dry_run_comparison(settings, problem, options.json);
+  return run_comparison(settings, problem, output_folder(options.output, "compare"), options.json, options.quiet,
+                        options.plot);
 }
 
 }  // namespace hesse::app

@@ -1,12 +1,17 @@
 #include "comparison_run.h"
 
 #include "command_line.h"
+#include "dry_run.h"
+#include "joined_ranks.h"
+#include "records.h"
 #include "run_options.h"
 
+#include "hesse/core/clock.h"
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/experiment/budget.h"
 #include "hesse/report/atomic_file.h"
+#include "hesse/report/comparison.h"
 #include "hesse/report/json.h"
 #include "hesse/report/progress_bar.h"
 
@@ -20,14 +25,19 @@ namespace {
 /// A progress bar on standard error, and an ear for signals.
 class Console {
  public:
-  Console(const RunSettings& settings, bool quiet) : quiet_(quiet) { apply_budget(settings.budget, stopping_); }
+  Console(const RunSettings& settings, bool quiet) : quiet_(quiet) {
+    apply_budget(settings.budget, stopping_);
+    // Where nothing is decided by seconds, ranks need not meet to read the clock.
+    if (!std::isfinite(stopping_.max_seconds)) set_decision_clock({});
+  }
 
   RunHooks hooks(const std::string& label) {
     RunHooks hooks;
-    hooks.interrupted = interrupted;
+    hooks.interrupted = any_rank_interrupted;
     if (!quiet_) {
       bars_.push_back(std::make_unique<ProgressBar>(stderr, label, stopping_));
       hooks.observers.push_back(bars_.back().get());
+      hooks.failed = [bar = bars_.back().get()](const std::string& message) { bar->fail(message); };
     }
     return hooks;
   }
@@ -43,12 +53,20 @@ class Console {
 
 /// Adds to the trouble with a record how to go on once it is overcome.
 int report_write_error(const WriteError& error, const std::filesystem::path& folder) {
+  // What has no room for a record has none for a page.
+  note_records({});
   std::error_code ignored;
   const bool begun =
       std::filesystem::exists(folder / kComparisonFile, ignored) || std::filesystem::exists(folder / kRunFile, ignored);
   fmt::print(stderr, "hesse: {}{}\n", error.what(),
              begun ? fmt::format("; then continue with: hesse resume {}", folder.string()) : "");
   return kWriteFailed;
+}
+
+/// Adds the same to the loss of a rank.
+[[noreturn]] void throw_with_advice(const RankFailure& failure, const std::filesystem::path& folder) {
+  throw RankFailure(fmt::format("{}; continue with: hesse resume {}", failure.what(), folder.string()), failure.code(),
+                    failure.alone());
 }
 
 int report_interrupt(const std::filesystem::path& folder) {
@@ -63,12 +81,13 @@ bool diverged(const RunOutcome& outcome) {
 bool reached(const RunOutcome& outcome, double target) { return !diverged(outcome) && outcome.verdict.value <= target; }
 
 int run_and_show(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
-                 bool quiet) {
+                 bool quiet, bool plot) {
   Console console(settings.run, quiet);
   console.say(problem.description);
-  console.say(fmt::format("{} methods x {} seeds, budget {}, {} precision, {} threads; records in {}",
-                          settings.methods.size(), settings.repetitions, settings.run.budget,
-                          to_string(settings.run.precision), threads(), folder.string()));
+  console.say(
+      fmt::format("{} methods x {} seeds, budget {}, {} precision, {}{} threads; records in {}",
+                  settings.methods.size(), settings.repetitions, settings.run.budget, to_string(settings.run.precision),
+                  ranks().size() > 1 ? fmt::format("{} ranks x ", ranks().size()) : "", threads(), folder.string()));
   const Comparison comparison = compare(settings, problem, folder, [&](const ComparisonCell& cell) {
     return console.hooks(fmt::format("{} seed {}", cell.method, cell.seed));
   });
@@ -78,6 +97,11 @@ int run_and_show(const ComparisonSettings& settings, Problem& problem, const std
     fmt::print("{}", results_json(comparison));
   } else {
     fmt::print("{}", terminal_text(comparison.table, terminal_style(stdout)));
+    if (plot) {
+      std::vector<RecordedRun> runs;
+      for (const ComparisonCell& cell : comparison.cells) runs.push_back(read_run(cell.folder));
+      print_plot(comparison_plot(runs, "gradient_equivalents", "train_value"));
+    }
     fmt::print("records, tables and figures: {}\n", folder.string());
   }
   bool all_diverged = true;
@@ -117,16 +141,18 @@ int run_and_show(const RunSettings& settings, Problem& problem, const std::files
     result["gradient_equivalents"] = json_number(v.progress.cost.gradient_equivalents);
     fmt::print("{}", json_text(result));
   } else {
-    fmt::print("{}: {}\n", v.termination, v.message);
-    fmt::print("value {:.8g}, gradient norm {:.3g}", v.value, v.gradient_norm);
-    for (const auto& [name, value] : v.metrics) fmt::print(", {} {:.5g}", name, value);
+    std::string text =
+        fmt::format("{}: {}\nvalue {:.8g}, gradient norm {:.3g}", v.termination, v.message, v.value, v.gradient_norm);
+    for (const auto& [name, value] : v.metrics) text += fmt::format(", {} {:.5g}", name, value);
     if (!v.classification.empty()) {
-      fmt::print("\n{}", v.classification);
+      text += "\n" + v.classification;
       if (v.progress.escapes > 0) {
-        fmt::print("; {} time{} along negative curvature", v.progress.escapes, v.progress.escapes == 1 ? "" : "s");
+        text +=
+            fmt::format("; {} time{} along negative curvature", v.progress.escapes, v.progress.escapes == 1 ? "" : "s");
       }
     }
-    fmt::print("\n{} steps, {:.4g} gradient equivalents, {:.3g} s; records in {}\n", v.progress.step,
+    say("{}\n", text);
+    fmt::print("{} steps, {:.4g} gradient equivalents, {:.3g} s; records in {}\n", v.progress.step,
                v.progress.cost.gradient_equivalents, v.progress.seconds, folder.string());
   }
   if (diverged(outcome)) return kDiverged;
@@ -135,13 +161,27 @@ int run_and_show(const RunSettings& settings, Problem& problem, const std::files
 
 }  // namespace
 
+int dry_run_comparison(const ComparisonSettings& settings, Problem& problem, bool json) {
+  std::vector<PlannedRuns> plan;
+  for (const std::string& method : settings.methods) {
+    RunSettings one = settings.run;
+    one.method = method;
+    one.seed = settings.seed;
+    plan.push_back({one, settings.trials + settings.repetitions, 0});
+  }
+  return dry_run(
+      plan, 1, [&](const RunSettings&) -> Problem& { return problem; }, json);
+}
+
 int run_comparison(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
-                   bool quiet) {
+                   bool quiet, bool plot) {
   catch_interrupts();
   try {
-    return run_and_show(settings, problem, folder, json, quiet);
+    return run_and_show(settings, problem, folder, json, quiet, plot);
   } catch (const WriteError& e) {
     return report_write_error(e, folder);
+  } catch (const RankFailure& e) {
+    throw_with_advice(e, folder);
   }
 }
 
@@ -152,6 +192,8 @@ int run_single(const RunSettings& settings, Problem& problem, const std::filesys
     return run_and_show(settings, problem, folder, json, quiet);
   } catch (const WriteError& e) {
     return report_write_error(e, folder);
+  } catch (const RankFailure& e) {
+    throw_with_advice(e, folder);
   }
 }
 

@@ -24,9 +24,12 @@ ComparisonSettings comparison_settings(const Options& options) {
   return settings;
 }
 
+/// Prints what a comparison would take; returns the exit code.
+int dry_run_comparison(const ComparisonSettings& settings, Problem& problem, bool json);
+
 /// Both return the exit code.
 int run_comparison(const ComparisonSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
-                   bool quiet);
+                   bool quiet, bool plot = false);
 int run_single(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder, bool json,
                bool quiet);
 

@@ -91,14 +91,14 @@ Json json_of(const std::string& name, const ConstrainedProblem& problem, const C
 
 void print_one(const ConstrainedProblem& problem, const ConstrainedResult& r) {
   const TerminalStyle style = terminal_style(stdout);
-  fmt::print("{}\n", problem.description);
+  say("{}\n", problem.description);
   Table point;
   point.columns = {{"variable", false}, {"value"}, {"lower bound's multiplier"}, {"upper bound's multiplier"}};
   for (Index i = 0; i < r.x.size(); ++i) {
     point.add({Cell(fmt::format("x{}", i + 1)), Cell(significant(r.x[i], 10)),
                Cell(significant(r.multipliers.lower[i], 6)), Cell(significant(r.multipliers.upper[i], 6))});
   }
-  fmt::print("{}", terminal_text(point, style));
+  say("{}", terminal_text(point, style));
   if (r.multipliers.equality.size() + r.multipliers.inequality.size() > 0) {
     Table constraints;
     constraints.columns = {{"constraint", false}, {"multiplier"}};
@@ -108,12 +108,12 @@ void print_one(const ConstrainedProblem& problem, const ConstrainedResult& r) {
     for (Index i = 0; i < r.multipliers.inequality.size(); ++i) {
       constraints.add({Cell(fmt::format("inequality {}", i + 1)), Cell(significant(r.multipliers.inequality[i], 8))});
     }
-    fmt::print("{}", terminal_text(constraints, style));
+    say("{}", terminal_text(constraints, style));
   }
-  fmt::print("{}{}\nvalue {:.10g}", to_string(r.status), r.message.empty() ? "" : ": " + r.message, r.kkt.value);
-  if (problem.minimum_value) fmt::print(", known to be {:.10g}", *problem.minimum_value);
-  fmt::print("\nstationarity {:.2g}, infeasibility {:.2g}, dual infeasibility {:.2g}, complementarity {:.2g}\n",
-             r.kkt.stationarity, r.kkt.primal_infeasibility, r.kkt.dual_infeasibility, r.kkt.complementarity);
+  say("{}{}\nvalue {:.10g}{}\n", to_string(r.status), r.message.empty() ? "" : ": " + r.message, r.kkt.value,
+      problem.minimum_value ? fmt::format(", known to be {:.10g}", *problem.minimum_value) : std::string());
+  say("stationarity {:.2g}, infeasibility {:.2g}, dual infeasibility {:.2g}, complementarity {:.2g}\n",
+      r.kkt.stationarity, r.kkt.primal_infeasibility, r.kkt.dual_infeasibility, r.kkt.complementarity);
   // A support vector machine has as many bounds as samples.
   constexpr std::size_t kShown = 12;
   std::string active = r.kkt.active.empty() ? "none" : "";
@@ -121,9 +121,9 @@ void print_one(const ConstrainedProblem& problem, const ConstrainedResult& r) {
     active += (i > 0 ? ", " : "") + r.kkt.active[i];
   }
   if (r.kkt.active.size() > kShown) active += fmt::format(" and {} more", r.kkt.active.size() - kShown);
-  fmt::print("second order: {}, least curvature on the cone {:.4g}; active: {}{}\n", to_string(r.kkt.second_order),
-             r.kkt.least_curvature, active, r.kkt.independent ? "" : " (their gradients depend on each other)");
-  fmt::print("{} iterations, {} inner ones, {} evaluations\n", r.iterations, r.inner_iterations, r.evaluations);
+  say("second order: {}, least curvature on the cone {:.4g}; active: {}{}\n", to_string(r.kkt.second_order),
+      r.kkt.least_curvature, active, r.kkt.independent ? "" : " (their gradients depend on each other)");
+  say("{} iterations, {} inner ones, {} evaluations\n", r.iterations, r.inner_iterations, r.evaluations);
 }
 
 }  // namespace
@@ -173,7 +173,7 @@ int constrained_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}", terminal_text(table, terminal_style(stdout)));
+    say("{}", terminal_text(table, terminal_style(stdout)));
   }
   return all ? kDone : kTargetNotReached;
 }

@@ -11,13 +11,16 @@
 namespace hesse::app {
 namespace {
 
+enum class Action { list, verify };
+
 struct DataCommandOptions {
-  std::string action = "list";
+  Action action = Action::list;
   std::string name;
   bool json = false;
 };
 void visit_options(DataCommandOptions& o, OptionVisitor& v) {
-  v.option("action", o.action, "list, or verify to read every file and compare its checksum");
+  v.choice("action", o.action, {{"list", Action::list}, {"verify", Action::verify}},
+           "verify reads every file and compares its checksum");
   v.option("name", o.name, "one data set; all when left out");
   v.option("json", o.json, "print JSON");
 }
@@ -27,16 +30,12 @@ void visit_options(DataCommandOptions& o, OptionVisitor& v) {
 int data_command(Arguments arguments) {
   const auto options =
       read_command_line<DataCommandOptions>("data", "Show, verify and locate the data sets.", arguments, "action");
-  if (options.action != "list" && options.action != "verify") {
-    fail("data: there is no action '{}'{}; choose list or verify", options.action,
-         suggestion(options.action, {"list", "verify"}));
-  }
   std::vector<SetStatus> sets;
   std::vector<std::string> names;
   for (SetStatus& status : list_fetched_sets()) {
     names.push_back(status.name);
     if (!options.name.empty() && status.name != options.name) continue;
-    sets.push_back(options.action == "verify" ? verify_fetched_set(status.name) : std::move(status));
+    sets.push_back(options.action == Action::verify ? verify_fetched_set(status.name) : std::move(status));
   }
   if (sets.empty()) {
     fail("data: there is no fetched set '{}'{}; there are {}", options.name, suggestion(options.name, names),
@@ -51,7 +50,7 @@ int data_command(Arguments arguments) {
   for (const SetStatus& s : sets) {
     // What nobody has fetched is no fault of the cache, unless it was asked for by name.
     const bool harmless = s.state == SetState::missing && options.name.empty();
-    sound = sound && (s.state == SetState::present || harmless || options.action == "list");
+    sound = sound && (s.state == SetState::present || harmless || options.action == Action::list);
     const std::string state = fmt::format("{}{}", to_string(s.state), s.verified ? ", verified" : "");
     json.push_back({{"name", s.name},
                     {"state", std::string(to_string(s.state))},

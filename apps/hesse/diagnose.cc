@@ -104,7 +104,7 @@ int diagnose_command(Arguments arguments) {
   for (const BlockNorms& block : diagnosis.blocks) {
     blocks.add({Cell(block.name), Cell(figure_text(block.gradient_rms)), Cell(figure_text(block.relative_step))});
   }
-  fmt::print("{}\n{}{}", problem.description, terminal_text(checks, style), terminal_text(blocks, style));
+  say("{}\n{}{}", problem.description, terminal_text(checks, style), terminal_text(blocks, style));
   if (!diagnosis.units.empty()) {
     Table units;
     units.title = "hidden units";
@@ -113,9 +113,9 @@ int diagnose_command(Arguments arguments) {
       units.add({Cell(layer.name), Cell(fmt::format("{}", layer.units)), Cell(fmt::format("{}", layer.dead)),
                  Cell(fmt::format("{}", layer.saturated))});
     }
-    fmt::print("{}", terminal_text(units, style));
+    say("{}", terminal_text(units, style));
   }
-  fmt::print("in all: {}\n", to_string(diagnosis.finding()));
+  say("in all: {}\n", to_string(diagnosis.finding()));
   return code;
 }
 

@@ -6,9 +6,17 @@
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/data/data_cache.h"
+#include "hesse/distributed/mpi_communicator.h"
+#include "hesse/optim/minimize.h"
+#include "hesse/optim/registry.h"
+#include "hesse/problems/problem.h"
+#include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
 #include "hesse/report/plot.h"
 #include "hesse/report/run_record.h"
+#include "hesse/report/terminal.h"
+
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -50,6 +58,67 @@ double product_speed() {
   return best;
 }
 
+/// Rosenbrock's function to its known minimum, f(1, 1) = 0.
+Finding solved() {
+  try {
+    Problem problem = problems().make(parse_spec("rosenbrock"), {});
+    const auto optimizer = make_optimizer("lbfgs", {*problem.objective, 1});
+    Vector x = problem.start(1);
+    const Summary summary = minimize(*optimizer, *problem.objective, x, {.gradient_tolerance = 1e-8, .max_steps = 200});
+    const double error = (x - problem.minimisers.at(0)).cwiseAbs().maxCoeff();
+    // |x - x*| <= |g| / lambda_min there, which is 0.4.
+    return {"solver", error <= 1e-7,
+            fmt::format("Rosenbrock's minimum by L-BFGS: off by {:.1e} after {} steps", error, summary.progress.step)};
+  } catch (const Error& e) {
+    return {"solver", false, e.what()};
+  }
+}
+
+/// Each of gnuplot's terminals that figures are drawn by.
+Finding drawing() {
+  std::vector<std::string> drawn;
+  std::vector<std::string> missing;
+  std::string why;
+  for (const char* terminal : {"svg", "pngcairo", "pdfcairo", "dumb"}) {
+    try {
+      run_gnuplot(fmt::format("set terminal {}\nset output '/dev/null'\nplot 0\n", terminal));
+      drawn.emplace_back(terminal);
+    } catch (const Error& e) {
+      missing.emplace_back(terminal);
+      why = e.what();
+    }
+  }
+  if (drawn.empty()) return {"gnuplot", false, why};
+  if (missing.empty()) return {"gnuplot", true, fmt::format("draws by {}", fmt::join(drawn, ", "))};
+  return {"gnuplot", false,
+          fmt::format("lacks {}; install Debian's gnuplot-nox for what a smaller build leaves out ({})",
+                      fmt::join(missing, ", "), why)};
+}
+
+/// Writes a file in the folder, or in the nearest one above it that is there, and removes it again.
+Finding writing(const std::string& what, const std::filesystem::path& wanted, bool needed) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path folder = fs::absolute(wanted, error);
+  while (!fs::exists(folder, error) && folder.has_parent_path() && folder != folder.parent_path()) {
+    folder = folder.parent_path();
+  }
+  const fs::path file = folder / fmt::format(".hesse-doctor-{}", ::getpid());
+  try {
+    write_file(file, "a line\n");
+    const bool same = read_file(file) == "a line\n";
+    fs::remove(file);
+    if (!same) return {what, false, fmt::format("{}: what is written there is not what is read back", folder.string())};
+  } catch (const Error& e) {
+    return {what, false, e.what(), needed};
+  }
+  const bool there = fs::exists(wanted, error);
+  return {what, true,
+          there ? fmt::format("{}: can be written", wanted.string())
+                : fmt::format("{}: not there yet, and can be made", wanted.string()),
+          needed};
+}
+
 }  // namespace
 
 int doctor_command(Arguments arguments) {
@@ -70,12 +139,14 @@ int doctor_command(Arguments arguments) {
   findings.push_back({"products", true,
                       fmt::format("{:.0f} GFLOP/s in float, {:.0f} in double, on {} threads", product_speed<float>(),
                                   product_speed<double>(), threads())});
-  try {
-    run_gnuplot("set terminal dumb\nset output '/dev/null'\nplot 0\n");
-    findings.push_back({"gnuplot", true, "draws"});
-  } catch (const Error& e) {
-    findings.push_back({"gnuplot", false, e.what()});
-  }
+  findings.push_back({"MPI", has_mpi(),
+                      has_mpi() ? "'mpirun -n 2 hesse ...' shares the samples of a run"
+                                : "built without it; install libopenmpi-dev and build again",
+                      false});
+  findings.push_back(solved());
+  findings.push_back(drawing());
+  findings.push_back(writing("records", "runs", true));
+  findings.push_back(writing("data cache", data_cache_dir(), false));
   for (const SetStatus& set : list_fetched_sets()) {
     const bool present = set.state == SetState::present;
     findings.push_back(
@@ -87,12 +158,15 @@ int doctor_command(Arguments arguments) {
       {"disk", !error && space.available > (std::uintmax_t{1} << 28U),
        error ? error.message() : fmt::format("{:.1f} GB free here", static_cast<double>(space.available) / 1e9)});
 
+  const Index width = terminal_style(stdout).width;
   bool good = true;
   Json json = Json::array();
   for (const Finding& f : findings) {
     good = good && (f.good || !f.needed);
     json.push_back({{"what", f.what}, {"good", f.good}, {"needed", f.needed}, {"detail", f.detail}});
-    if (!options.json) fmt::print("{:<7}  {:<20} {}\n", f.good ? "ok" : f.needed ? "missing" : "-", f.what, f.detail);
+    if (options.json) continue;
+    const char* const verdict = f.good ? "ok" : f.needed ? "fault" : "-";
+    fmt::print("{:<7}  {:<20} {}", verdict, f.what, wrapped(f.detail, width, 30));
   }
   if (options.json) fmt::print("{}", json_text(json));
   return good ? kDone : kTargetNotReached;

@@ -115,9 +115,9 @@ int find_lr_command(Arguments arguments) {
     table.add({Cell(significant(sweep.steepest, 3), true), Cell("the loss falls fastest")});
     table.add({Cell(significant(sweep.slows, 3)), Cell("nine tenths of the fall have happened")});
     table.add({Cell(significant(sweep.least, 3)), Cell("the loss is least")});
-    fmt::print("{}", terminal_text(table, terminal_style(stdout)));
+    say("{}", terminal_text(table, terminal_style(stdout)));
   }
-  fmt::print("{}\n", sweep.message);
+  say("{}\n", sweep.message);
   if (!options.output.empty()) fmt::print("records in {}\n", options.output);
   return found ? kDone : kTargetNotReached;
 }

@@ -1,6 +1,7 @@
 #include "analysed_point.h"
 #include "command_line.h"
 #include "commands.h"
+#include "dry_run.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
@@ -57,6 +58,8 @@ struct LandscapeOptions {
   bool smoothness = false;
   Index threads = 0;
   std::string output;
+  bool plot = false;
+  bool dry_run = false;
   bool json = false;
 };
 void visit_options(LandscapeOptions& o, OptionVisitor& v) {
@@ -92,8 +95,13 @@ void visit_options(LandscapeOptions& o, OptionVisitor& v) {
   visit_threads(o.threads, v);
   v.option("output", o.output,
            "folder for landscape.json and for the values and figures as CSV and SVG (default: a new one under runs/)");
+  visit_plot(o.plot, v);
+  v.option("dry-run", o.dry_run, "say how many evaluations it takes, and for how long; write nothing");
   v.option("json", o.json, "print JSON");
 }
+
+const std::vector<std::string> kDirectionKinds = {"filter-normalised", "random", "gradient",
+                                                  "eigenvectors",      "ends",   "pca"};
 
 /// What all three kinds of landscape start from and write to.
 struct Setting {
@@ -114,6 +122,13 @@ struct Setting {
   template <class... Args>
   void say(fmt::format_string<Args...> format, Args&&... args) {
     lines.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+  /// A plot in the terminal, where that was asked for.
+  void show(const Plot& plot) {
+    if (options.plot) lines.push_back(plot_text(plot, plot_width()));
+  }
+  void show(const ContourPlot& plot) {
+    if (options.plot) lines.push_back(contour_text(plot, plot_width()));
   }
   /// Draws a figure; what keeps gnuplot from it is a warning, since the numbers are in the records.
   void draw(const char* what, const std::function<void()>& figure) {
@@ -165,6 +180,10 @@ void check(const LandscapeOptions& o) {
          o.dimensions);
   }
   if (o.nodes % 2 != 0) fail("hesse landscape: option nodes: {} is odd; give an even number", o.nodes);
+  const LandscapeOptions unchanged;
+  if (o.connect == Connect::no && (o.nodes != unchanged.nodes || o.optimizer != unchanged.optimizer)) {
+    fail("hesse landscape: --nodes and --optimizer are of the curve; ask for it by --connect");
+  }
   if (o.trajectory.empty() && std::find(o.directions.begin(), o.directions.end(), "pca") != o.directions.end()) {
     fail("hesse landscape: directions pca are those of a trajectory; name one by --trajectory");
   }
@@ -209,6 +228,10 @@ Directions directions_of(Setting& s, const std::string& kind, Index count, const
     } else if (kind == "filter-normalised") {
       out.vectors.col(i) = filter_normalised(f.layout(), s.x, d, s.options.vectors);
     } else {
+      if (!fs::exists(kind)) {
+        fail("hesse landscape: '{}' is neither a kind of direction nor a file{}; choose one of {}", kind,
+             suggestion(kind, kDirectionKinds), fmt::join(kDirectionKinds, ", "));
+      }
       if (count > 1) fail("hesse landscape: '{}' is one direction; give --directions twice, or --dimensions 1", kind);
       out.vectors.col(i) = load_parameters(kind, f.layout());
     }
@@ -290,6 +313,7 @@ void draw_slice(Setting& s, const Slice& cut, const std::vector<std::string>& la
     const Vector model = (cut.model_values.array() >= low - margin && cut.model_values.array() <= high + margin)
                              .select(cut.model_values, std::nan(""));
     plot.series = {{"loss", {curve_of(cut.a, cut.values)}}, {"quadratic model", {curve_of(cut.a, model)}}};
+    s.show(plot);
     Palette palette;
     write_plot(s.file("slice_plot.svg"), plot, palette);
     return;
@@ -304,6 +328,7 @@ void draw_slice(Setting& s, const Slice& cut, const std::vector<std::string>& la
   plot.values = cut.values;
   plot.model = cut.model_values;
   if (path.cols() > 0) plot.path = curve_of(path.row(0), path.row(1));
+  s.show(plot);
   write_contour_plot(s.file("slice_plot.svg"), plot);
   if (cut.gradient_norms.size() == 0) return;
   plot.value_label = "norm of the gradient";
@@ -321,7 +346,7 @@ int slice_landscape(Setting& s, const std::vector<TrajectoryPoint>& trajectory) 
   const Directions directions = chosen_directions(s, differences);
   const Matrix& U = directions.vectors;
   const Index k = U.cols();
-  Projection shadow;
+  ProjectedPoints shadow;
   shadow.coordinates.resize(k, 0);
   if (m > 0) shadow = project(U, differences);
   SliceOptions slice_options;
@@ -424,6 +449,7 @@ void write_paths(Setting& s, std::vector<NamedProfile>& paths) {
       plot.legend = "along the path";
       plot.higher_is_better = higher_is_better;
       for (const NamedProfile& p : paths) plot.series.push_back({p.name, {curve_of(p.profile.t, heights(p))}});
+      if (name == "path") s.show(plot);
       Palette palette;
       write_plot(s.file(name + "_plot.svg"), plot, palette);
     });
@@ -547,6 +573,7 @@ void draw_smoothness(Setting& s, const std::vector<SmoothnessAt>& all) {
     plot.y_label = label;
     plot.legend = "along the gradient";
     plot.series = series;
+    s.show(plot);
     Palette palette;
     write_plot(s.file(file), plot, palette);
   };
@@ -623,12 +650,39 @@ int smoothness_landscape(Setting& s, const std::vector<TrajectoryPoint>& traject
   return any ? kDone : kDiverged;
 }
 
+/// What a landscape evaluates.
+AnalysisWork work_of(const LandscapeOptions& o, Index trajectory) {
+  AnalysisWork work;
+  const auto points = static_cast<double>(o.points);
+  if (o.smoothness) {
+    work.gradients = points * static_cast<double>(std::max<Index>(1, trajectory));
+    work.products = static_cast<double>(std::max<Index>(1, trajectory));
+  } else if (o.to.empty()) {
+    const double grid = o.dimensions == 2 ? points * points : points;
+    (o.gradients ? work.gradients : work.values) = grid;
+    work.values += static_cast<double>(trajectory);
+    work.products = static_cast<double>(o.dimensions);
+    const bool eigenvectors = std::any_of(o.directions.begin(), o.directions.end(), [](const std::string& kind) {
+      return kind == "eigenvectors" || kind == "ends";
+    });
+    if (eigenvectors) work.notes.emplace_back("the products of Lanczos for the directions are not counted");
+  } else {
+    work.values = points * (o.match || o.connect != Connect::no ? 2 : 1);
+    work.notes.emplace_back("the problem's metrics along the path are not counted");
+    if (o.connect != Connect::no) {
+      work.notes.push_back(fmt::format("the training of the curve, {}, is not counted", o.budget));
+    }
+  }
+  return work;
+}
+
 }  // namespace
 
 int landscape_command(Arguments arguments) {
   auto options = read_command_line<LandscapeOptions>(
       "landscape", "The loss around a point, between two points, or along its gradient.", arguments);
   check(options);
+  check_plot(options.plot, options.json);
   use_threads(options.threads);
   const std::vector<TrajectoryPoint> trajectory = trajectory_points(options.trajectory);
   PointOptions& point = options.point;
@@ -643,6 +697,9 @@ int landscape_command(Arguments arguments) {
   }
   AnalysedPoint analysed = load_point(point);
   point.problem = analysed.specification;
+  if (options.dry_run) {
+    return dry_run(*analysed.problem.objective, analysed.x, work_of(options, std::ssize(trajectory)), options.json);
+  }
   Setting setting{options, analysed.problem, output_folder(options.output, "landscape"), analysed.x, Json(), {}};
   setting.json["problem"] = point.problem;
   setting.json["at"] = analysed.at;
@@ -655,8 +712,8 @@ int landscape_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(setting.json));
   } else {
-    fmt::print("{}\n", analysed.problem.description);
-    for (const std::string& line : setting.lines) fmt::print("{}{}", line, line.ends_with('\n') ? "" : "\n");
+    say("{}\n", analysed.problem.description);
+    for (const std::string& line : setting.lines) say("{}{}", line, line.ends_with('\n') ? "" : "\n");
     fmt::print("records and figures: {}\n", setting.folder.string());
   }
   return exit_code;

@@ -11,6 +11,8 @@
 #include "hesse/report/json.h"
 #include "hesse/report/table.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 
 namespace hesse::app {
@@ -68,13 +70,31 @@ Json json_of(const Listed& entry, bool options) {
   return json;
 }
 
+/// What list shows; `all` first, then the kinds in the order of `kKinds`.
+enum class Kind { all, problems, optimizers, globalizations, modifiers, schedules, constrained, data };
+constexpr std::array<std::pair<const char*, const char*>, 7> kKinds = {{{"problems", "problem"},
+                                                                        {"optimizers", "optimizer"},
+                                                                        {"globalizations", "globalization"},
+                                                                        {"modifiers", "modifier"},
+                                                                        {"schedules", "schedule"},
+                                                                        {"constrained", "constrained problem"},
+                                                                        {"data", "data set"}}};
+
 struct ListOptions {
-  std::string kind;
+  Kind kind = Kind::all;
   bool json = false;
 };
 void visit_options(ListOptions& o, OptionVisitor& v) {
-  v.option("kind", o.kind,
-           "problems, optimizers, globalizations, modifiers, schedules, constrained or data; all when left out");
+  v.choice("kind", o.kind,
+           {{"all", Kind::all},
+            {"problems", Kind::problems},
+            {"optimizers", Kind::optimizers},
+            {"globalizations", Kind::globalizations},
+            {"modifiers", Kind::modifiers},
+            {"schedules", Kind::schedules},
+            {"constrained", Kind::constrained},
+            {"data", Kind::data}},
+           "what is listed");
   v.option("json", o.json, "print JSON");
 }
 
@@ -92,22 +112,7 @@ void visit_options(DescribeOptions& o, OptionVisitor& v) {
 int list_command(Arguments arguments) {
   const auto options = read_command_line<ListOptions>(
       "list", "List problems, optimizers, modifiers, schedules and data sets.", arguments, "kind");
-  const std::vector<std::pair<std::string, std::string>> kinds = {
-      {"problems", "problem"},   {"optimizers", "optimizer"}, {"globalizations", "globalization"},
-      {"modifiers", "modifier"}, {"schedules", "schedule"},   {"constrained", "constrained problem"},
-      {"data", "data set"}};
-  std::string wanted;
-  for (const auto& [plural, kind] : kinds) {
-    if (options.kind == plural) wanted = kind;
-  }
-  if (!options.kind.empty() && wanted.empty()) {
-    fail(
-        "list: there is no kind '{}'{}; choose problems, optimizers, globalizations, modifiers, schedules, "
-        "constrained or data",
-        options.kind,
-        suggestion(options.kind,
-                   {"problems", "optimizers", "globalizations", "modifiers", "schedules", "constrained", "data"}));
-  }
+  const std::string wanted = options.kind == Kind::all ? "" : kKinds[static_cast<std::size_t>(options.kind) - 1].second;
   const std::vector<Listed> all = everything();
   if (options.json) {
     Json json = Json::array();
@@ -117,7 +122,7 @@ int list_command(Arguments arguments) {
     fmt::print("{}", json_text(json));
     return kDone;
   }
-  for (const auto& [plural, kind] : kinds) {
+  for (const auto& [plural, kind] : kKinds) {
     if (!wanted.empty() && kind != wanted) continue;
     Table table;
     table.title = plural;
@@ -125,9 +130,9 @@ int list_command(Arguments arguments) {
     for (const Listed& entry : all) {
       if (entry.kind == kind) table.add({Cell(entry.name), Cell(entry.summary), Cell(entry.source)});
     }
-    fmt::print("{}\n", terminal_text(table, terminal_style(stdout)));
+    say("{}\n", terminal_text(table, terminal_style(stdout)));
   }
-  fmt::print("'hesse describe NAME' explains one of them with all its options.\n");
+  say("'hesse describe NAME' explains one of them with all its options.\n");
   return kDone;
 }
 
@@ -149,13 +154,17 @@ int describe_command(Arguments arguments) {
       json.push_back(json_of(entry, true));
       continue;
     }
-    fmt::print("{} ({})\n  {}\n  source: {}\n", entry.name, entry.kind, entry.summary, entry.source);
+    const Index width = terminal_style(stdout).width;
+    say("{} ({})\n  {}  {}", entry.name, entry.kind, wrapped(entry.summary, width, 2),
+        wrapped("source: " + entry.source, width, 2));
     if (entry.kind == optimizers().kind() && directions().find(entry.name) != nullptr) {
-      fmt::print("  a direction: by itself it is {}+{}; any globalization that fits may stand in its place\n",
-                 entry.name, default_globalization(entry.name));
+      say("  {}", wrapped(fmt::format("a direction: by itself it is {}+{}; any globalization that fits may stand "
+                                      "in its place",
+                                      entry.name, default_globalization(entry.name)),
+                          width, 2));
     }
     if (entry.options.empty()) {
-      fmt::print("  no options\n\n");
+      say("  no options\n\n");
       continue;
     }
     Table table;
@@ -169,7 +178,7 @@ int describe_command(Arguments arguments) {
       if (any_tuned) row.emplace_back(option.search ? option.search->text() : "");
       table.add(std::move(row));
     }
-    fmt::print("{}\n", terminal_text(table, terminal_style(stdout)));
+    say("{}\n", terminal_text(table, terminal_style(stdout)));
   }
   if (!found) {
     fail("describe: there is nothing called '{}'{}; 'hesse list' shows all", options.name,

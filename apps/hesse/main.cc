@@ -1,9 +1,12 @@
 #include "command_line.h"
 #include "commands.h"
+#include "joined_ranks.h"
+#include "records.h"
 
 #include "hesse/core/blas_kernels.h"
 #include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
+#include "hesse/report/terminal.h"
 
 #include <unistd.h>
 
@@ -45,9 +48,11 @@ int run(Arguments arguments) {
   for (const Command& command : commands()) {
     if (command.name == name) {
       try {
-        return command.run(arguments.subspan(1));
+        const int code = command.run(arguments.subspan(1));
+        finish_records(code);
+        return code;
       } catch (const HelpRequested& help) {
-        fmt::print("{}", help.text);
+        fmt::print("{}", help_text(help.syntax, terminal_style(stdout).width));
         return kDone;
       }
     }
@@ -62,8 +67,9 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"compare", "Run several optimizers on one problem under one protocol", compare_command},
       {"tune", "Tune several optimizers alike, and compare the best of each", tune_command},
+      {"sweep", "Run problems x optimizers x settings x seeds, each once", sweep_command},
       {"train", "Run one optimizer on one problem", train_command},
-      {"resume", "Continue an interrupted run or comparison", resume_command},
+      {"resume", "Continue an interrupted run, comparison or sweep", resume_command},
       {"spectrum", "Extreme eigenvalues of a curvature matrix, with residuals", spectrum_command},
       {"classify", "Find the critical point near a point, and tell what it is, with a certificate", classify_command},
       {"sharpness", "Sharpness of a minimum, and which measures a rescaling changes", sharpness_command},
@@ -74,11 +80,14 @@ const std::vector<Command>& commands() {
       {"profile", "Performance profiles of optimizers and of other libraries", profile_command},
       {"diagnose", "Run the checks that a person runs when training fails", diagnose_command},
       {"find-lr", "Find a learning rate by the range test", find_lr_command},
+      {"report", "Draw the records of runs and analyses as a page, together or alone", report_command},
       {"schedule", "Draw a learning-rate or momentum schedule", schedule_command},
       {"list", "List problems, optimizers, modifiers, schedules and data sets", list_command},
       {"describe", "Explain one of them with all its options", describe_command},
       {"data", "Show, verify and locate the data sets", data_command},
       {"doctor", "Check this machine and installation", doctor_command},
+      {"completion", "Print a script that completes the command line", completion_command},
+      {"man", "Print the manual page of a command", man_command},
   };
   return table;
 }
@@ -92,6 +101,34 @@ void choose_blas_kernels(char** argv) {
   ::unsetenv("OPENBLAS_CORETYPE");
 }
 
+/// An exit code, and what went wrong.
+struct Ending {
+  int code = kDone;
+  std::string text;
+  bool lost = false;  ///< other ranks with it
+};
+
+Ending end_of(Arguments arguments) {
+  try {
+    join_ranks();
+    const int code = run(arguments);
+    // What is still in the buffer may not fit where it goes.
+    if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category());
+    return {code, {}};
+  } catch (const RankFailure& e) {
+    return {e.code(), e.what(), e.alone()};
+  } catch (const WriteError& e) {
+    return {kWriteFailed, e.what()};
+  } catch (const Error& e) {
+    return {kBadInput, e.what()};
+  } catch (const std::bad_alloc&) {
+    return {1, "out of memory; try a smaller problem, batch or precision float"};
+  } catch (const std::exception& e) {
+    const bool printing = std::ferror(stdout) != 0;
+    return {1, fmt::format("{}: {}", printing ? "standard output cannot be written" : "unexpected failure", e.what())};
+  }
+}
+
 }  // namespace hesse::app
 
 int main(int argc, char** argv) {
@@ -100,24 +137,6 @@ int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   // A limit on file sizes is then an error that names the file, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
-  try {
-    const int code = run(arguments);
-    // What is still in the buffer may not fit where it goes.
-    if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category());
-    return code;
-  } catch (const hesse::WriteError& e) {
-    fmt::print(stderr, "hesse: {}\n", e.what());
-    return kWriteFailed;
-  } catch (const hesse::Error& e) {
-    fmt::print(stderr, "hesse: {}\n", e.what());
-    return kBadInput;
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "hesse: out of memory; try a smaller problem, batch or precision float\n");
-    return 1;
-  } catch (const std::exception& e) {
-    const bool printing = std::ferror(stdout) != 0;
-    fmt::print(stderr, "hesse: {}: {}\n", printing ? "standard output cannot be written" : "unexpected failure",
-               e.what());
-    return 1;
-  }
+  const Ending ending = end_of(arguments);
+  return leave_ranks(ending.code, ending.text, ending.lost);
 }

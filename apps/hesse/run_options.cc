@@ -1,13 +1,19 @@
 #include "run_options.h"
 
+#include "joined_ranks.h"
+#include "records.h"
+
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/report/atomic_file.h"
+#include "hesse/report/terminal.h"
 
 #include <fmt/chrono.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <ctime>
 #include <limits>
 #include <system_error>
@@ -53,6 +59,10 @@ void visit_threads(Index& threads, OptionVisitor& v) {
 
 void visit_run_options(RunOptions& o, OptionVisitor& v) {
   v.option("problem", o.problem, "what to minimise, as name:key=value,... ('hesse list problems')");
+  visit_run_settings(o, v);
+}
+
+void visit_run_settings(RunOptions& o, OptionVisitor& v) {
   v.option("seed", o.seed, Interval::closed(0, 9e15), "of the starting point and of the batches");
   v.option("budget", o.budget, "10epochs, 100gradients, 500steps, 30s, or several joined by commas");
   v.option("batch-size", o.batch_size, Interval::closed(0, 1e9),
@@ -69,8 +79,31 @@ void visit_run_options(RunOptions& o, OptionVisitor& v) {
            "steps between rows of the Hessian's largest eigenvalues in curvature.csv; 0 for none");
   v.option("curvature-top", o.curvature_top, Interval::closed(1, 100), "eigenvalues of such a row");
   v.option("output", o.output, "folder for the records (default: a new one under runs/)");
+  v.option("dry-run", o.dry_run, "say what would be run, and what time and memory it will take; run and write nothing");
   v.option("json", o.json, "print the result as JSON on standard output");
   v.option("quiet", o.quiet, "no progress lines");
+}
+
+void visit_plot(bool& plot, OptionVisitor& v) {
+  v.option("plot", plot, "draw it in the terminal too, in characters, by gnuplot");
+}
+
+void check_plot(bool plot, bool json) {
+  if (plot && json)
+    fail("--plot draws on standard output, and --json has nothing but JSON there; leave one of them out");
+}
+
+Index plot_width() {
+  const Index width = terminal_style(stdout).width;
+  return width > 0 ? std::clamp<Index>(width, 40, 120) : 80;
+}
+
+void print_plot(const Plot& plot) {
+  try {
+    fmt::print("{}", plot_text(plot, plot_width()));
+  } catch (const Error& e) {
+    fmt::print(stderr, "hesse: warning: no plot: {}\n", e.what());
+  }
 }
 
 RunSettings settings_of(const RunOptions& o) {
@@ -88,6 +121,8 @@ RunSettings settings_of(const RunOptions& o) {
   settings.trace_rows = o.trace_rows;
   settings.curvature_every = o.curvature_every;
   settings.curvature_top = o.curvature_top;
+  settings.chunks = chunks_for_ranks();
+  settings.ranks = ranks().size();
   return settings;
 }
 
@@ -95,12 +130,25 @@ void use_threads(Index threads) {
   if (threads > 0) set_threads(static_cast<int>(threads));
 }
 
-Problem make_problem(const std::string& text, Precision precision) {
+Problem make_problem(const std::string& text, Precision precision, Index chunks) {
   if (text.empty()) fail("no problem is given; name one, as in --problem rosenbrock ('hesse list problems' shows all)");
-  return problems().make(parse_spec(text), {precision});
+  Problem problem;
+  ranks().together("problem", 0, [&] { problem = problems().make(parse_spec(text), {precision, sharing(chunks)}); });
+  if (ranks().size() > 1 && !problem.share) {
+    fmt::print(stderr,
+               "hesse: warning: {} is no sum over samples that ranks could share; every rank computes all of it\n",
+               text);
+  }
+  return problem;
 }
 
-std::filesystem::path output_folder(const std::string& output, const std::string& name) {
+Problem make_problem(const std::string& text, Precision precision) {
+  return make_problem(text, precision, chunks_for_ranks());
+}
+
+namespace {
+
+std::filesystem::path free_folder(const std::string& output, const std::string& name) {
   namespace fs = std::filesystem;
   std::error_code error;
   fs::path folder = output;
@@ -121,7 +169,19 @@ std::filesystem::path output_folder(const std::string& output, const std::string
   if (const std::string why = obstacle_to(folder); !why.empty()) {
     fail("{}: the output folder cannot be made: {}; name another with --output", folder.string(), why);
   }
+  note_records(folder);
   return folder;
+}
+
+}  // namespace
+
+std::filesystem::path output_folder(const std::string& output, const std::string& name) {
+  // Rank 0's, who writes there, and will have made it before others look.
+  std::filesystem::path folder;
+  ranks().together("output", 0, [&] {
+    if (ranks().rank() == 0) folder = free_folder(output, name);
+  });
+  return ranks().of_first(folder.string());
 }
 
 void catch_interrupts() {
@@ -130,6 +190,11 @@ void catch_interrupts() {
 }
 
 bool interrupted() { return caught_signal != 0; }
+
+bool any_rank_interrupted() {
+  if (const double signal = ranks().largest(caught_signal); signal > 0) caught_signal = static_cast<int>(signal);
+  return interrupted();
+}
 
 int interrupted_exit_code() { return 128 + static_cast<int>(caught_signal); }
 

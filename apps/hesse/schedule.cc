@@ -1,5 +1,6 @@
 #include "command_line.h"
 #include "commands.h"
+#include "run_options.h"
 
 #include "hesse/core/error.h"
 #include "hesse/optim/registry.h"
@@ -69,14 +70,15 @@ std::vector<std::size_t> rows_of(std::size_t steps, std::size_t rows) {
   return all;
 }
 
-/// One of a course's figures in characters, by gnuplot.
-std::string drawn(const char* title, const std::vector<double>& step, const std::vector<double>& figure, Index width) {
-  std::string script = fmt::format("set terminal dumb size {},18 nofeed\nunset key\nset xlabel 'step'\n", width);
-  script += fmt::format("set title '{}'\nplot '-' using 1:2 with lines\n", title);
-  // A character is worth several steps of a long run.
-  const std::size_t stride = std::max<std::size_t>(1, step.size() / 2000);
-  for (std::size_t i = 0; i < step.size(); i += stride) script += fmt::format("{} {}\n", step[i], figure[i]);
-  return run_gnuplot(script + "e\n");
+/// A course's figure over the steps.
+Plot plot_of(const std::string& title, const char* label, const std::vector<double>& step,
+             const std::vector<double>& figure) {
+  Plot plot;
+  plot.title = title;
+  plot.x_label = "step";
+  plot.y_label = label;
+  plot.series.push_back({label, {{step, figure}}});
+  return plot;
 }
 
 }  // namespace
@@ -87,12 +89,11 @@ int schedule_command(Arguments arguments) {
   if (options.name.empty()) fail("schedule: name one, as in 'hesse schedule cosine'; 'hesse list schedules' shows all");
   const Course course = course_of(options.name, options.run, options.lr);
   if (!options.output.empty()) {
-    Plot plot;
-    plot.title = options.name;
-    plot.x_label = "step";
-    plot.y_label = course.sets_momentum() ? "learning rate, momentum" : "learning rate";
-    plot.series.push_back({"learning rate", {{course.step, course.rate}}});
-    if (course.sets_momentum()) plot.series.push_back({"momentum", {{course.step, course.momentum}}});
+    Plot plot = plot_of(options.name, "learning rate", course.step, course.rate);
+    if (course.sets_momentum()) {
+      plot.y_label = "learning rate, momentum";
+      plot.series.push_back({"momentum", {{course.step, course.momentum}}});
+    }
     Palette palette;
     write_plot(options.output, plot, palette);
   }
@@ -112,13 +113,8 @@ int schedule_command(Arguments arguments) {
     return kDone;
   }
   const TerminalStyle style = terminal_style(stdout);
-  try {
-    const Index width = style.width > 0 ? std::clamp<Index>(style.width, 40, 120) : 80;
-    fmt::print("{}\n", drawn("learning rate", course.step, course.rate, width));
-    if (course.sets_momentum()) fmt::print("{}\n", drawn("momentum", course.step, course.momentum, width));
-  } catch (const Error& e) {
-    fmt::print(stderr, "hesse: no drawing: {}\n", e.what());
-  }
+  print_plot(plot_of(options.name, "learning rate", course.step, course.rate));
+  if (course.sets_momentum()) print_plot(plot_of(options.name, "momentum", course.step, course.momentum));
   Table table;
   table.title = fmt::format("{} over {} steps", options.name, options.run);
   table.columns = {{"step"}, {"learning rate"}};

@@ -207,6 +207,7 @@ int sharpness_command(Arguments arguments) {
       arguments);
   use_threads(options.threads);
   const bool rescale = options.rescale != 1;
+  if (options.pair != 1 && !rescale) fail("hesse sharpness: --pair names the layers of --rescale; give that too");
   if (rescale && !options.against.empty()) fail("hesse sharpness: give --rescale or --against, not both");
   options.measure.measures = words(options.measures);
   options.measure.seed = static_cast<std::uint64_t>(options.point.seed);
@@ -295,28 +296,28 @@ int sharpness_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", analysed.problem.description, here.value,
-               here.gradient_norm, x.size());
+    say("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", analysed.problem.description, here.value,
+        here.gradient_norm, x.size());
     if (two) {
-      fmt::print("{}: {}: value {:.8g}, gradient norm {:.3g}\n", rescale ? "rescaled" : "against", other_point,
-                 there.value, there.gradient_norm);
+      say("{}: {}: value {:.8g}, gradient norm {:.3g}\n", rescale ? "rescaled" : "against", other_point, there.value,
+          there.gradient_norm);
     }
-    if (is_finite) fmt::print("{}", terminal_text(table, terminal_style(stdout)));
-    for (const LeftOut& left : here.left_out) fmt::print("left out: {}: {}\n", left.name, left.why);
-    if (!here.message.empty()) fmt::print("{}{}\n", here.is_finite ? "" : "not finite: ", here.message);
-    if (!there.is_finite) fmt::print("not finite: {}\n", there.message);
+    if (is_finite) say("{}", terminal_text(table, terminal_style(stdout)));
+    for (const LeftOut& left : here.left_out) say("left out: {}: {}\n", left.name, left.why);
+    if (!here.message.empty()) say("{}{}\n", here.is_finite ? "" : "not finite: ", here.message);
+    if (!there.is_finite) say("not finite: {}\n", there.message);
     if (rescale) {
-      fmt::print("the outputs changed by {:.2g} of the largest: {}\n", change,
-                 same_function ? "the same function, to rounding" : "more than rounding explains");
+      say("the outputs changed by {:.2g} of the largest: {}\n", change,
+          same_function ? "the same function, to rounding" : "more than rounding explains");
       if (is_finite) {
-        fmt::print("moved: {}\nstayed: {}\n", moved.empty() ? "none" : fmt::format("{}", fmt::join(moved, ", ")),
-                   stayed.empty() ? "none" : fmt::format("{}", fmt::join(stayed, ", ")));
+        say("moved: {}\nstayed: {}\n", moved.empty() ? "none" : fmt::format("{}", fmt::join(moved, ", ")),
+            stayed.empty() ? "none" : fmt::format("{}", fmt::join(stayed, ", ")));
       }
       if (!broken.empty()) {
-        fmt::print("moved although invariant: {}; rounding has grown\n", fmt::join(broken, ", "));
+        say("moved although invariant: {}; rounding has grown\n", fmt::join(broken, ", "));
       }
     }
-    if (!verdict.message.empty()) fmt::print("{}\n", verdict.message);
+    if (!verdict.message.empty()) say("{}\n", verdict.message);
     if (!options.output.empty()) fmt::print("records in {}\n", options.output);
   }
   if (!is_finite) return kDiverged;

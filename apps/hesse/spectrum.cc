@@ -1,6 +1,7 @@
 #include "analysed_point.h"
 #include "command_line.h"
 #include "commands.h"
+#include "dry_run.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
@@ -57,6 +58,8 @@ struct SpectrumCommandOptions {
   std::string against;
   Index threads = 0;
   std::string output;
+  bool plot = false;
+  bool dry_run = false;
   bool json = false;
 };
 void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
@@ -108,6 +111,8 @@ void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
   v.option("output", o.output,
            "folder for spectrum.json and spectrum.csv, layers.csv, diagonal.csv, density.csv and density_plot.svg "
            "(default: none is written)");
+  visit_plot(o.plot, v);
+  v.option("dry-run", o.dry_run, "say how many products it takes, and for how long; compute nothing else");
   v.option("json", o.json, "print JSON");
 }
 
@@ -159,9 +164,12 @@ std::vector<WholeFigure> sums_of(const SpectralDensity& density, double damping,
   const auto sum = [&](const char* name, const char* key, const std::function<double(double)>& f) {
     return WholeFigure{name, key, spectral_sum(density, f, error)};
   };
-  return {sum("eigenvalues below zero", "negative", [zero](double x) { return x < -zero ? 1.0 : 0.0; }),
-          sum("eigenvalues near zero", "near_zero", [zero](double x) { return std::abs(x) <= zero ? 1.0 : 0.0; }),
-          sum("eigenvalues above zero", "positive", [zero](double x) { return x > zero ? 1.0 : 0.0; }),
+  const auto count = [&](const char* name, const char* key, const std::function<bool(double)>& in) {
+    return WholeFigure{name, key, eigenvalue_count(density, in)};
+  };
+  return {count("eigenvalues below zero", "negative", [zero](double x) { return x < -zero; }),
+          count("eigenvalues near zero", "near_zero", [zero](double x) { return std::abs(x) <= zero; }),
+          count("eigenvalues above zero", "positive", [zero](double x) { return x > zero; }),
           sum("log det(A+ + damping I)", "log_determinant",
               [damping](double x) { return std::log(std::max(x, 0.0) + damping); }),
           sum("effective dimension tr A+(A+ + damping I)^-1", "effective_dimension",
@@ -213,13 +221,26 @@ Estimate condition_number(const EigenResult& eigen) {
 }
 
 /// |A|_F^2 / |A|_2^2.
-Estimate stable_rank(Estimate frobenius_square, double spectral_norm) {
-  const double scale = 1 / (spectral_norm * spectral_norm);
-  for (double* figure :
-       {&frobenius_square.value, &frobenius_square.standard_error, &frobenius_square.lower, &frobenius_square.upper}) {
-    *figure *= scale;
-  }
+Estimate stable_rank(Estimate frobenius_square, const Estimate& norm) {
+  frobenius_square.value /= norm.value * norm.value;
+  frobenius_square.standard_error /= norm.value * norm.value;
+  frobenius_square.lower /= norm.upper * norm.upper;
+  frobenius_square.upper /= norm.lower * norm.lower;
   return frobenius_square;
+}
+
+/// |A|_2 where both ends are known, with the interval that their residuals leave.
+std::optional<Estimate> spectral_norm(const EigenResult& eigen) {
+  if (eigen.status != EigenStatus::converged || !(eigen.norm > 0)) return std::nullopt;
+  double residual = 0;
+  for (const EigenPairs* pairs : {&eigen.largest, &eigen.smallest}) {
+    if (pairs->residuals.size() > 0) residual = std::max(residual, pairs->residuals.maxCoeff());
+  }
+  Estimate norm;
+  norm.value = eigen.norm;
+  norm.lower = eigen.norm - residual;
+  norm.upper = eigen.norm + residual;
+  return norm;
 }
 
 /// One layer's diagonal block.
@@ -239,7 +260,7 @@ std::vector<LayerSpectrum> layer_spectra(Objective& f, const OperatorPtr& A, con
     eigen.largest = std::min<Index>(1, layer.size);
     eigen.smallest = eigen.largest;
     eigen.tolerance = options.tolerance;
-    eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * f.value_noise());
+    eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
     eigen.seed = seed;
     spectra.push_back({layer, extreme_eigenpairs(*block, eigen), estimate_trace(*block, trace_options(options))});
   }
@@ -302,17 +323,9 @@ std::optional<DrawnDensity> drawn(const LinearOperator& A, const EigenResult& ei
   return d;
 }
 
-/// density.csv and density_plot.svg, with the eigenvalues that were found one by one as marks.
-void write_density(const std::filesystem::path& folder, const DrawnDensity& density, const EigenResult& eigen,
-                   const std::string& title) {
+/// With the eigenvalues that were found one by one as marks.
+Plot density_plot(const DrawnDensity& density, const EigenResult& eigen, const std::string& title) {
   const Band95& band = density.band;
-  Table table;
-  table.columns = {{"lambda"}, {"density"}, {"lower"}, {"upper"}};
-  for (Index i = 0; i < density.lambda.size(); ++i) {
-    table.add({Cell(fmt::format("{}", density.lambda[i])), Cell(fmt::format("{}", band.value[i])),
-               Cell(fmt::format("{}", band.lower[i])), Cell(fmt::format("{}", band.upper[i]))});
-  }
-  write_file(folder / "density.csv", csv_text(table));
   Plot plot;
   plot.title = title;
   plot.x_label = "eigenvalue";
@@ -334,9 +347,41 @@ void write_density(const std::filesystem::path& folder, const DrawnDensity& dens
     line.failures.push_back(0);
   }
   plot.series.push_back({density.method, {}, std::move(line)});
+  return plot;
+}
+
+/// The eigenvalues in their order, where there is no density to draw.
+Plot eigenvalue_plot(const EigenResult& eigen, const std::string& title) {
+  Plot plot;
+  plot.title = title;
+  plot.x_label = "position, from the top and from the bottom";
+  plot.y_label = "eigenvalue";
+  for (const auto& [name, pairs] : {std::pair{"top", &eigen.largest}, std::pair{"bottom", &eigen.smallest}}) {
+    if (pairs->values.size() == 0) continue;
+    Curve curve;
+    for (Index i = 0; i < pairs->values.size(); ++i) {
+      curve.x.push_back(static_cast<double>(i + 1));
+      curve.y.push_back(pairs->values[i]);
+    }
+    plot.series.push_back({name, {std::move(curve)}});
+  }
+  return plot;
+}
+
+/// density.csv and density_plot.svg.
+void write_density(const std::filesystem::path& folder, const DrawnDensity& density, const EigenResult& eigen,
+                   const std::string& title) {
+  const Band95& band = density.band;
+  Table table;
+  table.columns = {{"lambda"}, {"density"}, {"lower"}, {"upper"}};
+  for (Index i = 0; i < density.lambda.size(); ++i) {
+    table.add({Cell(fmt::format("{}", density.lambda[i])), Cell(fmt::format("{}", band.value[i])),
+               Cell(fmt::format("{}", band.lower[i])), Cell(fmt::format("{}", band.upper[i]))});
+  }
+  write_file(folder / "density.csv", csv_text(table));
   Palette palette;
   try {
-    write_plot(folder / "density_plot.svg", plot, palette);
+    write_plot(folder / "density_plot.svg", density_plot(density, eigen, title), palette);
   } catch (const Error& e) {
     fmt::print(stderr, "hesse: warning: the density was not drawn: {}\n", e.what());
   }
@@ -354,27 +399,28 @@ void write_diagonal(const std::filesystem::path& folder, const EstimatedDiagonal
   write_file(folder / "diagonal.csv", csv_text(table));
 }
 
-/// What a block of products of the estimators and the solvers will hold at the peak beside what is in use now, where
-/// the objective can tell.
-std::optional<double> bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options,
-                                  const EigenOptions& eigen) {
-  auto* const network = find<NetworkObjective>(f);
-  switch (options.matrix.matrix) {
-    case CurvatureMatrix::kfac:
-    case CurvatureMatrix::ekfac: return std::nullopt;
-    default: break;
-  }
-  if (network == nullptr) return std::nullopt;
-  Index block = options.density ? 1 : 0;
-  if (eigen.largest + eigen.smallest > 0) block = std::max(eigen.largest, eigen.smallest) + 2;
-  if (options.trace || options.diagonal || n <= eigen.dense_limit) block = TraceOptions().block;
+/// What solvers and estimators hold at the peak.
+double analysis_bytes(Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen) {
   double bytes = eigenpairs_bytes(n, eigen);
   const double kept = eigenvectors_bytes(n, eigen);
   if (options.trace) bytes = std::max(bytes, kept + trace_bytes(n, trace_options(options)));
   if (options.diagonal) bytes = std::max(bytes, kept + diagonal_bytes(n, diagonal_options(options)));
   if (options.density) bytes = std::max(bytes, kept + density_bytes(n, {options.probes, options.steps, 0}));
+  return bytes;
+}
+
+/// The same with the objective and its products, beside what is in use now, where the objective can tell.
+std::optional<double> bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options,
+                                  const EigenOptions& eigen) {
+  auto* const network = find<NetworkObjective>(f);
+  const CurvatureMatrix matrix = options.matrix.matrix;
+  if (network == nullptr || matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac) return std::nullopt;
+  Index block = options.density ? 1 : 0;
+  if (eigen.largest + eigen.smallest > 0) block = std::max(eigen.largest, eigen.smallest) + 2;
+  if (options.trace || options.diagonal || n <= eigen.dense_limit) block = TraceOptions().block;
   // The point and the gradient, here and in the objective.
-  return network->operator_bytes(block) + bytes + 4.0 * sizeof(double) * static_cast<double>(f.size());
+  const double points = 4.0 * sizeof(double) * static_cast<double>(f.size());
+  return network->operator_bytes(block) + points + analysis_bytes(n, options, eigen);
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -391,13 +437,58 @@ Table ends_of(const Table& table, Index top, Index bottom) {
   return ends;
 }
 
+/// What a spectrum of `size` rows takes.
+AnalysisWork work_of(const SpectrumCommandOptions& o, const ParameterLayout& layout, Index size,
+                     const EigenOptions& eigen) {
+  const auto n = static_cast<double>(size);
+  // Lanczos tells by itself when it is done; a basis of this many vectors is what well-separated ends take.
+  const auto lanczos = [&](Index wanted) { return std::min(n, 20.0 + 10.0 * static_cast<double>(wanted)); };
+  AnalysisWork work;
+  work.gradients = 1;
+  if (o.all) {
+    work.products = n;
+    work.flops = 9 * n * n * n;
+  } else {
+    work.products = lanczos(o.top + o.bottom);
+    work.notes.push_back(
+        fmt::format("of the products {:.0f} are a guess of what Lanczos takes for {} eigenvalues; "
+                    "clustered ones take several times as many",
+                    work.products, o.top + o.bottom));
+    if (o.certify) {
+      work.products += n;
+      work.flops = n * n * n;
+    }
+  }
+  const auto products = static_cast<double>(o.products);
+  work.bytes = analysis_bytes(size, o, eigen);
+  if (o.trace) work.products += 2 * products;
+  if (o.diagonal) work.products += products;
+  if (!o.against.empty()) work.products *= 2;
+  if (o.density) work.products += static_cast<double>(o.probes * o.steps);
+  if (o.per_layer) work.products += static_cast<double>(layers_of(layout).size()) * (lanczos(2) + products);
+  if (o.matrix.matrix != CurvatureMatrix::hessian) {
+    work.notes.emplace_back("products were measured with the Hessian; other matrices cost about as much or less");
+  }
+  return work;
+}
+
 }  // namespace
 
 int spectrum_command(Arguments arguments) {
   auto options = read_command_line<SpectrumCommandOptions>(
       "spectrum", "Extreme eigenvalues of a curvature matrix, each with its residual.", arguments);
+  check_plot(options.plot, options.json);
   use_threads(options.threads);
   const bool kernel_polynomial = options.density && options.density_method == DensityMethod::kernel_polynomial;
+  if (options.all && !options.against.empty()) fail("--against compares top eigenspaces; give --top instead of --all");
+  if (!options.trace && options.trace_method != TraceMethod::hutch_pp)
+    fail("--trace-method is of --trace; give that too");
+  if (!options.diagonal && options.diagonal_method != DiagonalMethod::diag_pp) {
+    fail("--diagonal-method is of --diagonal; give that too");
+  }
+  if (!options.density && options.density_method != DensityMethod::lanczos) {
+    fail("--density-method is of --density; give that too");
+  }
   if (options.top < 1 && !options.all) {
     if (options.classes) fail("--classes compares with the top eigenvectors; give --top 1 or more");
     if (!options.against.empty()) fail("--against compares top eigenspaces; give --top 1 or more");
@@ -423,6 +514,7 @@ int spectrum_command(Arguments arguments) {
   spectrum_options.eigen.tolerance = options.tolerance;
   spectrum_options.eigen.inertia_limit = options.certify ? size : 0;
   spectrum_options.eigen.seed = seed;
+  if (options.dry_run) return dry_run(f, x, work_of(options, f.layout(), size, spectrum_options.eigen), options.json);
   std::optional<Vector> other;
   std::string other_at;
   if (!options.against.empty()) {
@@ -436,7 +528,9 @@ int spectrum_command(Arguments arguments) {
   const Spectrum spectrum = extreme_spectrum(f, x, spectrum_options);
   const EigenResult& eigen = spectrum.eigen;
   const bool finite = eigen.status != EigenStatus::non_finite;
+  const bool both_ends = options.all || (options.top > 0 && options.bottom > 0);
   std::vector<WholeFigure> figures;
+  Estimate spectral = without_value(0);
   std::optional<EstimatedDiagonal> diagonal;
   std::optional<DrawnDensity> density;
   double trace_seconds = 0;
@@ -444,15 +538,15 @@ int spectrum_command(Arguments arguments) {
   if (finite) {
     const LinearOperator& A = *spectrum.matrix;
     const auto start = std::chrono::steady_clock::now();
+    const std::optional<Estimate> norm = both_ends ? spectral_norm(eigen) : std::nullopt;
     if (options.trace) {
       figures.push_back({"trace", "trace", estimate_trace(A, trace_options(options))});
       trace_seconds = seconds_since(start);
       const Estimate square = estimate_frobenius_square(A, estimate_options<EstimateOptions>(options));
       figures.push_back({"Frobenius norm squared", "frobenius_square", square});
-      // |A|_2 is known where both ends are.
-      if (eigen.norm > 0 && (options.all || (options.top > 0 && options.bottom > 0)))
-        figures.push_back({"stable rank", "stable_rank", stable_rank(square, eigen.norm)});
+      if (norm) figures.push_back({"stable rank", "stable_rank", stable_rank(square, *norm)});
     }
+    if (norm) spectral = *norm;
     if (options.diagonal) diagonal = estimate_diagonal(A, diagonal_options(options));
     const auto start_of_density = std::chrono::steady_clock::now();
     if (kernel_polynomial) {
@@ -464,7 +558,6 @@ int spectrum_command(Arguments arguments) {
     }
     density_seconds = seconds_since(start_of_density);
   }
-  const bool both_ends = options.all || (options.top > 0 && options.bottom > 0);
   const Estimate condition = both_ends ? condition_number(eigen) : without_value(0);
   double overlap_with_other = 0;
   if (finite && other) {
@@ -515,6 +608,11 @@ int spectrum_command(Arguments arguments) {
   json["products"] = eigen.products;
   json["seconds"] = json_number(spectrum.seconds);
   for (const WholeFigure& figure : figures) json[figure.key] = json_of(figure.estimate);
+  if (spectral.is_finite) {
+    json["spectral_norm"] = {{"value", json_number(spectral.value)},
+                             {"lower", json_number(spectral.lower)},
+                             {"upper", json_number(spectral.upper)}};
+  }
   if (condition.is_finite) {
     json["condition_number"] = {{"value", json_number(condition.value)},
                                 {"lower", json_number(condition.lower)},
@@ -568,19 +666,20 @@ int spectrum_command(Arguments arguments) {
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", problem.description, spectrum.value,
-               spectrum.gradient_norm, n);
-    if (!options.all) fmt::print("{}", terminal_text(table, terminal_style(stdout)));
-    if (options.all)
-      fmt::print("{}", terminal_text(ends_of(table, options.top, options.bottom), terminal_style(stdout)));
-    fmt::print("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
-               eigen.message.empty() ? "" : ": " + eigen.message,
-               eigen.proved                   ? "proved"
-               : eigen.multiplicity_certified ? "certified"
-                                              : "not certified",
-               eigen.products, spectrum.seconds);
+    say("{}\nvalue {:.8g}, gradient norm {:.3g}, n = {}\n", problem.description, spectrum.value, spectrum.gradient_norm,
+        n);
+    if (!options.all) say("{}", terminal_text(table, terminal_style(stdout)));
+    if (options.all) say("{}", terminal_text(ends_of(table, options.top, options.bottom), terminal_style(stdout)));
+    const bool sought = options.all || options.top + options.bottom > 0;
+    if (sought)
+      say("{}{}; multiplicity {}; {} products, {:.3g} s\n", to_text(eigen.status),
+          eigen.message.empty() ? "" : ": " + eigen.message,
+          eigen.proved                   ? "proved"
+          : eigen.multiplicity_certified ? "certified"
+                                         : "not certified",
+          eigen.products, spectrum.seconds);
     for (const WholeFigure& figure : figures) {
-      fmt::print("{}: {}; {} products\n", figure.name, text_of(figure.estimate), figure.estimate.products);
+      say("{}: {}; {} products\n", figure.name, text_of(figure.estimate), figure.estimate.products);
     }
     if (condition.is_finite)
       fmt::print("condition number: {} [{}, {}]\n", significant(condition.value, 6), significant(condition.lower, 6),
@@ -593,16 +692,19 @@ int spectrum_command(Arguments arguments) {
     }
     if (other) fmt::print("overlap with the top eigenspace at {}: {:.4g}\n", other_at, overlap_with_other);
     if (eigen.largest.values.size() > 0 && std::isfinite(spectrum.gradient_alignment)) {
-      fmt::print("gradient in the space of the top {}: {:.3g} % of its square\n", eigen.largest.values.size(),
-                 100 * spectrum.gradient_alignment);
+      say("gradient in the space of the top {}: {:.3g} % of its square\n", eigen.largest.values.size(),
+          100 * spectrum.gradient_alignment);
     }
-    if (!layers.empty()) fmt::print("{}", terminal_text(table_of(layers), terminal_style(stdout)));
+    if (!layers.empty()) say("{}", terminal_text(table_of(layers), terminal_style(stdout)));
     if (classes) {
       fmt::print(
           "classes: {} directions of mean gradients; overlap with the top eigenspace of as many {:.3g}, which holds "
           "{:.3g} % "
           "of their second moment\n",
           classes->structure.values.size(), classes->overlap, 100 * classes->alignment);
+    }
+    if (options.plot && finite) {
+      print_plot(density ? density_plot(*density, eigen, table.title) : eigenvalue_plot(eigen, table.title));
     }
   }
   switch (eigen.status) {

@@ -34,6 +34,7 @@ int tune_command(Arguments arguments) {
   use_threads(options.threads);
   Problem problem = make_problem(options.problem, options.precision);
   check_comparison(settings, problem);
+  if (options.dry_run) return dry_run_comparison(settings, problem, options.json);
   return run_comparison(settings, problem, output_folder(options.output, "tune"), options.json, options.quiet);
 }
 

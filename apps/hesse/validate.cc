@@ -12,6 +12,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 namespace hesse::app {
 namespace {
@@ -27,6 +28,7 @@ struct ValidateCommandOptions {
   double max_seconds = 60;
   Index threads = 0;
   std::string csv;
+  std::string output;
   bool json = false;
 };
 void visit_options(ValidateCommandOptions& o, OptionVisitor& v) {
@@ -46,6 +48,7 @@ void visit_options(ValidateCommandOptions& o, OptionVisitor& v) {
   v.option("max-seconds", o.max_seconds, Interval::positive(), "of either side");
   visit_threads(o.threads, v);
   v.option("csv", o.csv, "file for the table as CSV, with all digits");
+  v.option("output", o.output, "folder for validation.json and validation.csv (default: none is written)");
   v.option("json", o.json, "print JSON");
 }
 
@@ -223,13 +226,13 @@ Index count_of(const std::vector<Validation>& all, Agreement agreement) {
 void explain(const std::vector<Validation>& all) {
   for (const Validation& v : all) {
     if (v.verdict.agreement == Agreement::agree && !v.claim_is_false) continue;
-    fmt::print("{}: {}\n", v.problem, v.verdict.message);
+    say("{}: {}\n", v.problem, v.verdict.message);
     if (v.claim_is_false) {
-      fmt::print("  Ceres claims {} at {:.10g}, where f is {:.10g} and |g| {:.3g}\n", v.ceres.status, v.claimed_value,
-                 v.ceres.value, v.ceres.gradient_norm);
+      say("  Ceres claims {} at {:.10g}, where f is {:.10g} and |g| {:.3g}\n", v.ceres.status, v.claimed_value,
+          v.ceres.value, v.ceres.gradient_norm);
     }
     for (const ValidationSide* side : {&v.hesse, &v.ceres}) {
-      if (!side->arrived) fmt::print("  {}: {}; {}\n", side->method, side->message, side->point.message);
+      if (!side->arrived) say("  {}: {}; {}\n", side->method, side->message, side->point.message);
     }
   }
 }
@@ -249,22 +252,29 @@ int validate_command(Arguments arguments) {
   validation.max_steps = options.max_steps;
   validation.max_seconds = options.max_seconds;
 
+  const std::filesystem::path folder =
+      options.output.empty() ? std::filesystem::path() : output_folder(options.output, "validate");
   std::vector<Validation> all;
   for (const std::string& spec : problems_of(options)) {
     Problem problem = make_problem(spec, Precision::float64);
     all.push_back(validate(spec, problem, validation));
   }
   if (!options.csv.empty()) write_file(options.csv, csv_text(csv_table(all)));
+  Json json;
+  json["ceres"] = ceres_version();
+  json["optimizer"] = options.optimizer;
+  json["problems"] = Json::array();
+  for (const Validation& v : all) json["problems"].push_back(json_of(v));
+  for (const Agreement agreement : kAgreements) json["counts"][to_string(agreement)] = count_of(all, agreement);
+  if (!options.output.empty()) {
+    create_folders(folder);
+    write_file(folder / "validation.json", json_text(json));
+    write_file(folder / "validation.csv", csv_text(csv_table(all)));
+  }
   if (options.json) {
-    Json json;
-    json["ceres"] = ceres_version();
-    json["optimizer"] = options.optimizer;
-    json["problems"] = Json::array();
-    for (const Validation& v : all) json["problems"].push_back(json_of(v));
-    for (const Agreement agreement : kAgreements) json["counts"][to_string(agreement)] = count_of(all, agreement);
     fmt::print("{}", json_text(json));
   } else {
-    fmt::print("{}", terminal_text(table_of(all), terminal_style(stdout)));
+    say("{}", terminal_text(table_of(all), terminal_style(stdout)));
     explain(all);
     std::string counts;
     for (const Agreement agreement : kAgreements) {
@@ -272,7 +282,7 @@ int validate_command(Arguments arguments) {
         counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, to_string(agreement));
       }
     }
-    fmt::print("{} problems: {}\n", all.size(), counts);
+    say("{} problems: {}\n", all.size(), counts);
   }
   const Index missed = count_of(all, Agreement::ceres_better) + count_of(all, Agreement::both_failed);
   return missed == 0 ? kDone : kTargetNotReached;

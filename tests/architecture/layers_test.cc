@@ -105,6 +105,15 @@ TEST_CASE("a header brings the standard library, Eigen and fmt, and no other lib
   CHECK(of_header("nn/adolc.h", "#include <adolc/adolc.h>\n").size() == 1);
 }
 
+TEST_CASE("a header that includes an excepted one would hand its library on and is found") {
+  CHECK(of_header("experiment/a.h", "#include \"hesse/report/json.h\"\n") ==
+        std::vector<std::string>{
+            "lib/hesse/experiment/a.h:4: 'hesse/report/json.h' would bring <nlohmann/...> to whoever includes this"});
+  CHECK(of_header("validation/a.h", "#include \"hesse/objective/adolc_objective.h\"\n").size() == 1);
+  CHECK(of_header("validation/a.h", "#include \"hesse/validation/ceres_autodiff.h\"\n").size() == 1);
+  CHECK(violations("experiment/a.cc", "#include \"hesse/report/json.h\"\n").empty());
+}
+
 TEST_CASE("a header without its opening comment or its guard is found") {
   CHECK(violations("core/a.h", kOpening).empty());
   CHECK(violations("core/a.h", "#pragma once\n").size() == 2);  // the guard has to follow the comment

@@ -78,7 +78,13 @@ inline std::vector<std::string> violations(const std::string& path, const std::s
 
   for (const Include& include : includes_of(text)) {
     if (include.path.starts_with("hesse/")) {
-      const std::string_view other = module_of(std::string_view(include.path).substr(6));
+      const std::string_view below = std::string_view(include.path).substr(6);
+      const std::string_view other = module_of(below);
+      for (const auto& [excepted, library] : kExceptions) {
+        if (header && below.starts_with(excepted) && !path.starts_with(excepted)) {
+          report(include.line, fmt::format("'{}' would bring <{}...> to whoever includes this", include.path, library));
+        }
+      }
       const auto other_layer = layer_of(other);
       if (!include.quoted) report(include.line, fmt::format("<{}> wants quotes", include.path));
       if (!other_layer) {

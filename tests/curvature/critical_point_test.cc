@@ -461,6 +461,36 @@ TEST_CASE("the sign counts of a larger Hessian certify what all its eigenvalues 
   }
 }
 
+TEST_CASE("an end of the spectrum that was not found is said to be not known") {
+  // The lower end of a spectrum that is even in the logarithm is a cluster, which Lanczos with few restarts leaves
+  // unresolved.
+  const Index n = 300;
+  const Vector spectrum = logarithmic_spectrum(n, 100);
+  const Vector centre = Vector::Ones(n);
+  Quadratic f(spectrum, centre, 4, 3);
+  for (const Index inertia_limit : {Index{0}, n}) {
+    for (const Index restarts : {1, 3, 30, 300}) {
+      ClassifyOptions options;
+      options.dense_limit = 0;
+      options.inertia_limit = inertia_limit;
+      options.max_restarts = restarts;
+      const CriticalPoint point = classify(f, centre, options);
+      CAPTURE(inertia_limit, restarts, point.message);
+      CHECK((point.kind == CriticalKind::minimum || point.kind == CriticalKind::undecided));
+      if (inertia_limit == n) {
+        CHECK(point.certified);
+        CHECK(point.kind == CriticalKind::minimum);
+      }
+      if (!std::isnan(point.least_eigenvalue)) {
+        CHECK(std::abs(point.least_eigenvalue - spectrum.minCoeff()) <= point.eigenvalue_error + 1e-6);
+      }
+      if (!std::isnan(point.largest_eigenvalue)) {
+        CHECK(std::abs(point.largest_eigenvalue - spectrum.maxCoeff()) <= point.eigenvalue_error + 1e-6);
+      }
+    }
+  }
+}
+
 TEST_CASE("directions of escape are orthonormal and f falls along each") {
   Vector spectrum = Vector::LinSpaced(6, 1, 3);
   spectrum.head(3) << -1, -2, -0.5;

@@ -94,6 +94,38 @@ TEST_CASE("Intervals for sums over the spectrum cover the exact value in 95 of 1
   }
 }
 
+TEST_CASE("Intervals for numbers of eigenvalues cover in 95 of 100 cases where they are few, many or nearly all") {
+  constexpr Index n = 60;
+  constexpr int kTrials = 2000;
+  for (const Index few : {1, 2, 6, 30, 58}) {
+    // Three different eigenvalues: three steps, and the rule itself has no error.
+    Vector d = Vector::Ones(n);
+    d.head(few).setConstant(-1);
+    d[n - 1] = 2;
+    const OperatorPtr A = diagonal_operator(d);
+    int covered = 0;
+    for (int trial = 0; trial < kTrials; ++trial) {
+      const SpectralDensity density =
+          spectral_density(*A, {.probes = 4, .steps = n, .seed = static_cast<std::uint64_t>(trial)});
+      const Estimate e = eigenvalue_count(density, [](double x) { return x < 0; });
+      CHECK(e.lower >= 0);
+      CHECK(e.upper <= n);
+      covered += e.lower <= static_cast<double>(few) && static_cast<double>(few) <= e.upper ? 1 : 0;
+    }
+    CAPTURE(few, covered);
+    CHECK(covered >= 0.93 * kTrials);
+    // One is never missed for being too many, since a share that is not 0 is of one at least: 97.5 in 100.
+    CHECK(covered <= (few == 1 ? 0.99 : 0.97) * kTrials);
+  }
+  const SpectralDensity definite = spectral_density(*diagonal_operator(Vector::LinSpaced(n, 1, 2)), {.probes = 4});
+  const Estimate none = eigenvalue_count(definite, [](double x) { return x < 0; });
+  CHECK(none.lower == 0);
+  CHECK(none.upper == 0);
+  const Estimate all = eigenvalue_count(definite, [](double x) { return x > 0; });
+  CHECK(all.lower == n);
+  CHECK(all.upper == n);
+}
+
 TEST_CASE("The density integrates to one, and is Wigner's semicircle for a Gaussian matrix, within its band") {
   const Matrix M = random_symmetric(500, 3);
   const SpectralDensity density = spectral_density(*dense_operator(M), {.probes = 10, .steps = 60, .seed = 2});

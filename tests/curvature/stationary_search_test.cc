@@ -146,6 +146,22 @@ TEST_CASE("from a minimum the eigenvectors lead out to a saddle") {
   CHECK(x[0] == Approx(double_well_stationary_points()[1]).margin(1e-9));
 }
 
+TEST_CASE("a search that needs eigenvectors which do not converge stalls or goes on") {
+  const Index n = 300;
+  Quadratic f(logarithmic_spectrum(n, 1e16), Vector::Ones(n), 4, 3);
+  for (const Index index : {0, 1, 3}) {
+    Vector x = Vector::Zero(n);
+    SearchOptions options;
+    options.method = SearchMethod::follow;
+    options.index = index;
+    options.max_steps = 3;
+    const SearchResult result = find_stationary(f, x, options);
+    CAPTURE(index, result.message);
+    CHECK(result.status != SearchStatus::non_finite);
+    CHECK(std::isfinite(result.value));
+  }
+}
+
 TEST_CASE("what is not finite ends a search and impossible options are refused") {
   FunctorObjective<Himmelblau> f({}, 2);
   Vector x = Vector::Constant(2, std::nan(""));

@@ -81,16 +81,17 @@ TEST_CASE("The best trial is the one that ends lowest, wherever the search began
     CHECK(tuning.best == "gd:lr=1.8");
     CHECK_FALSE(tuning.at_edge);
     double least = tuning.trials[0].score(kNoTarget);
-    for (const Trial& trial : tuning.trials) least = std::min(least, trial.score(kNoTarget));
+    for (const TuningTrial& trial : tuning.trials) least = std::min(least, trial.score(kNoTarget));
     CHECK(tuning.trials[0].method == at_power(start, 0));
-    for (const Trial& trial : tuning.trials) CHECK((trial.score(kNoTarget) == least) == (trial.method == tuning.best));
+    for (const TuningTrial& trial : tuning.trials)
+      CHECK((trial.score(kNoTarget) == least) == (trial.method == tuning.best));
   }
   const Tuning low = tune(parabola("gd:lr=1e-3"), problem, Search::rate, 3, folder / "low", no_hooks);
   CHECK(low.at_edge);
   CHECK(low.best == "gd:lr=0.1");
   const Tuning wild = tune(parabola("gd:lr=1e200"), problem, Search::rate, 3, folder / "wild", no_hooks);
   CHECK(wild.best == "gd:lr=1e200");
-  for (const Trial& trial : wild.trials) CHECK(std::isinf(trial.score(kNoTarget)));
+  for (const TuningTrial& trial : wild.trials) CHECK(std::isinf(trial.score(kNoTarget)));
   const Tuning none = tune(parabola("lbfgs"), problem, Search::rate, 3, folder / "none", no_hooks);
   CHECK(none.trials.empty());
   CHECK(none.best == "lbfgs");
@@ -198,18 +199,19 @@ TEST_CASE(
   REQUIRE(tuning.trials.size() == 5);
   CHECK(tuning.trials[0].method == "momentum:lr=0.1");
   double least = std::numeric_limits<double>::infinity();
-  for (const Trial& trial : tuning.trials) least = std::min(least, trial.score(kNoTarget));
-  for (const Trial& trial : tuning.trials) CHECK((trial.score(kNoTarget) == least) == (trial.method == tuning.best));
+  for (const TuningTrial& trial : tuning.trials) least = std::min(least, trial.score(kNoTarget));
+  for (const TuningTrial& trial : tuning.trials)
+    CHECK((trial.score(kNoTarget) == least) == (trial.method == tuning.best));
   // Run again in the same folder: finished trials are read back.
   const Tuning again = tune(settings, problem, Search::space, 5, folder / "space", no_hooks);
   CHECK(again.best == tuning.best);
   settings.target = 1e-300;
-  for (const Trial& trial : tune(settings, problem, Search::space, 2, folder / "missed", no_hooks).trials) {
+  for (const TuningTrial& trial : tune(settings, problem, Search::space, 2, folder / "missed", no_hooks).trials) {
     CHECK(std::isinf(trial.score(settings.target)));
   }
   settings.target = 0.05;
   const Tuning timed = tune(settings, problem, Search::space, 4, folder / "timed", no_hooks);
-  for (const Trial& trial : timed.trials) {
+  for (const TuningTrial& trial : timed.trials) {
     if (trial.outcome.verdict.value <= 0.05) {
       CHECK(trial.score(0.05) == trial.outcome.verdict.progress.cost.gradient_equivalents);
     }

@@ -10,6 +10,15 @@ file(REMOVE_RECURSE ${SCRATCH_DIR})
 set(prefix ${SCRATCH_DIR}/prefix)
 run(${CMAKE_COMMAND} --install ${BUILD_DIR} --config "${CONFIG}" --prefix ${prefix}/first)
 
+# Where the program has been built, its manual pages and its completion come along.
+if(EXISTS ${prefix}/first/bin/hesse)
+  foreach(file IN ITEMS share/man/man1/hesse.1 share/man/man1/hesse-sweep.1 share/bash-completion/completions/hesse)
+    if(NOT EXISTS ${prefix}/first/${file})
+      message(FATAL_ERROR "${file} is not installed")
+    endif()
+  endforeach()
+endif()
+
 # The installed tree may be moved, and no path of the build may have remained in what is read on other machines.
 file(RENAME ${prefix}/first ${prefix}/moved)
 file(GLOB_RECURSE texts ${prefix}/moved/${LIBDIR}/*.cmake ${prefix}/moved/${LIBDIR}/*.pc)

@@ -30,7 +30,7 @@ TEST_CASE("points of a plane have two principal components that span it and hold
   CHECK(components.shares.size() == 9);
   CHECK(std::abs(components.shares.sum() - 1) <= 10 * kEps);
   CHECK(std::abs(components.shares.head(2).sum() - 1) <= 100 * kEps);
-  const Projection shadow = project(components.directions, points);
+  const ProjectedPoints shadow = project(components.directions, points);
   CHECK(shadow.distances.maxCoeff() <= 1e-13 * points.norm());
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("a projection onto oblique directions finds the coordinates that point
   const Matrix coordinates = random_matrix(2, 5, 5);
   Vector off = test_point(30, 6);
   off -= U * Eigen::HouseholderQR<Matrix>(U).solve(off);
-  const Projection shadow = project(U, (U * coordinates).colwise() + off);
+  const ProjectedPoints shadow = project(U, (U * coordinates).colwise() + off);
   // The condition of U is about 50.
   CHECK((shadow.coordinates - coordinates).norm() <= 1e-11);
   CHECK((shadow.distances.array() - off.norm()).abs().maxCoeff() <= 1e-12 * off.norm());

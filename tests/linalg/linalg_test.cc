@@ -353,6 +353,51 @@ TEST_CASE("the dense eigen-decomposition passes LAPACK's test ratio at any scale
   CHECK_THROWS_AS(symmetric_eigen(Matrix(2, 3), values, V), Error);
 }
 
+TEST_CASE("eigenpairs do not depend on the units and invariant spaces are no breakdown") {
+  const Index n = 300;
+  const Matrix A = random_symmetric(n, 201);
+  Vector values;
+  Matrix V;
+  REQUIRE(symmetric_eigen(A, values, V));
+  EigenOptions options;
+  options.largest = 3;
+  options.smallest = 2;
+  options.tolerance = 1e-9;
+  for (const double unit : {1.0, 1e-20, 1e-150, 1e150}) {
+    const EigenResult result = extreme_eigenpairs(*dense_operator(unit * A), options);
+    CAPTURE(unit, result.message);
+    REQUIRE(result.status == EigenStatus::converged);
+    const double norm = values.cwiseAbs().maxCoeff();
+    CHECK((result.largest.values / unit - values.tail(3).reverse()).cwiseAbs().maxCoeff() <= 1e-8 * norm);
+    CHECK((result.smallest.values / unit - values.head(2).reverse()).cwiseAbs().maxCoeff() <= 1e-8 * norm);
+  }
+  // The identity and a projector: any start spans an invariant space after one step or two.
+  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+    options.seed = seed;
+    const EigenResult identity = extreme_eigenpairs(*scaled_identity(n, 2), options);
+    CAPTURE(seed, identity.message);
+    REQUIRE(identity.status == EigenStatus::converged);
+    CHECK((identity.largest.values.array() - 2).abs().maxCoeff() <= 1e-12);
+    CHECK((identity.smallest.values.array() - 2).abs().maxCoeff() <= 1e-12);
+    Vector d = Vector::Zero(n);
+    d.head(40).setOnes();
+    const EigenResult projector = extreme_eigenpairs(*diagonal_operator(d), options);
+    CAPTURE(projector.message);
+    REQUIRE(projector.status == EigenStatus::converged);
+    CHECK((projector.largest.values.array() - 1).abs().maxCoeff() <= 1e-9);
+    CHECK(projector.smallest.values.cwiseAbs().maxCoeff() <= 1e-9);
+  }
+  // What is not finite is still said to be so.
+  Matrix spoiled = A;
+  spoiled(3, 5) = spoiled(5, 3) = std::nan("");
+  CHECK(extreme_eigenpairs(*dense_operator(spoiled), options).status == EigenStatus::non_finite);
+  // Nothing sought, nothing proved.
+  options.largest = options.smallest = 0;
+  const EigenResult nothing = extreme_eigenpairs(*dense_operator(A), options);
+  CHECK(nothing.status == EigenStatus::converged);
+  CHECK(!nothing.proved);
+}
+
 TEST_CASE("Lanczos finds both ends of the Laplacian's spectrum, known in closed form") {
   const Index n = 400;
   const auto laplacian = function_operator(n, [n](ConstMatrixView X, MatrixView Y) {

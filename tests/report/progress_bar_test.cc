@@ -145,3 +145,15 @@ TEST_CASE("durations are told in their two largest units") {
   CHECK(duration_text(1e300) == "?");
   CHECK(duration_text(std::numeric_limits<double>::quiet_NaN()) == "?");
 }
+
+TEST_CASE("a run that threw ends its line with what it threw") {
+  std::vector<std::string> out;
+  TerminalStyle style;
+  style.interactive = true;
+  ProgressBar bar([&out](std::string_view text) { out.emplace_back(text); }, style, "adam", {});
+  Idle optimizer;
+  bar.begin({}, Vector::Zero(1), optimizer);
+  bar.fail("the factor is singular");
+  REQUIRE(out.size() == 2);
+  CHECK(out.back() == "\r\033[Kadam  failed: the factor is singular\n");
+}

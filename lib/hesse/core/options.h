@@ -36,6 +36,7 @@ Spec parse_spec(std::string_view text);
 
 /// Where tuning looks for a number, and on which scale it draws it.
 struct SearchRange {
+  /// On which scale tuning draws a number.
   enum class Scale {
     logarithmic,            ///< rates, dampings
     below_one_logarithmic,  ///< momenta and decays: 1 - x is drawn on a logarithmic scale

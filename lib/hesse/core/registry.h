@@ -36,6 +36,7 @@ RegistryEntry<Product, Context> registry_entry(std::string name, std::string sum
 /// For things that need nothing but their options.
 struct NoContext {};
 
+/// Entries by name, in the order in which they are listed.
 template <class Product, class Context>
 class Registry {
  public:

@@ -24,9 +24,11 @@ inline Eigen::Map<Matrix> matrix_in(std::vector<double>& storage, Index rows, In
   return {vector_in(storage, rows * columns).data(), rows, columns};
 }
 
+/// A pool of workspaces, one for each thread that asks at once.
 template <class Workspace>
 class Workspaces {
  public:
+  /// A workspace for as long as this lives.
   class Lease {
    public:
     explicit Lease(Workspaces& owner) : slot_(owner.take()) {}

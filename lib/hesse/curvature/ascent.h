@@ -17,6 +17,7 @@
 
 namespace hesse {
 
+/// The set over which is maximised.
 enum class UnitSet {
   ball,  ///< |z|_2 <= 1
   box,   ///< |z_i| <= 1
@@ -25,6 +26,7 @@ enum class UnitSet {
 /// The point of the set that lies furthest along g: g / |g| or sign(g); 0 where g is.
 Vector furthest_along(UnitSet set, const Vector& g);
 
+/// Where ascent has ended.
 struct Ascent {
   Vector z;
   double value = 0;       ///< f(z)

@@ -111,8 +111,11 @@ std::string describe(const HigherOrderTest& test) {
 
 std::string describe(const CriticalPoint& p, Index n, Index undecided) {
   const std::string gradient = fmt::format("|g| = {:.3g}", p.gradient_norm);
-  const std::string ends = fmt::format("eigenvalues from {:.6g} to {:.6g}, each within {:.2g}", p.least_eigenvalue,
-                                       p.largest_eigenvalue, p.eigenvalue_error);
+  const auto end = [](double value) {
+    return std::isnan(value) ? std::string("an end that is not known") : fmt::format("{:.6g}", value);
+  };
+  const std::string ends = fmt::format("eigenvalues from {} to {}, each within {:.2g}", end(p.least_eigenvalue),
+                                       end(p.largest_eigenvalue), p.eigenvalue_error);
   const std::string found =
       p.certified ? fmt::format("{} of {} eigenvalues are negative", p.index, n)
                   : fmt::format("{} negative direction{} found, not certified", p.index, p.index == 1 ? "" : "s");
@@ -226,7 +229,7 @@ EigenOptions ends_wanted(const Objective& f, const ClassifyOptions& options) {
   eigen.smallest = std::min(options.negative_directions, f.size());
   eigen.max_restarts = options.max_restarts;
   eigen.tolerance = options.eigen_tolerance;
-  eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * f.value_noise());
+  eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
   eigen.seed = options.seed;
   return eigen;
 }
@@ -244,11 +247,12 @@ CriticalPoint classify_by_inertia(Objective& f, const Vector& x, const Vector& g
   eigen.tolerance = std::min(options.eigen_tolerance, 1e-10);
   const EigenResult ends = extreme_eigenpairs(*H, eigen);
   const EigenPairs& low = ends.smallest;
-  if (low.values.size() > 0) point.least_eigenvalue = low.values.minCoeff();
-  if (ends.largest.values.size() > 0) point.largest_eigenvalue = ends.largest.values[0];
   point.error.rounding = inertia_error(at_x.H) + f.value_noise() * ends.norm;
+  // The counts go without them; what has not converged is held against the inertia below.
   for (const EigenPairs* pairs : {&ends.largest, &ends.smallest}) {
-    if (pairs->residuals.size() > 0) point.error.residual = std::max(point.error.residual, pairs->residuals.maxCoeff());
+    for (const double residual : pairs->residuals) {
+      if (residual <= eigen.tolerance * ends.norm) point.error.residual = std::max(point.error.residual, residual);
+    }
   }
   point.error.asymmetry = at_x.asymmetry;
   point.gradient_tolerance =
@@ -265,6 +269,14 @@ CriticalPoint classify_by_inertia(Objective& f, const Vector& x, const Vector& g
   point.eigenvalue_error = point.error.total();
   InertiaWorkspace workspace;
   const SignCount signs = count_signs(at_x.H, point.eigenvalue_error, workspace);
+  // A Ritz value is the end of the spectrum where the inertia finds no eigenvalue beyond it.
+  const double margin = 2 * point.eigenvalue_error;
+  if (low.values.size() > 0 && inertia(at_x.H, low.values.minCoeff() - margin, workspace).negative == 0) {
+    point.least_eigenvalue = low.values.minCoeff();
+  }
+  if (ends.largest.values.size() > 0 && inertia(at_x.H, ends.largest.values[0] + margin, workspace).positive == 0) {
+    point.largest_eigenvalue = ends.largest.values[0];
+  }
   point.certified = true;
   point.index = signs.negative;
   point.positive = signs.positive;
@@ -295,9 +307,11 @@ CriticalPoint classify_by_products(Objective& f, const Vector& x, const Vector& 
     point.message = "undecided: no eigenvalue was found; " + result.message;
     return point;
   }
-  const Index last = low.size() - 1;  // values descend
-  point.least_eigenvalue = low[last];
-  point.largest_eigenvalue = result.largest.values.size() > 0 ? result.largest.values[0] : low[0];
+  // Ritz values that have not converged lie inside the spectrum, as far as is known.
+  const double wanted = options.eigen_tolerance * result.norm;
+  if (result.smallest.residuals.maxCoeff() <= wanted) point.least_eigenvalue = low[low.size() - 1];  // values descend
+  const double highest = result.largest.values.size() > 0 ? result.largest.values[0] : low[0];
+  if (result.largest.values.size() > 0 && result.largest.residuals[0] <= wanted) point.largest_eigenvalue = highest;
   point.error.rounding = (static_cast<double>(n) * kEpsilon + f.value_noise()) * result.norm;
   for (Index i = 0; i < low.size(); ++i) {
     // An eigenvalue of H lies within the residual of each Ritz value.
@@ -321,8 +335,8 @@ CriticalPoint classify_by_products(Objective& f, const Vector& x, const Vector& 
     point.kind = CriticalKind::not_stationary;
   } else if (point.index > 0 || result.status == EigenStatus::converged) {
     // Between the ends that were sought nothing is known, so a maximum needs the upper end below 0.
-    const Index positive = point.largest_eigenvalue > worst ? 1 : 0;
-    point.kind = kind_of(point.index, positive, positive == 0 && point.largest_eigenvalue >= -worst ? 1 : point.flat);
+    const Index positive = highest > worst ? 1 : 0;
+    point.kind = kind_of(point.index, positive, positive == 0 && highest >= -worst ? 1 : point.flat);
   } else {
     point.kind = CriticalKind::undecided;
   }

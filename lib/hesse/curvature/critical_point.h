@@ -35,10 +35,12 @@
 #include "hesse/objective/objective.h"
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace hesse {
 
+/// The kind of a point, as far as eigenvalues beyond their errors tell.
 enum class CriticalKind {
   minimum,         ///< every eigenvalue found is positive beyond its error
   saddle,          ///< both signs were found beyond their error
@@ -51,6 +53,7 @@ enum class CriticalKind {
 /// "minimum", "saddle", ..., "not stationary".
 const char* to_string(CriticalKind kind);
 
+/// What counts as stationary, and how far the Hessian is looked at.
 struct ClassifyOptions {
   /// On |g|_2, >= 0; raised to what the rounding of x explains.
   double gradient_tolerance = 1e-8;
@@ -80,12 +83,13 @@ struct EigenvalueError {
   double total() const { return rounding + residual + asymmetry + drift; }
 };
 
+/// The kind of a point with the figures that it follows from.
 struct CriticalPoint {
   CriticalKind kind = CriticalKind::non_finite;
   /// Eigenvalues below minus their error: all of them when certified, else those that were found.
   Index index = 0;
-  double least_eigenvalue = 0;
-  double largest_eigenvalue = 0;
+  double least_eigenvalue = std::numeric_limits<double>::quiet_NaN();    ///< NaN where it is not known
+  double largest_eigenvalue = std::numeric_limits<double>::quiet_NaN();  ///< likewise
   double eigenvalue_error = 0;  ///< bound on the error of both: what counts as 0
   EigenvalueError error;        ///< its parts
   bool drift_known = true;      ///< false where H is not finite at x + p: then all is said of x itself

@@ -36,6 +36,7 @@ enum class CurvatureMatrix {
 /// "hessian", ..., "jacobian-gram", "kfac", "ekfac", "gradient-covariance".
 const char* to_string(CurvatureMatrix matrix);
 
+/// Which matrix, and which rows and columns of it.
 struct CurvatureOperatorOptions {
   CurvatureMatrix matrix = CurvatureMatrix::hessian;
   /// Of the statistics behind kfac and ekfac: fisher_sampled or fisher_empirical, and how places are shared.

@@ -22,6 +22,7 @@
 
 namespace hesse {
 
+/// By which estimator.
 enum class DiagonalMethod { hutchinson, diag_pp };
 
 /// Tolerances are on |standard errors|_2, relative to |diagonal|_2 or as it is.
@@ -29,6 +30,7 @@ struct DiagonalOptions : EstimateOptions {
   DiagonalMethod method = DiagonalMethod::diag_pp;
 };
 
+/// Every entry of a diagonal with its error.
 struct EstimatedDiagonal {
   Vector values;
   Vector standard_errors;

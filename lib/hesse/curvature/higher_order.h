@@ -30,6 +30,7 @@
 
 namespace hesse {
 
+/// What third and fourth order say of a degenerate point.
 enum class HigherOrder {
   not_tested,   ///< nothing is flat, or nobody asked
   minimum,      ///< strict, by the fourth order, if no cubic term hides in its error
@@ -41,6 +42,7 @@ enum class HigherOrder {
 /// "minimum", "no extremum", ...
 const char* to_string(HigherOrder verdict);
 
+/// Which directions of a flat space are tried.
 struct HigherOrderOptions {
   /// Of a flat space of more than two dimensions, as many basis vectors (or all) and as many random ones are tried.
   Index directions = 8;
@@ -67,6 +69,7 @@ struct HigherOrderTerms {
   bool may_be_flat = true;  ///< second is within its error, and, where the cubic term is, of the sign of q
 };
 
+/// The verdict of third and fourth order, with the direction that decided.
 struct HigherOrderTest {
   HigherOrder verdict = HigherOrder::not_tested;
   bool falls = false;    ///< f falls along some direction

@@ -8,6 +8,7 @@
 
 namespace hesse {
 
+/// When an estimate from random products ends.
 struct EstimateOptions {
   double tolerance = 0.01;        ///< on half the interval, relative to |value|, >= 0
   double absolute_tolerance = 0;  ///< likewise, as it is; either suffices

@@ -275,7 +275,8 @@ void m_sharpness(Workshop& shop) {
       fmt::format("{} batches{}", worst.rise.samples, worst.whole ? ", all of a partition" : " of a partition");
   for (const auto& [key, how, number] : {std::tuple{"m-sharpness-first-order", "first-order step", worst.first_order},
                                          std::tuple{"m-sharpness", "ascent", worst.rise}}) {
-    Measure measure{key, fmt::format("m-sharpness, {}, rho = {:g}, m = {}", how, batch.rho, batch.m)};
+    Measure measure{key, fmt::format("m-sharpness, {}, rho = {:g}, m = {}", how, batch.rho,
+                                     std::min(batch.m, finite_sum_of(shop.f, "m-sharpness").sample_count()))};
     measure.number = number;
     measure.kind = NumberKind::lower_bound;
     measure.note = note;

@@ -32,6 +32,7 @@
 
 namespace hesse {
 
+/// What the figure of a measure is.
 enum class NumberKind {
   exact,        ///< to rounding, or to the residual of an eigenvalue
   estimate,     ///< with an interval
@@ -40,6 +41,7 @@ enum class NumberKind {
 /// "exact", "estimate", "lower bound".
 const char* to_string(NumberKind kind);
 
+/// One measure of sharpness at a point.
 struct Measure {
   std::string key;   ///< "sam", "adaptive-filterwise": unique in a report
   std::string name;  ///< with its parameters: "SAM, ascent, rho = 0.05"
@@ -54,6 +56,7 @@ struct Measure {
   std::string note = {};  ///< what else one should know; may be empty
 };
 
+/// Which measures, and the radii, deviations and probes of each.
 struct SharpnessOptions {
   /// Some of sharpness_measures(); empty: all that this objective has and that cost no more memory than 1 GiB.
   std::vector<std::string> measures;
@@ -89,6 +92,7 @@ struct LeftOut {
   std::string why;
 };
 
+/// All measures at a point.
 struct SharpnessReport {
   double value = 0;
   double gradient_norm = 0;
@@ -120,6 +124,7 @@ const char* to_string(Flatness flatness);
 /// the larger value; SharpnessReport has the one of its objective.
 Flatness flatness_of(const Measure& a, const Measure& b, double tolerance);
 
+/// Which of two points is flatter, by all measures that may say so.
 struct FlatnessVerdict {
   Flatness flatness = Flatness::undecided;  ///< of a against b
   std::string message;                      ///< one sentence, which names the measures

@@ -21,6 +21,7 @@
 
 namespace hesse {
 
+/// The noise over which a loss is averaged.
 struct NoiseOptions {
   Units units = Units::plain;
   double eta = 0;    ///< of the units, >= 0
@@ -41,6 +42,7 @@ Estimate expected_rise(Objective& f, const Vector& x, double sigma, const NoiseO
 /// Error on impossible options, and unless rise > 0.
 Estimate pac_bayes_sigma(Objective& f, const Vector& x, double rise, const NoiseOptions& options);
 
+/// The local entropy with how far its weights can be trusted.
 struct LocalEntropy {
   /// With the interval of the delta method, log(mean weight) +- t s / mean.
   Estimate estimate;

@@ -7,6 +7,8 @@
 #include "hesse/linalg/eigen.h"
 #include "hesse/linalg/lanczos.h"
 
+#include <boost/math/special_functions/beta.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -97,6 +99,48 @@ Estimate spectral_sum(const SpectralDensity& density, const std::function<double
   Estimate estimate = interval_of(mean, 0, static_cast<double>(density.size));
   estimate.products = density.products;
   estimate.reached = 0.5 * (estimate.upper - estimate.lower) <= tolerance * std::abs(estimate.value);
+  return estimate;
+}
+
+Estimate eigenvalue_count(const SpectralDensity& density, const std::function<bool(double)>& in) {
+  Estimate estimate = spectral_sum(density, [&in](double x) { return in(x) ? 1.0 : 0.0; });
+  if (!estimate.is_finite) return estimate;
+  const Index n = density.size;
+  const auto probes = static_cast<double>(density.probes.size());
+  const double share = std::clamp(estimate.value / static_cast<double>(n), 0.0, 1.0);
+  // P(mean share <= what was seen) falls as m grows; with m = 0 or n the share is certain.
+  const auto below = [&](Index m) {
+    if (m == 0) return 1.0;
+    if (m == n) return share < 1 ? 0.0 : 1.0;
+    return boost::math::ibeta(0.5 * probes * static_cast<double>(m), 0.5 * probes * static_cast<double>(n - m), share);
+  };
+  const auto first = [&](double probability) {
+    // The least m in [0, n] with below(m) <= probability, n + 1 if there is none.
+    Index low = 0;
+    Index high = n + 1;
+    while (low < high) {
+      const Index middle = low + (high - low) / 2;
+      if (middle <= n && below(middle) > probability) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  };
+  // Weights that are 0 or 1 but for rounding say that there are none, or no others.
+  constexpr double kCertain = 1e-12;
+  if (share <= kCertain || share >= 1 - kCertain) {
+    estimate.lower = estimate.upper = share <= kCertain ? 0.0 : static_cast<double>(n);
+    return estimate;
+  }
+  estimate.lower = static_cast<double>(std::min(first(0.975), n));
+  estimate.upper = static_cast<double>(std::max<Index>(first(0.025) - 1, 0));
+  if (estimate.lower > estimate.upper) {
+    // No whole number is likely: those on either side of the estimate.
+    estimate.lower = std::floor(estimate.value);
+    estimate.upper = std::ceil(estimate.value);
+  }
   return estimate;
 }
 

@@ -10,11 +10,13 @@
 
 namespace hesse {
 
+/// Which matrix, and which of its eigenvalues.
 struct SpectrumOptions {
   CurvatureOperatorOptions matrix;
   EigenOptions eigen;  ///< its tolerance on asymmetry is set by the precision of f
 };
 
+/// A point with the extreme eigenpairs of its curvature.
 struct Spectrum {
   double value = 0;               ///< f at the point
   double gradient_norm = 0;       ///< |g|_2 there

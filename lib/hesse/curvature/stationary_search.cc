@@ -91,12 +91,12 @@ class EigenvectorFollowing {
     eigen.smallest = std::min(k + 1, n);
     eigen.tolerance = options_.eigen_tolerance;
     eigen.seed = options_.seed;
-    eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * f.value_noise());
+    eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
     const EigenResult found = extreme_eigenpairs(*H, eigen);
     result.products += found.products;
     if (found.status == EigenStatus::non_finite) return Advance::non_finite;
     const EigenPairs& low = found.smallest;  // values descend
-    if (low.values.size() < k) return Advance::stalled;
+    if (low.values.size() < std::min(k + 1, n)) return Advance::stalled;
     const Matrix V = low.vectors.rightCols(k);
     const Vector lambda = low.values.tail(k);
     const bool right_index = (k == 0 || lambda.maxCoeff() < 0) && (k == n || low.values[0] >= 0);

@@ -22,6 +22,7 @@ namespace hesse {
 
 enum class SearchMethod { gradient_norm, follow };
 
+/// How a critical point is sought.
 struct SearchOptions {
   SearchMethod method = SearchMethod::gradient_norm;
   Index index = 1;                    ///< k, of `follow`: in [0, n]
@@ -32,6 +33,7 @@ struct SearchOptions {
   std::uint64_t seed = 0;          ///< of their start vectors
 };
 
+/// How a search ended.
 enum class SearchStatus {
   arrived,  ///< |g| <= gradient_tolerance, and for `follow` k eigenvalues found negative and the next not
   stalled,  ///< no step lowers |g| (or, for `follow`, is predicted well) beyond rounding
@@ -41,6 +43,7 @@ enum class SearchStatus {
 /// "arrived", "stalled", ...
 const char* to_string(SearchStatus status);
 
+/// Where a search ended, and what it spent.
 struct SearchResult {
   SearchStatus status = SearchStatus::stalled;
   Index steps = 0;

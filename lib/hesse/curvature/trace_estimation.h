@@ -26,6 +26,7 @@ namespace hesse {
 
 enum class TraceMethod { hutchinson, hutch_pp, xtrace };
 
+/// What estimate_trace() is asked for.
 struct TraceOptions : EstimateOptions {
   TraceMethod method = TraceMethod::hutch_pp;
 };

@@ -27,6 +27,7 @@ Objective& without_penalty(Objective& f);
 /// lambda |x|^2. Throws Error when f has no such curvature.
 Estimate fisher_rao_square(Objective& f, const Vector& x, Curvature kind = Curvature::fisher);
 
+/// Which layer, and the probes of its traces.
 struct RelativeFlatnessOptions {
   std::string block;         ///< "layer3.weight"; empty: the last with two or more extents
   Index max_products = 100;  ///< >= 6

@@ -19,6 +19,7 @@
 
 namespace hesse {
 
+/// How many starts and steps the maximum is sought with.
 struct AscentOptions {
   Index iterations = 20;    ///< of spectral projected gradients from each start, >= 0
   Index random_starts = 2;  ///< beside the one along the gradient at x, >= 0
@@ -37,6 +38,7 @@ struct WorstCase {
   bool is_finite = true;   ///< false when f was not somewhere in the neighbourhood: then the maximum is no number
 };
 
+/// The ball over which the worst case is taken.
 struct BallOptions {
   double rho = 0.05;  ///< > 0, in units of T
   Units units = Units::plain;
@@ -47,6 +49,7 @@ struct BallOptions {
 /// Over the ball. (1 + random_starts) (iterations + 1) gradients and some halvings. Throws Error on impossible options.
 WorstCase worst_in_ball(Objective& f, const Vector& x, const BallOptions& options);
 
+/// The box over which the worst case is taken.
 struct BoxOptions {
   double epsilon = 1e-3;  ///< > 0
   /// p: the columns of A, orthonormalised normal vectors (then A^+ = A'); 0 for A = I. n p numbers of memory.
@@ -60,11 +63,13 @@ WorstCase worst_in_box(Objective& f, const Vector& x, const BoxOptions& options)
 /// 100 rise / (1 + f(x)), Keskar et al. (2017), eq. (4); they take f >= 0.
 double keskar_sharpness(double rise, double value);
 
+/// The batches of m-sharpness.
 struct BatchOptions : BallOptions {
   Index m = 128;       ///< samples of a batch, >= 1; all where there are fewer
   Index batches = 32;  ///< at most, >= 2; of a partition of the samples at random, without a smaller last one
 };
 
+/// The worst cases of batches, and their mean.
 struct BatchSharpness {
   Estimate rise;         ///< mean over the batches of what ascent found
   Estimate first_order;  ///< mean over the batches of the rise of the first-order step, as the paper has it

@@ -18,6 +18,7 @@ struct Observation {
   double y = 0;
 };
 
+/// Cameras, points and what the former saw of the latter.
 struct BundleAdjustment {
   std::vector<Observation> observations;
   /// 9 x cameras: rotation as axis times angle, translation, focal length, two coefficients of radial distortion.

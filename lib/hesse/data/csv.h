@@ -11,12 +11,14 @@
 
 namespace hesse {
 
+/// Whether the first line names the columns.
 enum class CsvHeader {
   automatic,  ///< the first record is a header when it has a text where the second record has a number, or only texts
   present,
   absent,
 };
 
+/// How a CSV file is read.
 struct CsvOptions {
   /// The label column: "last", "none", a name of the header, or a number from 0 (negative: from the end).
   std::string label = "last";

@@ -154,6 +154,11 @@ const std::vector<FetchedSet>& fetched_sets() {
        {{"problem-16-22106-pre.txt", "e128b6b076399db26007a92323d98fe7b48db2a31089240273f40f582e612a91"}},
        ""},
       {"austen", {{"austen.txt", "65b434d16a8755142bfa95ba19c5f9abd0d30cf3dffe3b6793e834f9f56dcc96"}}, ""},
+      // No data: what draws the figures of reports (docs/report.md).
+      {"plotly",
+       {{"plotly-cartesian.min.js", "79542150855a52c567260e3137095dbe2b744e6d702a5cabe67da246942fba7a"},
+        {"plotly.min.js", "3b6e15d45dbb7fca5bd2094291e961ddc5472cd887009e6009a56dab668d721f"}},
+       ""},
   };
   return sets;
 }

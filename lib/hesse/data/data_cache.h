@@ -10,7 +10,7 @@
 
 namespace hesse {
 
-/// $HESSE_DATA_DIR, else $XDG_CACHE_HOME/hesse/data, else $HOME/.cache/hesse/data, else /var/tmp/hesse-<uid>/data. An
+/// $HESSE_DATA_DIR, else $XDG_CACHE_HOME/hesse/data, else $HOME/.cache/hesse/data, else /var/tmp/hesse-UID/data. An
 /// empty variable counts as unset.
 std::string data_cache_dir();
 

@@ -12,6 +12,7 @@
 
 namespace hesse {
 
+/// How a LIBSVM file is read.
 struct LibsvmOptions {
   Index features = 0;  ///< number of features, >= the largest index; 0: the largest index of the file
   LabelKind label_kind = LabelKind::automatic;

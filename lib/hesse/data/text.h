@@ -17,6 +17,7 @@ struct SequenceOptions {
   double test_fraction = 0.1;  ///< [0, 1)
   Index samples = 0;           ///< the first ones of the training set; 0 for all
 };
+/// How a text is cut into samples.
 struct TextOptions : SequenceOptions {
   std::string path;
 };

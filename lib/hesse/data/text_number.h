@@ -16,6 +16,7 @@ std::string excerpt(std::string_view text);
 
 /// What a field of a text file holds.
 struct TextNumber {
+  /// How reading a number ended.
   enum class Kind {
     finite,
     missing,     ///< empty, or one of NA, N/A, nan, null, none, ? in any case

@@ -5,6 +5,7 @@
 #include "hesse/report/comparison.h"
 #include "hesse/report/curvature_trace.h"
 #include "hesse/report/json.h"
+#include "hesse/report/writing.h"
 
 #include <algorithm>
 #include <cmath>
@@ -40,13 +41,6 @@ std::vector<std::string> metric_names(const Problem& problem, bool only_higher) 
   return names;
 }
 
-double metric_of(const Verdict& verdict, const std::string& name) {
-  for (const auto& [known, value] : verdict.metrics) {
-    if (known == name) return value;
-  }
-  return std::nan("");
-}
-
 Json comparison_json(const ComparisonSettings& settings) {
   Json json;
   json["format"] = 4;
@@ -68,6 +62,7 @@ Json comparison_json(const ComparisonSettings& settings) {
     json["curvature_every"] = settings.run.curvature_every;
     json["curvature_top"] = settings.run.curvature_top;
   }
+  if (settings.run.chunks > 0) json["chunks"] = settings.run.chunks;
   return json;
 }
 
@@ -84,7 +79,7 @@ Plot tuning_plot(const Comparison& comparison) {
   for (const Tuning& tuning : comparison.tunings) {
     if (tuning.trials.empty()) continue;
     std::vector<double> scores;
-    for (const Trial& trial : tuning.trials) scores.push_back(trial.score(target));
+    for (const TuningTrial& trial : tuning.trials) scores.push_back(trial.score(target));
     const BestOf best = best_of(std::move(scores));
     Series series{tuning.given, {}};
     // Five runs whose median and quartiles are these.
@@ -139,27 +134,11 @@ void draw_figures(Comparison& comparison, const Problem& problem, std::span<cons
 Table results_table(const Comparison& comparison, const Problem& problem) {
   const auto metrics = metric_names(problem, false);
   Table table;
-  table.columns = {{"optimizer", false}, {"seed"},  {"termination", false},
-                   {"kind", false},      {"value"}, {"gradient_norm"}};
-  for (const std::string& name : metrics) table.columns.push_back({name});
-  for (const char* name : {"steps", "epochs", "seconds", "gradient_equivalents", "values", "gradients", "products"}) {
-    table.columns.push_back({name});
-  }
-  table.columns.push_back({"message", false});
+  table.columns = {{"optimizer", false}, {"seed"}};
+  for (Column& column : verdict_columns(metrics)) table.columns.push_back(std::move(column));
   for (const ComparisonCell& cell : comparison.cells) {
-    const Verdict& v = cell.outcome.verdict;
-    std::vector<Cell> row = {
-        Cell(cell.method), Cell(fmt::format("{}", cell.seed)), Cell(v.termination),
-        Cell(v.kind),      Cell(fmt::format("{}", v.value)),   Cell(fmt::format("{}", v.gradient_norm))};
-    for (const std::string& name : metrics) row.emplace_back(fmt::format("{}", metric_of(v, name)));
-    row.emplace_back(fmt::format("{}", v.progress.step));
-    row.emplace_back(fmt::format("{}", v.progress.epochs));
-    row.emplace_back(fmt::format("{}", v.progress.seconds));
-    row.emplace_back(fmt::format("{}", v.progress.cost.gradient_equivalents));
-    row.emplace_back(fmt::format("{}", v.progress.cost.values));
-    row.emplace_back(fmt::format("{}", v.progress.cost.gradients));
-    row.emplace_back(fmt::format("{}", v.progress.cost.products));
-    row.emplace_back(v.message);
+    std::vector<Cell> row = {Cell(cell.method), Cell(fmt::format("{}", cell.seed))};
+    for (Cell& figure : verdict_cells(cell.outcome.verdict, metrics)) row.push_back(std::move(figure));
     table.add(std::move(row));
   }
   return table;
@@ -172,7 +151,7 @@ Table tuning_table(const std::vector<Tuning>& tunings) {
   table.columns = {{"optimizer", false},     {"trial", false},       {"value"},
                    {"gradient_equivalents"}, {"termination", false}, {"chosen", false}};
   for (const Tuning& tuning : tunings) {
-    for (const Trial& trial : tuning.trials) {
+    for (const TuningTrial& trial : tuning.trials) {
       const Verdict& v = trial.outcome.verdict;
       table.add({Cell(tuning.given), Cell(trial.method), Cell(fmt::format("{}", trial.score(kNoTarget))),
                  Cell(fmt::format("{}", v.progress.cost.gradient_equivalents)), Cell(v.termination),
@@ -279,6 +258,8 @@ Comparison compare(const ComparisonSettings& settings, Problem& problem, const s
   }
   if (comparison.interrupted) return comparison;
 
+  // What follows is drawn from the records, by who has written them.
+  if (!writes_records()) return comparison;
   const std::vector<RecordedRun> runs = records_of(comparison);
   comparison.table = comparison_table(runs, {metric_names(problem, true), settings.run.target});
   comparison.table.title = fmt::format("{}: median [25 %, 75 %] over {} seed{}, budget {}", settings.run.problem,
@@ -327,6 +308,7 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
     settings.run.curvature_every = view.at("curvature_every").integer();
     settings.run.curvature_top = view.at("curvature_top").integer();
   }
+  if (view.has("chunks")) settings.run.chunks = view.at("chunks").integer();
   return settings;
 }
 

@@ -25,6 +25,7 @@
 
 namespace hesse {
 
+/// What a comparison runs, and how often.
 struct ComparisonSettings {
   RunSettings run;  ///< `method` and `seed` are those of each cell
   std::vector<std::string> methods;
@@ -43,6 +44,7 @@ struct ComparisonCell {
   RunOutcome outcome;
 };
 
+/// The runs of a comparison, and how it ended.
 struct Comparison {
   ComparisonSettings settings;
   std::vector<Tuning> tunings;        ///< by method, where they were tuned; the cells then have the best ones

@@ -13,6 +13,7 @@
 
 namespace hesse {
 
+/// What a check found.
 enum class Finding {
   good,
   suspicious,  ///< may be meant
@@ -21,6 +22,7 @@ enum class Finding {
 };
 const char* to_string(Finding finding);
 
+/// One check of a training, with what it found and what to do.
 struct Check {
   std::string name;
   Finding finding = Finding::good;
@@ -43,6 +45,7 @@ struct UnitCounts {
   Index saturated = 0;  ///< within 1 % of a bound of tanh or sigmoid for 95 % of the samples
 };
 
+/// What is diagnosed, and for how many steps.
 struct DiagnoseOptions {
   std::string method = "momentum";  ///< a chain, as it is written
   std::uint64_t seed = 0;
@@ -52,6 +55,7 @@ struct DiagnoseOptions {
   Index overfit_steps = 1000;                ///< that ten samples get
 };
 
+/// All checks of a training.
 struct Diagnosis {
   std::vector<Check> checks;
   std::vector<BlockNorms> blocks;

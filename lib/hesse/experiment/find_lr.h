@@ -12,6 +12,7 @@
 
 namespace hesse {
 
+/// The rates of a range test.
 struct FindLrOptions {
   double low = 1e-7;       ///< first rate, > 0
   double high = 10;        ///< last rate, > low

@@ -41,6 +41,7 @@
 
 namespace hesse {
 
+/// The problems and solvers of a performance profile, and what counts as solved.
 struct ProfileSettings {
   std::vector<std::string> problems;  ///< each with a documented minimum
   std::vector<std::string> solvers;   ///< chains of optim/registry.h, and peers of validation/peers.h
@@ -75,6 +76,7 @@ double profile_at(ConstVectorView ratios, double tau);
 /// Its mean height on [1, tau_max], in closed form. Throws Error unless tau_max > 1.
 double profile_area(ConstVectorView ratios, double tau_max);
 
+/// What every solver spent on every problem.
 struct Profile {
   ProfileSettings settings;
   std::vector<ProfileCell> cells;  ///< problem by problem, each with the solvers in order

@@ -5,6 +5,7 @@
 #include "hesse/core/vector_ops.h"
 #include "hesse/curvature/critical_point.h"
 #include "hesse/curvature/escape.h"
+#include "hesse/distributed/ranks.h"
 #include "hesse/experiment/budget.h"
 #include "hesse/objective/finite_sum.h"
 #include "hesse/optim/registry.h"
@@ -113,6 +114,10 @@ RunRecord record_of(const RunSettings& settings, const Method& method, const Pro
                      {"save_every", fmt::format("{}", settings.save_every)},
                      {"curvature_every", fmt::format("{}", settings.curvature_every)},
                      {"curvature_top", fmt::format("{}", settings.curvature_top)}};
+  if (settings.chunks > 0) {
+    record.settings.emplace_back("chunks", fmt::format("{}", settings.chunks));
+    record.settings.emplace_back("ranks", fmt::format("{}", settings.ranks));
+  }
   record.description = problem.description;
   record.parameters = problem.objective->size();
   record.software = this_software();
@@ -178,6 +183,13 @@ void check_run(const RunSettings& settings, Problem& problem) {
   stopping_of(settings);
 }
 
+RunRecord planned_record(const RunSettings& settings, Problem& problem) {
+  check_run(settings, problem);
+  const Method method = parse_method(settings.method);
+  const auto optimizer = make_optimizer(method, problem, settings.seed);
+  return record_of(settings, method, problem, batch_of(method, *optimizer, settings));
+}
+
 RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesystem::path& folder,
                const RunHooks& hooks) {
   check_settings(settings);
@@ -237,7 +249,8 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     std::optional<CurvatureTrace> curvature;
     if (settings.curvature_every > 0) {
       // On an objective of its own, so that neither the batch nor the state of the run's is disturbed.
-      std::shared_ptr<Objective> f = problems().make(parse_spec(settings.problem), {settings.precision}).objective;
+      std::shared_ptr<Objective> f =
+          problems().make(parse_spec(settings.problem), {settings.precision, problem.share}).objective;
       CurvatureTraceOptions options;
       options.every_steps = settings.curvature_every;
       options.top = settings.curvature_top;
@@ -264,9 +277,15 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
   } catch (const WriteError&) {
     // No verdict: the method is not at fault, and the run goes on from its last checkpoint once there is room.
     throw;
+  } catch (const RankFailure&) {
+    // Likewise: the run goes on from its last checkpoint once there are ranks again.
+    throw;
   } catch (const std::exception& e) {
+    // What went wrong on one rank alone, such as its memory, ends all of them.
+    if (settings.ranks > 1 && dynamic_cast<const Error*>(&e) == nullptr) throw;
     // A method that throws is a row of the comparison like any other.
     outcome.status = RunStatus::failed;
+    hooks.failed(e.what());
     Verdict verdict;
     verdict.termination = "failed";
     verdict.message = e.what();
@@ -318,6 +337,7 @@ RunSettings settings_of(const RunRecord& record) {
     if (name == "save_every") settings.save_every = parse_whole_number(name, text);
     if (name == "curvature_every") settings.curvature_every = parse_whole_number(name, text);
     if (name == "curvature_top") settings.curvature_top = parse_whole_number(name, text);
+    if (name == "chunks") settings.chunks = parse_whole_number(name, text);
   }
   return settings;
 }

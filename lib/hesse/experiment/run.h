@@ -46,14 +46,18 @@ struct RunSettings {
   Index save_every = 0;            ///< steps between points of the trajectory (report/trajectory.h), 0 for none
   Index curvature_every = 0;       ///< steps between rows of curvature.csv (report/curvature_trace.h), 0 for none
   Index curvature_top = 1;         ///< eigenvalues of such a row
+  Index chunks = 0;  ///< most chunks in which ranks share the samples (distributed/), 0: they are not shared
+  Index ranks = 1;   ///< that run in step; for the record
 };
 
+/// How a run ended, as its caller sees it.
 enum class RunStatus {
   finished,     ///< ended by a rule of its own; the verdict says which
   interrupted,  ///< asked to stop; can be resumed
   failed,       ///< the method or the objective threw
 };
 
+/// How a run ended, with its verdict.
 struct RunOutcome {
   RunStatus status = RunStatus::finished;
   Verdict verdict;
@@ -64,10 +68,15 @@ struct RunOutcome {
 struct RunHooks {
   std::vector<Observer*> observers;  ///< progress bars and the like
   std::function<bool()> interrupted = [] { return false; };
+  /// Told what the method or the objective threw: observers then hear of no end.
+  std::function<void(const std::string& message)> failed = [](const std::string&) {};
 };
 
 /// Throws Error, before any work, when problem, method or budget cannot be built.
 void check_run(const RunSettings& settings, Problem& problem);
+
+/// What run.json says of such a run before its first step. Throws Error as check_run does.
+RunRecord planned_record(const RunSettings& settings, Problem& problem);
 
 /// Makes the run in `folder` (created if missing), or continues the one that is there. A finished run
 /// is read back and not repeated. Exceptions of method and objective become an outcome with status

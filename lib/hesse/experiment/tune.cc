@@ -28,7 +28,7 @@ std::optional<double> rate_of(const Spec& spec) {
 
 const char* to_string(Search search) { return search == Search::rate ? "rate" : "space"; }
 
-double Trial::score(double target) const {
+double TuningTrial::score(double target) const {
   constexpr double kWorst = std::numeric_limits<double>::infinity();
   const Verdict& v = outcome.verdict;
   const bool diverged = outcome.status == RunStatus::failed || v.termination == to_string(Termination::non_finite);
@@ -140,8 +140,8 @@ bool run_trial(Tuning& tuning, const RunSettings& settings, const std::string& m
                const std::filesystem::path& folder, const std::function<RunHooks(const std::string&)>& hooks_of) {
   RunSettings one = settings;
   one.method = method;
-  Trial trial{method,
-              run(one, problem, folder / fmt::format("trial-{}", tuning.trials.size() + 1), hooks_of(one.method))};
+  TuningTrial trial{
+      method, run(one, problem, folder / fmt::format("trial-{}", tuning.trials.size() + 1), hooks_of(one.method))};
   tuning.interrupted = trial.outcome.status == RunStatus::interrupted;
   if (!tuning.interrupted) tuning.trials.push_back(std::move(trial));
   return !tuning.interrupted;
@@ -176,9 +176,9 @@ void search_space(Tuning& tuning, const RunSettings& settings, Problem& problem,
                : at_point(settings.method, halton_point(dimensions, settings.seed, static_cast<std::uint64_t>(i - 1)));
     if (!run_trial(tuning, settings, method, problem, folder, hooks_of)) return;
   }
-  const auto best = std::min_element(tuning.trials.begin(), tuning.trials.end(), [&](const Trial& a, const Trial& b) {
-    return a.score(settings.target) < b.score(settings.target);
-  });
+  const auto best = std::min_element(
+      tuning.trials.begin(), tuning.trials.end(),
+      [&](const TuningTrial& a, const TuningTrial& b) { return a.score(settings.target) < b.score(settings.target); });
   if (best != tuning.trials.end() && std::isfinite(best->score(settings.target))) tuning.best = best->method;
 }
 

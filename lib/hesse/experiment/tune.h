@@ -28,7 +28,8 @@ enum class Search { rate, space };
 /// "rate", "space".
 const char* to_string(Search search);
 
-struct Trial {
+/// One trial of a method, and what it came to.
+struct TuningTrial {
   std::string method;  ///< with the options that were tried
   RunOutcome outcome;
   /// The objective on all samples at the end; infinite when the trial diverged or failed. With a finite target, the
@@ -36,10 +37,11 @@ struct Trial {
   double score(double target) const;
 };
 
+/// The trials of a method, and the best of them.
 struct Tuning {
   std::string given;
-  std::string best;           ///< the method of the least score; `given` where all diverged
-  std::vector<Trial> trials;  ///< in the order in which they were run; none for a method without anything to tune
+  std::string best;                 ///< the method of the least score; `given` where all diverged
+  std::vector<TuningTrial> trials;  ///< in the order in which they were run; none for a method without anything to tune
   bool at_edge = false;  ///< the best rate is the lowest or the highest tried: the trials were too few (`rate` alone)
   bool interrupted = false;  ///< some trials are missing
 };

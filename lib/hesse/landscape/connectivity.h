@@ -30,6 +30,7 @@ namespace hesse {
 /// holds the kink of a polygon) and >= 2.
 std::unique_ptr<Objective> make_curve_objective(Objective& f, const Path& path, Index nodes, std::uint64_t seed);
 
+/// How a curve between two points is trained.
 struct ConnectOptions {
   PathKind kind = PathKind::bezier;
   Index nodes = 16;                 ///< K above
@@ -43,6 +44,7 @@ struct ConnectOptions {
   ProfileOptions profile = {.points = 61};
 };
 
+/// The curve between two points, and what the loss does along it.
 struct Connection {
   Path path;            ///< with the bend that was found
   Summary training;     ///< of F

@@ -27,6 +27,7 @@ using UnitOrder = std::vector<std::vector<Index>>;
 /// (a multilayer perceptron), or the order does not fit it.
 Vector reordered(const Network& network, const Vector& x, const UnitOrder& order);
 
+/// The units of one network matched to those of another.
 struct Matching {
   UnitOrder order;
   Vector matched;              ///< B with its units in this order

@@ -25,6 +25,7 @@ struct PathWeights {
 };
 PathWeights path_weights(PathKind kind, double t);
 
+/// A curve in the space of parameters.
 struct Path {
   PathKind kind = PathKind::segment;
   Vector A;
@@ -44,6 +45,7 @@ struct Peak {
   double value = 0;
 };
 
+/// Where along a path the loss is evaluated.
 struct ProfileOptions {
   Index points = 41;        ///< of the even grid, >= 3
   double tolerance = 1e-6;  ///< in t, at which the refinement of a peak ends, >= 1e-12

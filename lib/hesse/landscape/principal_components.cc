@@ -38,14 +38,14 @@ PrincipalComponents principal_components(const Matrix& differences, Index k) {
   return out;
 }
 
-Projection project(const Matrix& directions, const Matrix& differences) {
+ProjectedPoints project(const Matrix& directions, const Matrix& differences) {
   if (directions.rows() != differences.rows()) {
     fail("projection: directions of {} entries and points of {}; both must be of one space", directions.rows(),
          differences.rows());
   }
   const Eigen::ColPivHouseholderQR<Matrix> qr(directions);
   if (qr.rank() < directions.cols()) fail("projection: the directions are parallel; give two that span a plane");
-  Projection out;
+  ProjectedPoints out;
   out.coordinates = qr.solve(differences);
   out.distances = (differences - directions * out.coordinates).colwise().norm();
   return out;

@@ -21,13 +21,13 @@ struct PrincipalComponents {
 PrincipalComponents principal_components(const Matrix& differences, Index k);
 
 /// Points in the plane (or on the line) through x along `directions`.
-struct Projection {
+struct ProjectedPoints {
   Matrix coordinates;  ///< k x m: the nearest point of the plane to each, in multiples of the directions
   Vector distances;    ///< from the plane, one for each point
 };
 
 /// The least-squares projection, for directions of any lengths and angle. Throws Error on sizes that do not fit and on
 /// directions that are parallel to rounding.
-Projection project(const Matrix& directions, const Matrix& differences);
+ProjectedPoints project(const Matrix& directions, const Matrix& differences);
 
 }  // namespace hesse

@@ -26,12 +26,14 @@ struct QuadraticModel {
   double operator()(const Vector& coordinates) const;
 };
 
+/// The grid of a slice.
 struct SliceOptions {
   Axis a;
   Axis b;                  ///< of a second direction; ignored where there is one
   bool gradients = false;  ///< the norm of the gradient at every point too
 };
 
+/// The loss on a line or a plane through a point.
 struct Slice {
   Vector a;                  ///< coordinates along u
   Vector b;                  ///< along v; a single 0 where there is one direction

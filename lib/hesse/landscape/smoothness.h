@@ -10,6 +10,7 @@
 
 namespace hesse {
 
+/// The steps along the gradient that smoothness is measured at.
 struct SmoothnessOptions {
   /// Longest step eta, the points being x - eta g; 0: twice |g| / |Hg|, where a step of steepest descent would pass
   /// the edge of stability of a quadratic with the curvature along g. >= 0.
@@ -17,6 +18,7 @@ struct SmoothnessOptions {
   Index points = 40;  ///< steps eta_i = i / points of the longest, i = 1, ..., points; >= 1
 };
 
+/// How loss and gradient change along the gradient.
 struct Smoothness {
   Vector steps;             ///< eta_i, from 0 on
   Vector values;            ///< f(x - eta_i g)

@@ -19,6 +19,7 @@
 
 namespace hesse {
 
+/// Which pairs, and how wide and deep the blocks are.
 struct BlockLanczosOptions {
   Index pairs = 1;             ///< wanted from the upper end, >= 1
   Index guard = 2;             ///< vectors of the block beyond those, >= 0: the more, the wider a cluster may be
@@ -28,6 +29,7 @@ struct BlockLanczosOptions {
   std::uint64_t seed = 0;      ///< of the vectors that fill up the first block
 };
 
+/// The pairs that were found.
 struct BlockLanczosResult {
   EigenStatus status = EigenStatus::converged;
   EigenPairs pairs;  ///< of the largest eigenvalues, descending; residuals formed from products with the Ritz vectors

@@ -8,6 +8,7 @@
 
 namespace hesse {
 
+/// When conjugate gradients end.
 struct CgOptions {
   double relative_tolerance = 1e-8;                ///< on |b - A x| / |b|
   double absolute_tolerance = 0;                   ///< on |b - A x|
@@ -15,6 +16,7 @@ struct CgOptions {
   const LinearOperator* preconditioner = nullptr;  ///< M, approximating the inverse of A, positive definite
 };
 
+/// How conjugate gradients ended.
 enum class CgExit {
   converged,           ///< the true residual, formed anew, is within a tolerance
   negative_curvature,  ///< p'Ap <= 0 for the direction left in the workspace
@@ -24,6 +26,7 @@ enum class CgExit {
   non_finite,
 };
 
+/// What conjugate gradients came to.
 struct CgResult {
   CgExit exit = CgExit::converged;
   Index iterations = 0;
@@ -31,6 +34,7 @@ struct CgResult {
   double curvature = 0;  ///< p'Ap / p'p of the last direction
 };
 
+/// Vectors that are kept between solves.
 struct CgWorkspace {
   Vector residual;
   Vector direction;  ///< the last p; that of negative curvature when the iteration ended there

@@ -11,10 +11,12 @@
 
 namespace hesse {
 
+/// The dogleg path of one model, for one radius after another.
 class Dogleg {
  public:
-  /// Factorises B, which must outlive the steps, and finds both ends of the path. True when B is positive definite; where it is not, the path is the
-  /// steepest descent alone, to the Cauchy point, or to the boundary where B shows no positive curvature along it.
+  /// Factorises B, which must outlive the steps, and finds both ends of the path. True when B is positive definite;
+  /// where it is not, the path is the steepest descent alone, to the Cauchy point, or to the boundary where B shows no
+  /// positive curvature along it.
   bool start(const Matrix& B, const Vector& g, bool twice = false);
 
   /// Writes the step into s and returns the model's decrease.

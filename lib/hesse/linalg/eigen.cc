@@ -4,6 +4,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
 #include "hesse/core/vector_ops.h"
+#include "hesse/linalg/block_lanczos.h"
 #include "hesse/linalg/inertia.h"
 #include "hesse/linalg/orthonormalize.h"
 #include "hesse/linalg/tall_products.h"
@@ -22,15 +23,19 @@ namespace {
 
 /// Thrown out of Spectra when a product is not finite, and caught here.
 struct NonFiniteProduct {};
+/// Thrown where Spectra asks for a product with a vector that is not finite: its iteration has broken down, as in a
+/// space that is invariant from the start.
+struct Breakdown {};
 
-/// sign (A - origin I) for Spectra, with the pairs found so far moved to the origin and the wanted end upwards.
+/// sign (A - origin I) / scale, with the pairs found so far moved to the origin and the wanted end upwards.
 /// Spectra multiplies its start by the operator and so loses the eigenvectors at 0: the origin has to lie where no
-/// wanted eigenvalue does, and that of A itself often is one.
-class Deflated {
+/// wanted eigenvalue does, and that of A itself often is one. Its tolerances have an absolute part, so that the scale
+/// has to bring eigenvalues to the size of 1.
+class Deflated final : public LinearOperator {
  public:
   using Scalar = double;
 
-  Deflated(const LinearOperator& A, double sign) : A_(A), sign_(sign) {}
+  Deflated(const LinearOperator& A, double sign, double scale) : A_(A), sign_(sign), scale_(scale) {}
 
   void set_origin(double origin) { origin_ = origin; }
   void deflate(const EigenPairs& found) {
@@ -38,16 +43,22 @@ class Deflated {
     offsets_ = found.values.array() - origin_;
   }
 
+  Index size() const override { return A_.size(); }
+  void apply(ConstMatrixView X, MatrixView Y) const override {
+    A_.apply(X, Y);
+    products += X.cols();
+    Y -= origin_ * X;
+    if (V_.cols() > 0) Y -= V_ * (offsets_.asDiagonal() * (V_.transpose() * X));
+    Y *= sign_ / scale_;
+  }
+
   Index rows() const { return A_.size(); }
   Index cols() const { return A_.size(); }
   void perform_op(const double* x_in, double* y_out) const {
     const Eigen::Map<const Vector> x(x_in, rows());
     Eigen::Map<Vector> y(y_out, rows());
-    A_.apply(x, y);
-    ++products;
-    y -= origin_ * x;
-    if (V_.cols() > 0) y -= V_ * (offsets_.cwiseProduct(V_.transpose() * x));
-    if (sign_ < 0) y = -y;
+    if (!all_finite(x)) throw Breakdown{};
+    apply(x, y);
     if (!all_finite(y)) throw NonFiniteProduct{};
   }
 
@@ -56,26 +67,57 @@ class Deflated {
  private:
   const LinearOperator& A_;
   double sign_;
+  double scale_;
   double origin_ = 0;
   Matrix V_;
   Vector offsets_;
 };
 
-/// The k largest eigenpairs of `op` that Spectra finds from a random start; fewer where it does not
-/// converge.
+/// The k largest eigenpairs of `op` that Spectra finds from a random start; fewer, or none, where it does not converge
+/// or breaks down.
+void spectra(Deflated& op, Index k, Index basis, const EigenOptions& options, const Vector& first, Matrix& vectors,
+             bool& converged) {
+  try {
+    Spectra::SymEigsSolver<Deflated> solver(op, k, basis);
+    solver.init(first.data());
+    solver.compute(Spectra::SortRule::LargestAlge, options.max_restarts, 0.1 * options.tolerance,
+                   Spectra::SortRule::LargestAlge);
+    converged = solver.info() == Spectra::CompInfo::Successful;
+    vectors = solver.eigenvectors();
+  } catch (const NonFiniteProduct&) {
+    throw;
+  } catch (const Error&) {
+    throw;
+  } catch (const Breakdown&) {
+    converged = false;
+  } catch (const std::exception&) {
+    // Its own eigensolver on a small matrix gives up now and then.
+    converged = false;
+  }
+}
+
+/// The k largest eigenpairs of `op`: by Spectra, or where that fails by block Lanczos, which begins with what there is,
+/// goes through invariant spaces and returns the best that it has, converged or not.
 void lanczos(Deflated& op, Index k, const EigenOptions& options, std::uint64_t start, Matrix& vectors,
              bool& converged) {
   const Index n = op.rows();
   // No size of the basis suits all spectra; twice the pairs and at least twenty serve clustered ones.
-  const Index ncv = std::min(n, std::max<Index>(2 * k + 10, 20));
-  Spectra::SymEigsSolver<Deflated> solver(op, k, ncv);
+  const Index basis = std::min(n, std::max<Index>(2 * k + 10, 20));
   Vector first(n);
   RandomStream(options.seed, Purpose::krylov_start, start).fill_normal(first);
-  solver.init(first.data());
-  solver.compute(Spectra::SortRule::LargestAlge, options.max_restarts, 0.1 * options.tolerance,
-                 Spectra::SortRule::LargestAlge);
-  converged = solver.info() == Spectra::CompInfo::Successful;
-  vectors = solver.eigenvectors();
+  spectra(op, k, basis, options, first, vectors, converged);
+  if (converged) return;
+  BlockLanczosOptions block;
+  block.pairs = k;
+  block.guard = std::min<Index>(2, n - k);
+  block.depth = std::max<Index>(4, basis / (k + block.guard));
+  block.tolerance = 0.1 * options.tolerance;
+  block.max_products = options.max_restarts * (basis - k);
+  block.seed = options.seed + start;
+  const BlockLanczosResult result = block_lanczos(op, vectors, block);
+  if (result.status == EigenStatus::non_finite) throw NonFiniteProduct{};
+  vectors = result.pairs.vectors;
+  converged = result.status == EigenStatus::converged;
 }
 
 /// Rayleigh-Ritz on the orthonormalised columns of V: values descending, residuals recomputed.
@@ -139,13 +181,13 @@ EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOpti
   const double spread = norm(Au) / norm(u);
   // Beyond the middle of the spectrum, seen from the wanted end, by a random amount: at no eigenvalue.
   const double away = spread > 0 ? 2 * spread + std::abs(middle) : 1;
-  Deflated op(A, sign);
+  Deflated op(A, sign, away);
   op.set_origin(middle - sign * away);
   Matrix V;
   lanczos(op, k, options, 0, V, result.converged);
   result.pairs = rayleigh_ritz(A, std::move(V), products);
   constexpr int kSearches = 12;  // copies of one eigenvalue come back one a search
-  for (int search = 1; search <= kSearches && result.pairs.values.size() > 0; ++search) {
+  for (int search = 1; result.converged && search <= kSearches && result.pairs.values.size() > 0; ++search) {
     const EigenPairs& found = result.pairs;
     const double scale = std::max(spread, found.values.cwiseAbs().maxCoeff());
     // Beyond the last of them too, or they would themselves be the extreme ones of the rest.
@@ -236,7 +278,7 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
          options.smallest, n);
   }
   EigenResult result;
-  if (n == 0 || options.largest + options.smallest == 0) {
+  if (n == 0) {
     result.multiplicity_certified = result.proved = true;
     return result;
   }
@@ -252,6 +294,7 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
          skew);
   }
 
+  if (options.largest + options.smallest == 0) return result;
   const bool dense = n <= options.dense_limit || options.largest + 1 >= n || options.smallest + 1 >= n;
   if (dense) {
     Matrix D = to_dense(A);
@@ -286,13 +329,6 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
     } catch (const NonFiniteProduct&) {
       result.status = EigenStatus::non_finite;
       result.message = "a product with the operator is not finite";
-      return result;
-    } catch (const Error&) {
-      throw;
-    } catch (const std::exception&) {
-      // Spectra's own eigensolver on its small matrix gives up now and then.
-      result.status = EigenStatus::not_converged;
-      result.message = "the Lanczos iteration broke down; try another seed or fewer pairs";
       return result;
     }
   }

@@ -25,6 +25,7 @@
 
 namespace hesse {
 
+/// Which eigenpairs, and how exactly.
 struct EigenOptions {
   Index largest = 1;        ///< how many from the upper end, >= 0
   Index smallest = 0;       ///< how many from the lower end, >= 0
@@ -38,18 +39,21 @@ struct EigenOptions {
   std::uint64_t seed = 0;             ///< of the start vectors
 };
 
+/// How the search for eigenpairs ended.
 enum class EigenStatus {
   converged,      ///< every wanted pair within the tolerance
   not_converged,  ///< some residuals exceed it; what there is is returned
   non_finite,     ///< a product was not finite
 };
 
+/// Eigenpairs with their residuals.
 struct EigenPairs {
   Vector values;     ///< descending
   Matrix vectors;    ///< one column each, orthonormal
   Vector residuals;  ///< |A v - lambda v|_2
 };
 
+/// The eigenpairs of both ends, and what is known of those between.
 struct EigenResult {
   EigenStatus status = EigenStatus::converged;
   EigenPairs largest;

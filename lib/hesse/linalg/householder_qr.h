@@ -8,6 +8,7 @@
 
 namespace hesse {
 
+/// The factors Q and R of a matrix; Q is applied and never formed.
 class HouseholderQr {
  public:
   /// Factorises A, m x n. 2 n^2 (m - n / 3) flops.

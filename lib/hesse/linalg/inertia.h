@@ -14,6 +14,7 @@
 
 namespace hesse {
 
+/// How many eigenvalues lie on either side of t.
 struct Inertia {
   Index negative = 0;  ///< eigenvalues below t
   Index zero = 0;      ///< pivots that are exactly 0

@@ -18,6 +18,7 @@ struct InverseAccuracy {
   Index products = 0;         ///< with A
 };
 
+/// How exactly each solve is made.
 struct CgInverseOptions {
   double tolerance = 1e-10;  ///< on |b - A x| / |b|; the product is symmetric to about this
   Index max_iterations = 0;  ///< of each solve; 0: ten times the size

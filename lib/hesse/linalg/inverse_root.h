@@ -12,10 +12,10 @@
 /// proves nothing of X: published code has returned roots that were 19 % off while it reported 5e-7. A root by Newton
 /// whose residual is above the bound is therefore replaced by that of the decomposition.
 ///
-/// Rounding alone leaves a residual of up to about eps cond, since X^p spans the range of A^-1; the bound that a root is
-/// held to is the tolerance, or 16 eps cond where that is more. Costs: 9 n^3 flops for the decomposition, n^3 for X and
-/// about (1 + log2 p) n^3 for the residual; Newton takes some ln cond + 8 iterations of about (3 + log2 p) n^3, and three
-/// to eight times as long as the decomposition for n of 50 to 500.
+/// Rounding alone leaves a residual of up to about eps cond, since X^p spans the range of A^-1; the bound that a root
+/// is held to is the tolerance, or 16 eps cond where that is more. Costs: 9 n^3 flops for the decomposition, n^3 for X
+/// and about (1 + log2 p) n^3 for the residual; Newton takes some ln cond + 8 iterations of about (3 + log2 p) n^3, and
+/// three to eight times as long as the decomposition for n of 50 to 500.
 #pragma once
 
 #include "hesse/linalg/eigen.h"
@@ -26,6 +26,7 @@ namespace hesse {
 
 enum class RootMethod { eigen, newton };
 
+/// How an inverse root is computed, and how exactly.
 struct InverseRootOptions {
   RootMethod method = RootMethod::eigen;
   double ridge = 0;             ///< added to the diagonal, >= 0
@@ -34,6 +35,7 @@ struct InverseRootOptions {
   Index max_iterations = 100;   ///< of Newton's
 };
 
+/// How the computation of a root ended.
 enum class RootStatus {
   ok,          ///< the residual is within the bound
   inaccurate,  ///< it is not; X is the best that was found, and finite
@@ -41,6 +43,7 @@ enum class RootStatus {
   non_finite,  ///< A is not finite, or X leaves the range of doubles; X = I
 };
 
+/// What the computation of a root came to.
 struct InverseRootReport {
   RootStatus status = RootStatus::ok;
   RootMethod method = RootMethod::eigen;  ///< that X comes from

@@ -16,11 +16,13 @@
 
 namespace hesse {
 
+/// How exactly the model is minimised.
 struct KrylovModelOptions {
   double tolerance = 0;      ///< on the residual
   Index max_products = 250;  ///< k at most, >= 1; memory is n times this
 };
 
+/// A step in the Krylov space, and what the model promises of it.
 struct KrylovStep {
   bool finite = true;               ///< false: a product was not
   bool converged = false;           ///< residual <= tolerance, or the space is invariant

@@ -11,6 +11,7 @@
 
 namespace hesse {
 
+/// The process, step by step.
 class Lanczos {
  public:
   /// Begins with v / |v|, v not 0, and room for `most` vectors.

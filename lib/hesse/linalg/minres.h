@@ -10,6 +10,7 @@
 
 namespace hesse {
 
+/// When MINRES ends.
 struct MinresOptions {
   /// On |b - A x|_M / |b|_M, and on |A M r|_M / (|A| |r|_M) for least squares.
   double tolerance = 1e-8;
@@ -17,6 +18,7 @@ struct MinresOptions {
   const LinearOperator* preconditioner = nullptr;  ///< M
 };
 
+/// How MINRES ended.
 enum class MinresExit {
   converged,  ///< the true residual, formed anew, is within the tolerance
   /// The residual, formed anew, is in the null space of A to the tolerance: no solution, the nearest one.
@@ -27,6 +29,7 @@ enum class MinresExit {
   non_finite,
 };
 
+/// What MINRES came to.
 struct MinresResult {
   MinresExit exit = MinresExit::converged;
   Index iterations = 0;
@@ -35,6 +38,7 @@ struct MinresResult {
   double norm = 0;             ///< estimate of |M^1/2 A M^1/2| from below
 };
 
+/// Vectors that are kept between solves.
 struct MinresWorkspace {
   Vector v_old, v, v_new;    ///< Lanczos vectors
   Vector w_older, w_old, w;  ///< search directions

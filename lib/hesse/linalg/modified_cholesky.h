@@ -24,6 +24,7 @@
 
 namespace hesse {
 
+/// The factor of A + E, and E.
 class ModifiedCholesky {
  public:
   /// eps^(2/3), the authors' choice of the least pivot relative to gamma.

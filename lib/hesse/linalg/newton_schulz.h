@@ -37,6 +37,7 @@ enum class PolarSchedule { muon, modular, classical, dion, polar_express };
 /// The coefficients of iterations 1, 2, ...; the last repeats.
 std::span<const QuinticCoefficients> polar_schedule(PolarSchedule schedule);
 
+/// Which iteration, and how often.
 struct NewtonSchulzOptions {
   PolarSchedule schedule = PolarSchedule::muon;
   Index steps = 5;    ///< >= 1

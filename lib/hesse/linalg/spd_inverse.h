@@ -9,12 +9,14 @@
 
 namespace hesse {
 
+/// How an inversion ended.
 enum class InverseStatus {
   by_cholesky,
   by_eigenvalues,  ///< the Cholesky factorisation broke down: eigenvalues below the rounding of the largest are lifted
   non_finite,      ///< the matrix was not finite; the inverse is unchanged
 };
 
+/// What an inversion came to.
 struct InverseReport {
   InverseStatus status = InverseStatus::by_cholesky;
   double condition = 0;  ///< |M|_1 |M^-1|_1 of the damped matrix, which bounds its condition in the 2-norm

@@ -19,12 +19,14 @@
 
 namespace hesse {
 
+/// A step from the spectral model, and what the model promises of it.
 struct SpectralStep {
   double lambda = 0;
   double decrease = 0;     ///< m(0) - m(s) >= 0
   bool hard_case = false;  ///< part of s lies along an eigenvector that g knows nothing of
 };
 
+/// A quadratic model in the eigenvectors of its matrix, minimised for any radius or regularisation.
 class SpectralModel {
  public:
   /// Decomposes B (its lower triangle). False when an entry is not finite. Throws Error unless B is square.

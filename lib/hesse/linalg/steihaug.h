@@ -13,12 +13,14 @@
 
 namespace hesse {
 
+/// The radius, and when the iteration ends.
 struct SteihaugOptions {
   double trust_radius = 1;   ///< Delta > 0
   double tolerance = 0;      ///< stop when the residual |g + A s| falls to it
   Index max_iterations = 0;  ///< 0: the dimension
 };
 
+/// How the iteration ended.
 enum class SteihaugExit {
   converged,           ///< interior, residual below the tolerance
   boundary,            ///< the step reached the boundary
@@ -27,6 +29,7 @@ enum class SteihaugExit {
   non_finite,  ///< a product was not finite; s is the last finite iterate
 };
 
+/// What the iteration came to.
 struct SteihaugResult {
   SteihaugExit exit = SteihaugExit::converged;
   Index iterations = 0;  ///< products used

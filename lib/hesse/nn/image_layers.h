@@ -9,6 +9,7 @@
 
 namespace hesse {
 
+/// Channels, height and width of an image.
 struct ImageShape {
   Index channels = 1;
   Index height = 1;
@@ -16,6 +17,7 @@ struct ImageShape {
   Index size() const { return channels * height * width; }
 };
 
+/// The window that moves over an image.
 struct Window {
   Index height = 1;
   Index width = 1;

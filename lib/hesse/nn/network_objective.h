@@ -29,6 +29,7 @@
 
 namespace hesse {
 
+/// How a network is evaluated on its data.
 struct NetworkOptions {
   Precision precision = Precision::float64;
   /// Reconstruct the inputs (an autoencoder) instead of predicting the data set's targets.
@@ -47,6 +48,7 @@ struct Evaluation {
   double accuracy = 0;  ///< share of samples whose largest output is their class; NaN without classes
 };
 
+/// The mean loss of a network over samples, with all structure that methods ask for.
 class NetworkObjective : public Objective,
                          public FiniteSum,
                          public KroneckerStructure,

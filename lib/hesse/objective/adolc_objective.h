@@ -62,6 +62,7 @@ class AdolcTape {
   std::vector<double*> adjoint_columns_;
 };
 
+/// A formula of any number of variables, differentiated by ADOL-C.
 template <class Functor>
 class AdolcObjective final : public Objective {
  public:

@@ -35,6 +35,7 @@
 
 namespace hesse {
 
+/// Half the sum of squares of residuals that each see a few blocks of variables.
 template <class Functor>
 class BlockResidualObjective final : public Objective, public BlockLeastSquares {
  public:

@@ -15,6 +15,7 @@
 
 namespace hesse {
 
+/// An objective with equalities, inequalities and bounds.
 struct ConstrainedProblem {
   std::string description;
   std::unique_ptr<Objective> objective;

@@ -9,6 +9,7 @@
 
 namespace hesse {
 
+/// 1/2 x'Ax + b'x + c.
 class DenseQuadratic final : public Objective {
  public:
   /// Throws Error unless A is square and of the size of b. Its symmetric part is what counts.

@@ -13,6 +13,7 @@
 
 namespace hesse {
 
+/// A number with N derivatives.
 template <class T, int N>
 struct Dual {
   T value{};

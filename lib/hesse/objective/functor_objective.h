@@ -27,6 +27,7 @@
 
 namespace hesse {
 
+/// The objective of a formula; see above.
 template <class Functor>
 class FunctorObjective final : public Objective {
  public:

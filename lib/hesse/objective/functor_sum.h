@@ -23,6 +23,7 @@
 
 namespace hesse {
 
+/// The mean of a formula over samples; see above.
 template <class Functor>
 class FunctorSum final : public Objective, public FiniteSum {
  public:

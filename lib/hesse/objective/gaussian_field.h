@@ -14,6 +14,7 @@
 
 namespace hesse {
 
+/// One draw of the field.
 class GaussianField final : public Objective {
  public:
   /// n variables and m waves, drawn from the seed. Throws Error unless both are >= 1.

@@ -36,6 +36,7 @@
 
 namespace hesse {
 
+/// Half the sum of squares of a formula's residuals; see above.
 template <class Functor>
 class ResidualObjective final : public Objective, public LeastSquares {
  public:

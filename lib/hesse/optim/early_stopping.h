@@ -12,6 +12,7 @@
 
 namespace hesse {
 
+/// Which metric, and how long it may fail to improve.
 struct EarlyStoppingOptions {
   std::int64_t every = 1;     ///< steps between two looks at the figure, >= 1
   std::int64_t patience = 5;  ///< looks in a row without improvement after which the run ends, >= 1

@@ -1,12 +1,12 @@
 #include "hesse/optim/minimize.h"
 
+#include "hesse/core/clock.h"
 #include "hesse/core/error.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/objective/counting_objective.h"
 #include "hesse/objective/finite_sum.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <tuple>
@@ -228,9 +228,9 @@ Summary minimize(Optimizer& optimizer, Objective& f, Vector& x, const Stopping& 
       before = x;
     }
     optimizer.set_budget_share(share_spent(progress, stopping));
-    const auto begin = std::chrono::steady_clock::now();
+    const double begin = decision_clock();
     const StepReport report = optimizer.step(counted, x);
-    progress.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    progress.seconds += decision_clock() - begin;
     progress.cost = counted.cost();
     progress.epochs += static_cast<double>(counted.samples()) / static_cast<double>(counted.total_samples());
     ++progress.step;

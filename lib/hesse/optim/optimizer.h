@@ -15,6 +15,7 @@
 
 namespace hesse {
 
+/// How a step ended.
 enum class StepStatus {
   ok,
   line_search_at_rounding,  ///< no decrease can be told from rounding error: x is as good as f is exact

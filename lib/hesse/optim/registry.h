@@ -63,6 +63,7 @@ struct ModifierContext {
 };
 
 using ModifierRegistry = Registry<std::unique_ptr<Optimizer>, ModifierContext&>;
+/// A modifier by name, with its place.
 struct ModifierEntry {
   ModifierPlace place;
   ModifierRegistry::Entry entry;

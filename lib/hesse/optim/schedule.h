@@ -22,6 +22,7 @@ struct SchedulePoint {
   double share = 0;       ///< of the budget that is spent, [0, 1]; NaN where there is none
 };
 
+/// What a schedule sets before a step.
 struct ScheduleValue {
   double rate = 1;                                             ///< factor of the learning rate, >= 0
   double momentum = std::numeric_limits<double>::quiet_NaN();  ///< [0, 1); NaN leaves it alone

@@ -5,7 +5,6 @@
 
 #include "hesse/optim/minimize.h"
 
-#include <chrono>
 #include <string>
 
 namespace hesse {
@@ -23,7 +22,7 @@ class TimeLimit final : public Observer {
 
  private:
   double seconds_;
-  std::chrono::steady_clock::time_point begin_;
+  double begin_ = 0;
 };
 
 }  // namespace hesse

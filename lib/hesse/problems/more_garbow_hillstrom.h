@@ -13,6 +13,7 @@ namespace hesse::mgh {
 
 constexpr Index kProblems = 35;
 
+/// Variables and residuals of a problem.
 struct Size {
   Index n;
   Index m;

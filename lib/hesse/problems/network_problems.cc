@@ -172,25 +172,32 @@ using Calibrate = std::function<void(const Vector&)>;
 /// dropout that the objective has, of which the training accuracy is too; or, with `calibration`, one with
 /// statistics of the training data.
 Problem problem_of(const DataOptions& o, const DataSplit& split, Network architecture, Loss loss, bool reconstruct,
-                   Initialisation init, Precision precision, std::shared_ptr<const Network> judging = nullptr,
+                   Initialisation init, const ProblemContext& context, std::shared_ptr<const Network> judging = nullptr,
                    const std::function<Calibrate(std::shared_ptr<const Network>)>& calibration = {}) {
   const auto network = std::make_shared<const Network>(std::move(architecture));
   NetworkOptions options;
-  options.precision = precision;
+  options.precision = context.precision;
   options.targets_are_inputs = reconstruct;
-  const auto objective_on = [&](const std::shared_ptr<const Dataset>& data) {
-    return make_network_objective(network, loss, data, options);
+  const auto objective_of = [&](const std::shared_ptr<const Network>& net, const std::shared_ptr<const Dataset>& data) {
+    const auto make = [net, loss, data, options](double memory_budget) {
+      NetworkOptions own = options;
+      own.memory_budget = memory_budget;
+      return make_network_objective(net, loss, data, own);
+    };
+    return context.share ? context.share(make) : make(options.memory_budget);
   };
+  const auto objective_on = [&](const std::shared_ptr<const Dataset>& data) { return objective_of(network, data); };
 
   Problem problem;
   auto regularised = std::make_unique<L2Objective>(objective_on(split.train), o.l2, o.l2_biases);
   const L2Objective* const penalty = regularised.get();
   const auto train = std::make_shared<Judge>(objective_on(split.train));
-  const auto accuracy = judging && !calibration
-                            ? std::make_shared<Judge>(make_network_objective(judging, loss, split.train, options))
-                            : train;
+  const auto accuracy = judging && !calibration ? std::make_shared<Judge>(objective_of(judging, split.train)) : train;
   problem.value = [train, penalty](const Vector& x) { return train->at(x).value + penalty->penalty(x); };
   problem.objective = std::move(regularised);
+  const bool couples = std::any_of(network->layers().begin(), network->layers().end(),
+                                   [](const auto& layer) { return layer->couples_samples(); });
+  if (!couples) problem.share = context.share;
   problem.start = [network, init](std::uint64_t seed) { return network->initial_parameters(init, seed); };
   const bool classes = !split.train->labels.empty() && !reconstruct;
   if (classes) {
@@ -198,9 +205,8 @@ Problem problem_of(const DataOptions& o, const DataSplit& split, Network archite
         {"train_accuracy", true, [accuracy](const Vector& x) { return accuracy->at(x).accuracy; }});
   }
   if (split.test != nullptr) {
-    const auto test = std::make_shared<Judge>(
-        judging ? make_network_objective(judging, loss, split.test, options) : objective_on(split.test),
-        calibration ? calibration(network) : Calibrate());
+    const auto test = std::make_shared<Judge>(judging ? objective_of(judging, split.test) : objective_on(split.test),
+                                              calibration ? calibration(network) : Calibrate());
     problem.metrics.push_back({"test_loss", false, [test](const Vector& x) { return test->at(x).value; }});
     if (classes) {
       problem.metrics.push_back({"test_accuracy", true, [test](const Vector& x) { return test->at(x).accuracy; }});
@@ -227,9 +233,9 @@ std::shared_ptr<const Network> without_dropout(const Make& network, double dropo
 /// A network with batch normalisation, judged with statistics of some hundred training samples as one batch: those of
 /// all hardly differ.
 Problem normalised_problem(const DataOptions& o, const DataSplit& split, NormalisedNetwork net, Loss loss,
-                           Precision precision) {
+                           const ProblemContext& context) {
   NetworkOptions options;
-  options.precision = precision;
+  options.precision = context.precision;
   const auto calibration = [&, data = split.train,
                             statistics = net.statistics](std::shared_ptr<const Network> training) {
     std::shared_ptr<NetworkObjective> f = make_network_objective(std::move(training), loss, data, options);
@@ -246,7 +252,7 @@ Problem normalised_problem(const DataOptions& o, const DataSplit& split, Normali
       }
     });
   };
-  return problem_of(o, split, std::move(net.training), loss, false, o.init, precision,
+  return problem_of(o, split, std::move(net.training), loss, false, o.init, context,
                     std::make_shared<const Network>(std::move(net.judging)), calibration);
 }
 
@@ -272,27 +278,27 @@ Network linear_model(const DataSplit& split, Index outputs) {
 /// A linear model with a convex loss: all that its curvature is known to be at least is the penalty's, on all
 /// parameters.
 Problem convex_problem(const RegressionOptions& o, const DataSplit& split, Index outputs, Loss loss,
-                       Precision precision) {
-  Problem problem = problem_of(o, split, linear_model(split, outputs), loss, false, o.init, precision);
+                       const ProblemContext& context) {
+  Problem problem = problem_of(o, split, linear_model(split, outputs), loss, false, o.init, context);
   if (o.l2_biases) problem.strong_convexity = o.l2;
   return problem;
 }
 
 Problem make_linear(const RegressionOptions& o, const ProblemContext& context) {
   const DataSplit split = load_data(o.data);
-  return convex_problem(o, split, target_count(split), Loss::squared_error, context.precision);
+  return convex_problem(o, split, target_count(split), Loss::squared_error, context);
 }
 
 Problem make_logistic(const RegressionOptions& o, const ProblemContext& context) {
   const DataSplit split = load_data(o.data);
   require_classes(split, "logistic regression");
-  return convex_problem(o, split, 1, Loss::binary_cross_entropy, context.precision);
+  return convex_problem(o, split, 1, Loss::binary_cross_entropy, context);
 }
 
 Problem make_softmax(const RegressionOptions& o, const ProblemContext& context) {
   const DataSplit split = load_data(o.data);
   require_classes(split, "softmax regression");
-  return convex_problem(o, split, split.train->class_count, Loss::softmax_cross_entropy, context.precision);
+  return convex_problem(o, split, split.train->class_count, Loss::softmax_cross_entropy, context);
 }
 
 Problem make_mlp(const MlpOptions& o, const ProblemContext& context) {
@@ -304,11 +310,10 @@ Problem make_mlp(const MlpOptions& o, const ProblemContext& context) {
   const Loss loss = classes ? Loss::softmax_cross_entropy : Loss::squared_error;
   if (o.batch_norm) {
     if (o.dropout > 0) fail("mlp: options batch_norm and dropout do not go together; leave one of them out");
-    return normalised_problem(o, split, normalised_perceptron(sizes, o.activation), loss, context.precision);
+    return normalised_problem(o, split, normalised_perceptron(sizes, o.activation), loss, context);
   }
   const auto network = [&](double dropout) { return multilayer_perceptron(sizes, o.activation, 0, dropout); };
-  return problem_of(o, split, network(o.dropout), loss, false, o.init, context.precision,
-                    without_dropout(network, o.dropout));
+  return problem_of(o, split, network(o.dropout), loss, false, o.init, context, without_dropout(network, o.dropout));
 }
 
 Problem make_autoencoder(const AutoencoderOptions& o, const ProblemContext& context) {
@@ -319,7 +324,7 @@ Problem make_autoencoder(const AutoencoderOptions& o, const ProblemContext& cont
   for (std::size_t i = o.encoder.size() - 1; i-- > 0;) sizes.push_back(o.encoder[i]);
   sizes.push_back(split.train->feature_count());
   return problem_of(o, split, multilayer_perceptron(sizes, o.activation, o.encoder.back()), Loss::binary_cross_entropy,
-                    true, o.init, context.precision);
+                    true, o.init, context);
 }
 
 /// The images of a data set: as told, or one square channel.
@@ -349,7 +354,7 @@ Problem make_convnet(const ConvnetOptions& o, const ProblemContext& context) {
     return convolutional_network(image_of(*split.train, o.image), o.channels, o.kernel, o.hidden,
                                  split.train->class_count, o.activation, dropout);
   };
-  return problem_of(o, split, network(o.dropout), Loss::softmax_cross_entropy, false, o.init, context.precision,
+  return problem_of(o, split, network(o.dropout), Loss::softmax_cross_entropy, false, o.init, context,
                     without_dropout(network, o.dropout));
 }
 
@@ -359,7 +364,7 @@ Problem make_resnet(const ResnetOptions& o, const ProblemContext& context) {
   return normalised_problem(
       o, split,
       residual_network(image_of(*split.train, o.image), o.width, o.stages, o.blocks, split.train->class_count),
-      Loss::softmax_cross_entropy, context.precision);
+      Loss::softmax_cross_entropy, context);
 }
 
 Problem make_transformer(const TransformerOptions& o, const ProblemContext& context) {
@@ -370,7 +375,7 @@ Problem make_transformer(const TransformerOptions& o, const ProblemContext& cont
   const auto network = [&](double dropout) {
     return transformer(split.train->class_count, split.train->places, o.features, o.heads, o.blocks, dropout);
   };
-  return problem_of(o, split, network(o.dropout), Loss::softmax_cross_entropy, false, o.init, context.precision,
+  return problem_of(o, split, network(o.dropout), Loss::softmax_cross_entropy, false, o.init, context,
                     without_dropout(network, o.dropout));
 }
 

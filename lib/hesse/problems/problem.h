@@ -15,6 +15,14 @@
 
 namespace hesse {
 
+class NetworkObjective;
+
+/// Makes a network's objective, as often as it is called, whose curvature remembers at most so many bytes.
+using MakeNetwork = std::function<std::unique_ptr<NetworkObjective>(double memory_budget)>;
+/// Makes one of such objectives that takes only a share of the samples in hand, with others elsewhere
+/// (distributed/distributed_objective.h).
+using ShareNetwork = std::function<std::unique_ptr<NetworkObjective>(const MakeNetwork&)>;
+
 /// A figure of merit at a point, on data that training does not see or in other units than the
 /// objective's: test loss, test accuracy, reconstruction error. Its cost is not counted.
 struct Metric {
@@ -42,12 +50,16 @@ struct Problem {
   double strong_convexity = 0;
   /// Certified standard errors of the parameters at the minimiser, where a reference gives them (least squares).
   Vector standard_errors;
+  /// How its sums over samples are shared; empty where every process computes all of them.
+  ShareNetwork share;
   /// What a person should know: data set, samples, parameters.
   std::string description;
 };
 
+/// What building a problem needs besides its options.
 struct ProblemContext {
   Precision precision = Precision::float32;
+  ShareNetwork share = {};  ///< for networks whose loss is a sum over samples; empty: they are not shared
 };
 
 using ProblemRegistry = Registry<Problem, const ProblemContext&>;

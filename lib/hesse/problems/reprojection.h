@@ -49,6 +49,7 @@ std::array<T, 3> rotation_coefficients(const T& angle_squared) {
   return {cosine, sin(angle) / angle, (1.0 - cosine) / angle_squared};
 }
 
+/// Where cameras see points less where they were seen: two residuals an observation.
 struct Reprojection {
   static constexpr int kResiduals = 2;
   static constexpr std::array<int, 2> kVariables = {9, 3};

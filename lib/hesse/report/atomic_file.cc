@@ -1,6 +1,7 @@
 #include "hesse/report/atomic_file.h"
 
 #include "hesse/core/error.h"
+#include "hesse/report/writing.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -42,6 +43,7 @@ void fail_to_write(const std::filesystem::path& path, std::string_view doing, in
 }
 
 void create_folders(const std::filesystem::path& folder) {
+  if (!writes_records()) return;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (!error) return;
@@ -50,6 +52,7 @@ void create_folders(const std::filesystem::path& folder) {
 }
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  if (!writes_records()) return;
   static std::atomic<unsigned> counter{0};
   temporary_ = folder_of(path_) / fmt::format(".{}.{}-{}.partial", path_.filename().string(), ::getpid(), counter++);
   // Not O_EXCL: the counter makes the name ours among the living, and what a dead process of the
@@ -60,7 +63,7 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
-  if (!committed_) ::unlink(temporary_.c_str());
+  if (!committed_ && !temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::fail_with(const char* doing, int error) const {
@@ -68,6 +71,7 @@ void AtomicFile::fail_with(const char* doing, int error) const {
 }
 
 void AtomicFile::write(std::string_view bytes) {
+  if (descriptor_ < 0) return;
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0) {
@@ -79,12 +83,14 @@ void AtomicFile::write(std::string_view bytes) {
 }
 
 void AtomicFile::flush() {
+  if (descriptor_ < 0) return;
   while (::fsync(descriptor_) != 0) {
     if (errno != EINTR) fail_with("flush", errno);
   }
 }
 
 void AtomicFile::commit() {
+  if (descriptor_ < 0) return;
   flush();
   // Some network file systems report a full disk only here.
   const int closed = ::close(std::exchange(descriptor_, -1));
@@ -146,6 +152,7 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit) {
 }
 
 void remove_partial_files(const std::filesystem::path& folder) {
+  if (!writes_records()) return;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();

@@ -63,7 +63,7 @@ void write_file(const std::filesystem::path& path, std::string_view bytes);
 /// The whole file as bytes. Throws Error when it cannot be read or is larger than `limit` bytes.
 std::string read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{1} << 40);
 
-/// Removes what killed writers left in this folder: files called `.*.partial`. Call it only where no
+/// Removes what killed writers left in this folder: files called ".*.partial". Call it only where no
 /// other process writes.
 void remove_partial_files(const std::filesystem::path& folder);
 

@@ -4,6 +4,7 @@
 #include "hesse/core/options.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/safetensors.h"
+#include "hesse/report/writing.h"
 
 #include <unistd.h>
 #include <zlib.h>
@@ -229,6 +230,7 @@ void save_checkpoint(const std::filesystem::path& folder, const CheckpointIdenti
                                           std::span<const std::int64_t>(std::get<std::int64_t*>(entry.data), 1)));
     }
   }
+  if (!writes_records()) return;
   // Before the first step there is no better place to fall back on than x itself.
   const Vector& refuge = progress.refuge.size() == x.size() ? progress.refuge : x;
   tensors.push_back(TensorToWrite::of(std::string(kRefuge), {x.size()}, entries_of(refuge.data(), refuge.size())));

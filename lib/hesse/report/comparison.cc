@@ -36,11 +36,9 @@ bool failed(const RecordedRun& run) {
          run.record.verdict->termination == to_string(Termination::non_finite);
 }
 
-double metric_of(const RecordedRun& run, const std::string& name) {
-  if (run.record.verdict) {
-    for (const auto& [key, value] : run.record.verdict->metrics) {
-      if (key == name) return value;
-    }
+double metric_of(const Verdict& verdict, const std::string& name) {
+  for (const auto& [key, value] : verdict.metrics) {
+    if (key == name) return value;
   }
   return kNaN;
 }
@@ -82,6 +80,32 @@ std::string common_problem(std::span<const RecordedRun> runs) {
 
 }  // namespace
 
+std::vector<Column> verdict_columns(std::span<const std::string> metrics) {
+  std::vector<Column> columns = {{"termination", false}, {"kind", false}, {"value"}, {"gradient_norm"}};
+  for (const std::string& name : metrics) columns.push_back({name});
+  for (const char* name : {"steps", "epochs", "seconds", "gradient_equivalents", "values", "gradients", "products"}) {
+    columns.push_back({name});
+  }
+  columns.push_back({"message", false});
+  return columns;
+}
+
+std::vector<Cell> verdict_cells(const Verdict& v, std::span<const std::string> metrics) {
+  std::vector<Cell> cells = {Cell(v.termination), Cell(v.kind), Cell(fmt::format("{}", v.value)),
+                             Cell(fmt::format("{}", v.gradient_norm))};
+  for (const std::string& name : metrics) cells.emplace_back(fmt::format("{}", metric_of(v, name)));
+  const Cost& cost = v.progress.cost;
+  cells.emplace_back(fmt::format("{}", v.progress.step));
+  for (const double figure : {v.progress.epochs, v.progress.seconds, cost.gradient_equivalents}) {
+    cells.emplace_back(fmt::format("{}", figure));
+  }
+  for (const std::int64_t count : {cost.values, cost.gradients, cost.products}) {
+    cells.emplace_back(fmt::format("{}", count));
+  }
+  cells.emplace_back(v.message);
+  return cells;
+}
+
 Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableOptions& options) {
   std::vector<std::string> metrics;
   for (const RecordedRun& run : runs) {
@@ -119,7 +143,7 @@ Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableO
       if (bad) ++failures;
       figures[0].push_back(bad ? kNaN : run->record.verdict->value);
       for (std::size_t m = 0; m < metrics.size(); ++m)
-        figures[m + 1].push_back(bad ? kNaN : metric_of(*run, metrics[m]));
+        figures[m + 1].push_back(bad ? kNaN : metric_of(*run->record.verdict, metrics[m]));
       if (has_target) reached.push_back(first_reach(run->trace, options.target));
       const std::string ending = run->record.verdict ? run->record.verdict->termination : "unfinished";
       const auto known = std::find_if(endings.begin(), endings.end(), [&](const auto& e) { return e.first == ending; });

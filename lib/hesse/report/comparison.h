@@ -23,6 +23,11 @@ struct ComparisonTableOptions {
   double target = -std::numeric_limits<double>::infinity();
 };
 
+/// How a run ended as a row of results.csv, all digits: how, what kind of point, the objective, the norm of the
+/// gradient, each metric, what it took, and the message.
+std::vector<Column> verdict_columns(std::span<const std::string> metrics);
+std::vector<Cell> verdict_cells(const Verdict& verdict, std::span<const std::string> metrics);
+
 /// One row a method (the optimizer's specification as given), in the order of first appearance: the
 /// final objective and each metric as median and quartiles over the runs; the medians of gradient
 /// equivalents, steps and seconds; n, failures, and how the runs ended. Runs that ended in NaN or

@@ -3,6 +3,8 @@
 #include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/statistics.h"
+#include "hesse/report/terminal.h"
+#include "hesse/report/writing.h"
 
 #include <algorithm>
 #include <cmath>
@@ -169,7 +171,45 @@ void write_contour_plot(const std::filesystem::path& path, const ContourPlot& pl
     fail("{}: {} x {} values do not fit axes of {} and {} points, at least 2 each", path.string(), plot.values.rows(),
          plot.values.cols(), plot.x.size(), plot.y.size());
   }
+  if (!writes_records()) return;
   write_file(path, run_gnuplot(script_of(path, plot)));
+}
+
+std::string contour_text(const ContourPlot& plot, Index width) {
+  constexpr std::string_view kShades = ".:-=+*#%@";
+  constexpr Index kMostRows = 24;
+  constexpr Index kMargin = 11;
+  const ContourScale scale = contour_scale(plot.values);
+  const Index rows = std::min<Index>(kMostRows, plot.y.size());
+  // A character is about twice as high as it is wide.
+  const Index columns = std::min<Index>(width - kMargin, 2 * rows * plot.x.size() / plot.y.size());
+  // The grid's point that is nearest to a share of an axis.
+  const auto nearest = [](Index i, Index of, Index points) {
+    return of < 2 ? 0 : (i * (points - 1) + (of - 1) / 2) / (of - 1);
+  };
+  std::string out = wrapped(fmt::format("{}: {}", plot.title, plot.value_label), width);
+  for (Index r = rows - 1; r >= 0; --r) {
+    const Index j = nearest(r, rows, plot.y.size());
+    const bool labelled = r == 0 || r == rows - 1 || r == rows / 2;
+    out += labelled ? fmt::format("{:>9.3g} |", plot.y[j]) : std::string(kMargin - 1, ' ') + '|';
+    for (Index c = 0; c < columns; ++c) {
+      const double v = plot.values(nearest(c, columns, plot.x.size()), j);
+      const double low = scale.log ? std::log(scale.low) : scale.low;
+      const double high = scale.log ? std::log(scale.high) : scale.high;
+      const double share = ((scale.log ? std::log(std::max(v, scale.low)) : v) - low) / (high - low);
+      const auto last = static_cast<double>(kShades.size() - 1);
+      out +=
+          std::isfinite(v) ? kShades[static_cast<std::size_t>(std::lround(std::clamp(share, 0.0, 1.0) * last))] : '?';
+    }
+    out += '\n';
+  }
+  const std::string low = fmt::format("{:.3g}", plot.x[0]);
+  const std::string high = fmt::format("{:.3g}", plot.x[plot.x.size() - 1]);
+  out += fmt::format("{:{}}{}{:>{}}\n", "", kMargin, low, high, std::max<Index>(1, columns - std::ssize(low)));
+  out += wrapped(fmt::format("{} to the right, {} upward; '.' is {:.4g}, '@' {:.4g}{}", plot.x_label, plot.y_label,
+                             scale.low, scale.high, scale.log ? ", on a logarithmic scale" : ""),
+                 width);
+  return out;
 }
 
 }  // namespace hesse

@@ -12,6 +12,7 @@
 
 namespace hesse {
 
+/// A function on a plane, and what is drawn over it.
 struct ContourPlot {
   std::string title;
   std::string x_label;
@@ -42,5 +43,10 @@ ContourScale contour_scale(const Matrix& values);
 /// Draws to `path`, whose ending chooses the format as in write_plot. The numbers are not saved beside it. Throws Error
 /// when gnuplot is missing or complains, on sizes that do not fit, and when no value is finite.
 void write_contour_plot(const std::filesystem::path& path, const ContourPlot& plot);
+
+/// The values in characters, from '.' at the low end of the scale to '@' at its high one, '?' where they are not
+/// finite, with x to the right and y upward, at most `width` >= 40 columns and 24 lines of the grid large, and a line
+/// that says what the characters mean. Throws Error where no value is finite.
+std::string contour_text(const ContourPlot& plot, Index width);
 
 }  // namespace hesse

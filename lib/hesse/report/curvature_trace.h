@@ -26,6 +26,7 @@ namespace hesse {
 /// The file's name within the folder of a run.
 inline constexpr const char* kCurvatureFile = "curvature.csv";
 
+/// When eigenvalues are taken along a run, and how many.
 struct CurvatureTraceOptions {
   std::int64_t every_steps = 1;  ///< >= 1; the start and the end always have a row
   Index top = 1;                 ///< eigenvalues, >= 1, at most n

@@ -4,6 +4,7 @@
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/statistics.h"
 #include "hesse/report/table.h"
+#include "hesse/report/writing.h"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 #include <limits>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 extern char** environ;
 
@@ -161,11 +163,8 @@ std::string legend_entry(const Plot& plot, const Series& series, const Band& ban
   return out;
 }
 
-/// Beside a plot a long legend would leave no room for it: from here on it stands below, in two columns.
-constexpr std::size_t kLegendBeside = 10;
-
-std::string script_of(const std::filesystem::path& path, const Plot& plot, const std::vector<Band>& bands,
-                      Palette& palette) {
+/// What the axes of a plot reach over. Throws Error, naming `what`, where there is nothing to draw.
+std::pair<Axis, Axis> axes_of(const std::string& what, const Plot& plot, const std::vector<Band>& bands) {
   Axis x;
   x.log = plot.log_x;
   std::vector<double> heights;
@@ -177,10 +176,19 @@ std::string script_of(const std::filesystem::path& path, const Plot& plot, const
     }
   }
   Axis y = robust_range(heights, plot.log_y);
-  if (x.empty() || y.empty()) fail("{}: there is nothing to draw: no method has a finite median", path.string());
+  if (x.empty() || y.empty()) fail("{}: there is nothing to draw: no method has a finite median", what);
   if (plot.target) y.include(*plot.target);
   y.widen(0.04);
   if (x.low == x.high) x.widen(0.04);
+  return {x, y};
+}
+
+/// Beside a plot a long legend would leave no room for it: from here on it stands below, in two columns.
+constexpr std::size_t kLegendBeside = 10;
+
+std::string script_of(const std::filesystem::path& path, const Plot& plot, const std::vector<Band>& bands,
+                      Palette& palette) {
+  const auto [x, y] = axes_of(path.string(), plot, bands);
 
   const bool below = plot.series.size() > kLegendBeside;
   const std::size_t rows = below ? (plot.series.size() + 1) / 2 + 1 : 0;
@@ -321,11 +329,49 @@ Palette::Style Palette::style(std::string_view method) {
 std::string plot_data_text(const Plot& plot) { return data_text(plot, bands_of(plot)); }
 
 void write_plot(const std::filesystem::path& path, const Plot& plot, Palette& palette) {
+  if (!writes_records()) return;
   const std::vector<Band> bands = bands_of(plot);
   const std::string script = script_of(path, plot, bands, palette);
   std::filesystem::path data = path;
   write_file(data.replace_extension(".csv"), data_text(plot, bands));
   write_file(path, run_gnuplot(script));
+}
+
+std::string plot_text(const Plot& plot, Index width, Index height) {
+  const std::vector<Band> bands = bands_of(plot);
+  const auto [x, y] = axes_of(plot.title, plot, bands);
+  std::string script = fmt::format("set terminal dumb size {},{} nofeed\nset encoding utf8\n", width, height);
+  script += fmt::format("set title {} noenhanced\nset xlabel {} noenhanced\n",
+                        gnuplot_quoted(fit(fmt::format("{}: {}", plot.title, plot.y_label), width - 12, false)),
+                        gnuplot_quoted(plot.x_label));
+  script += "set format '%g'\nset tics nomirror\n";
+  if (plot.log_x) script += "set logscale x\n";
+  if (plot.log_y) script += "set logscale y\n";
+  script += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", x.low, x.high, y.low, y.high);
+  script += plot.series.size() > 1 ? "set key below left vertical maxcols 1 Left reverse noenhanced\n" : "unset key\n";
+  std::string drawn;
+  for (std::size_t s = 0; s < bands.size(); ++s) {
+    const Band& band = bands[s];
+    script += fmt::format("$data{} << END_OF_DATA\n", s);
+    // A character is worth several points of a long curve.
+    const std::size_t stride = std::max<std::size_t>(1, band.x.size() / 1000);
+    for (std::size_t i = 0; i < band.x.size(); i += stride) {
+      const bool shown = std::isfinite(band.median[i]) && (!plot.log_y || band.median[i] > 0);
+      script += fmt::format("{} {}\n", number(band.x[i]), number(shown ? y.clamp(band.median[i]) : kInfinity));
+    }
+    script += "END_OF_DATA\n";
+    const bool point = band.x.size() == 1;
+    drawn += fmt::format("{}$data{} using 1:2 with {} title {}", s > 0 ? ", " : "", s, point ? "points" : "lines",
+                         gnuplot_quoted(fit(legend_entry(plot, plot.series[s], band), width - 12, false)));
+  }
+  std::string text = run_gnuplot(script + "plot " + drawn + "\n");
+  // Without the empty lines that gnuplot leaves above and below.
+  const auto ink = text.find_first_not_of(" \n\f");
+  if (ink == std::string::npos) return {};
+  const auto line = text.rfind('\n', ink);
+  text.erase(0, line == std::string::npos ? 0 : line + 1);
+  text.erase(text.find_last_not_of(" \n\f") + 1);
+  return text + '\n';
 }
 
 std::string run_gnuplot(std::string_view script) {

@@ -48,6 +48,7 @@ struct Series {
   std::optional<Band> band = {};  ///< drawn in place of the runs' quartiles
 };
 
+/// Series over one pair of axes.
 struct Plot {
   std::string title;
   std::string x_label;
@@ -69,6 +70,7 @@ struct Plot {
 /// colour-blind readers tell apart; a ninth method has the first colour and another dash.
 class Palette {
  public:
+  /// How a series is drawn.
   struct Style {
     const char* color;  ///< "#0072B2"
     int dash;           ///< 0 is solid, 1 to 4 are dashed in four ways
@@ -87,6 +89,10 @@ void write_plot(const std::filesystem::path& path, const Plot& plot, Palette& pa
 
 /// The data of a plot, as they are saved beside it.
 std::string plot_data_text(const Plot& plot);
+
+/// The medians of a plot in characters, by gnuplot's terminal `dumb`, `width` >= 40 columns and `height` lines large,
+/// each method by a character of its own; without bands and target. Ends in a newline. Throws Error as write_plot does.
+std::string plot_text(const Plot& plot, Index width, Index height = 20);
 
 /// Runs gnuplot on a script and returns what it wrote to its standard output. Throws Error when
 /// gnuplot is not installed, or with its first complaint.

@@ -157,4 +157,10 @@ void ProgressBar::end(const Summary& summary, const Vector&) {
   show(text, true);
 }
 
+void ProgressBar::fail(std::string_view message) {
+  const std::string name = label_.empty() ? "" : label_ + "  ";
+  show(fmt::format("{}{}failed: {}{}", name, style_.color ? "\033[31m" : "", message, style_.color ? "\033[0m" : ""),
+       true);
+}
+
 }  // namespace hesse

@@ -30,6 +30,8 @@ class ProgressBar final : public Observer {
   void begin(const Progress& progress, const Vector& x, Optimizer& optimizer) override;
   bool after_step(const Iterate& iterate) override;
   void end(const Summary& summary, const Vector& x) override;
+  /// In place of `end`, for a run that threw: the last line says what.
+  void fail(std::string_view message);
 
  private:
   struct Share {

@@ -15,8 +15,6 @@ namespace hesse {
 
 namespace {
 
-constexpr std::int64_t kFormat = 2;
-
 Json json_of(const NamedTexts& texts) {
   Json out = Json::object();
   for (const auto& [name, text] : texts) {
@@ -167,7 +165,7 @@ Verdict verdict_of(const Summary& summary, std::vector<std::pair<std::string, do
 }
 
 void write_run_record(const std::filesystem::path& path, const RunRecord& record) {
-  const Json json = {{"format", kFormat},
+  const Json json = {{"format", kRunRecordFormat},
                      {"problem", json_of(record.problem)},
                      {"optimizer", json_of(record.optimizer)},
                      {"seed", record.seed},
@@ -194,9 +192,9 @@ RunRecord read_run_record(const std::filesystem::path& path) {
   const Json json = read_json(path);
   const JsonView view(json, path.string());
   const std::int64_t format = view.at("format").integer();
-  if (format != kFormat) {
+  if (format != kRunRecordFormat) {
     view.at("format").refuse(
-        fmt::format("records of format {} cannot be read, only those of format {}", format, kFormat));
+        fmt::format("records of format {} cannot be read, only those of format {}", format, kRunRecordFormat));
   }
   view.allow_only({"format", "problem", "optimizer", "seed", "precision", "threads", "batch_size", "budget", "settings",
                    "description", "parameters", "software", "machine", "started", "verdict"});

@@ -15,6 +15,9 @@
 
 namespace hesse {
 
+/// The version of run.json that this version of Hesse writes and reads.
+inline constexpr std::int64_t kRunRecordFormat = 2;
+
 /// Names and values as texts, in order: options by the grammar of specifications.
 using NamedTexts = std::vector<std::pair<std::string, std::string>>;
 
@@ -27,6 +30,7 @@ struct Software {
   std::string blas;  ///< the configuration that BLAS reports of itself
 };
 
+/// The machine that a run was made on.
 struct Machine {
   std::string processor;  ///< model name, empty where the system does not tell
   int cores = 0;          ///< processors that the process may run on
@@ -53,6 +57,7 @@ struct RecordedSpec {
   NamedTexts used;   ///< every option of it
 };
 
+/// All of run.json.
 struct RunRecord {
   RecordedSpec problem;
   RecordedSpec optimizer;

@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/plot.h"
+#include "hesse/report/writing.h"
 
 #include <cmath>
 
@@ -37,6 +38,7 @@ void write_scatter_plot(const std::filesystem::path& path, const ScatterPlot& pl
                     drawn.empty() ? "plot " : ", ", i, palette.style(group.name).color, gnuplot_quoted(group.name));
   }
   if (drawn.empty()) fail("{}: there is nothing to draw: no point is finite", path.string());
+  if (!writes_records()) return;
   write_file(path, run_gnuplot(out + drawn + "\n"));
 }
 

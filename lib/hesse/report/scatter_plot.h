@@ -15,6 +15,7 @@ struct ScatterGroup {
   std::vector<double> y;
 };
 
+/// Groups of points over one pair of axes.
 struct ScatterPlot {
   std::string title;
   std::string x_label;

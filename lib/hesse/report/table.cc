@@ -29,15 +29,34 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
+/// Width of the longest word.
+Index word_width(const std::string& text) {
+  Index width = 0;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    width = std::max(width, display_width(std::string_view(text).substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return width;
+}
+
 std::string blocks_text(const Table& table, const TerminalStyle& style) {
   Index name_width = 0;
   for (const Column& column : table.columns) name_width = std::max(name_width, display_width(column.name));
+  const Index room = std::max(kLeastTextWidth, style.width - name_width - kGap);
   std::string out;
   for (const auto& row : table.rows) {
     if (!out.empty()) out += '\n';
     for (std::size_t j = 0; j < row.size(); ++j) {
-      out += padded(one_line(table.columns[j].name), name_width, false) + "  " +
-             bold(one_line(row[j].text), style.color && row[j].emphasised) + '\n';
+      std::string name = one_line(table.columns[j].name);
+      const std::string text = one_line(row[j].text);
+      const auto lines = table.columns[j].numeric ? std::vector<std::string>{text} : wrapped_lines(text, room);
+      for (const std::string& line : lines) {
+        std::string whole = padded(name, name_width, false) + "  " + bold(line, style.color && row[j].emphasised);
+        whole.erase(whole.find_last_not_of(' ') + 1);
+        out += whole + '\n';
+        name.clear();
+      }
     }
   }
   return out;
@@ -111,49 +130,133 @@ void Table::add(std::vector<Cell> row) {
   rows.push_back(std::move(row));
 }
 
-std::string terminal_text(const Table& table, const TerminalStyle& style) {
-  std::vector<Index> widths;
-  for (std::size_t j = 0; j < table.columns.size(); ++j) {
-    Index width = display_width(one_line(table.columns[j].name));
-    for (const auto& row : table.rows) width = std::max(width, display_width(one_line(row[j].text)));
-    widths.push_back(width);
-  }
-  const auto total = [&] {
-    return std::accumulate(widths.begin(), widths.end(), Index{0}) +
-           kGap * std::max<Index>(0, static_cast<Index>(widths.size()) - 1);
-  };
-  std::string out = table.title.empty() ? "" : bold(table.title, style.color) + '\n';
-  if (style.width > 0) {
-    // Take from the widest text until it fits.
-    while (total() > style.width) {
-      std::size_t widest = widths.size();
-      for (std::size_t j = 0; j < widths.size(); ++j) {
-        const bool may_shrink = !table.columns[j].numeric && widths[j] > kLeastTextWidth;
-        if (may_shrink && (widest == widths.size() || widths[j] > widths[widest])) widest = j;
+namespace {
+
+/// The widths of columns on a terminal.
+class Layout {
+ public:
+  explicit Layout(const Table& table) {
+    for (const Column& column : table.columns) {
+      const std::string name = one_line(column.name);
+      widths.push_back(display_width(name));
+      words_.push_back(word_width(name));
+      values_.push_back(0);
+    }
+    for (const auto& row : table.rows) {
+      std::vector<Index>& lengths = lengths_.emplace_back();
+      for (std::size_t j = 0; j < row.size(); ++j) {
+        const std::string text = one_line(row[j].text);
+        lengths.push_back(display_width(text));
+        values_[j] = std::max(values_[j], lengths.back());
+        words_[j] = std::max(words_[j], word_width(text));
+        widths[j] = std::max(widths[j], lengths.back());
       }
-      if (widest == widths.size()) return out + blocks_text(table, style);
-      --widths[widest];
+    }
+    for (std::size_t j = 0; j < table.columns.size(); ++j) {
+      // A numeric column may wrap its name alone.
+      if (table.columns[j].numeric) words_[j] = std::max(values_[j], word_width(one_line(table.columns[j].name)));
+      numeric_.push_back(table.columns[j].numeric);
     }
   }
-  const auto line = [&](auto cell) {
-    std::string text;
-    for (std::size_t j = 0; j < widths.size(); ++j) {
-      if (j > 0) text.append(kGap, ' ');
-      text += cell(j);
+
+  Index total() const {
+    return std::accumulate(widths.begin(), widths.end(), Index{0}) + kGap * std::max<Index>(0, std::ssize(widths) - 1);
+  }
+
+  /// Narrows columns until all fit; false where that is impossible. Words stay whole as long as that is possible, and
+  /// what is taken away goes where it makes the table grow least in height.
+  bool shrink_to(Index limit) {
+    for (const bool whole_words : {true, false}) {
+      while (total() > limit) {
+        std::size_t best = widths.size();
+        Index best_height = 0;
+        for (std::size_t j = 0; j < widths.size(); ++j) {
+          if (widths[j] <= least(j, whole_words)) continue;
+          --widths[j];
+          const Index lines = height();
+          ++widths[j];
+          const bool better =
+              best == widths.size() || lines < best_height || (lines == best_height && widths[j] > widths[best]);
+          if (better) {
+            best = j;
+            best_height = lines;
+          }
+        }
+        if (best == widths.size()) break;
+        --widths[best];
+      }
     }
-    const auto last = text.find_last_not_of(' ');
-    text.erase(last == std::string::npos ? 0 : last + 1);
-    return text + '\n';
+    return total() <= limit;
+  }
+
+  std::vector<Index> widths;
+
+ private:
+  Index least(std::size_t j, bool whole_words) const {
+    if (numeric_[j]) return words_[j];
+    return std::min(whole_words ? std::max(kLeastTextWidth, words_[j]) : kLeastTextWidth, widths[j]);
+  }
+  /// Lines of the rows, about.
+  Index height() const {
+    Index sum = 0;
+    for (const auto& lengths : lengths_) {
+      Index lines = 1;
+      for (std::size_t j = 0; j < lengths.size(); ++j)
+        lines = std::max(lines, (lengths[j] + widths[j] - 1) / std::max<Index>(1, widths[j]));
+      sum += lines;
+    }
+    return sum;
+  }
+
+  std::vector<std::vector<Index>> lengths_;  ///< of each cell
+  std::vector<Index> values_;                ///< the longest cell of each column
+  std::vector<Index> words_;                 ///< what each column needs without breaking a word, or a number
+  std::vector<bool> numeric_;
+};
+
+}  // namespace
+
+std::string terminal_text(const Table& table, const TerminalStyle& style) {
+  Layout layout(table);
+  std::string out;
+  if (!table.title.empty()) {
+    std::string title = wrapped(one_line(table.title), style.width);
+    title.pop_back();
+    out = bold(title, style.color) + '\n';
+  }
+  if (style.width > 0 && !layout.shrink_to(style.width)) return out + blocks_text(table, style);
+  const std::vector<Index>& widths = layout.widths;
+  // Rows of the screen, as many as the cell of the most lines has. `text_of` and `is_bold` are of a column.
+  const auto lines = [&](auto text_of, auto is_bold) {
+    std::vector<std::vector<std::string>> cells;
+    std::size_t height = 1;
+    for (std::size_t j = 0; j < widths.size(); ++j) {
+      const std::string text = one_line(text_of(j));
+      cells.push_back(display_width(text) <= widths[j] ? std::vector<std::string>{text}
+                                                       : wrapped_lines(text, widths[j]));
+      height = std::max(height, cells.back().size());
+    }
+    std::string screen;
+    for (std::size_t i = 0; i < height; ++i) {
+      std::string line;
+      for (std::size_t j = 0; j < widths.size(); ++j) {
+        if (j > 0) line.append(kGap, ' ');
+        const std::string part = i < cells[j].size() ? cells[j][i] : "";
+        line += bold(padded(part, widths[j], table.columns[j].numeric), is_bold(j));
+      }
+      line.erase(line.find_last_not_of(' ') + 1);
+      screen += line + '\n';
+    }
+    return screen;
   };
   std::string rule;
-  for (Index i = 0; i < total(); ++i) rule += style.unicode ? "─" : "-";
+  for (Index i = 0; i < layout.total(); ++i) rule += style.unicode ? "─" : "-";
   rule += '\n';
-  const auto place = [&](std::string_view text, std::size_t j) {
-    return padded(fit(one_line(text), widths[j], style.unicode), widths[j], table.columns[j].numeric);
-  };
-  out += rule + line([&](std::size_t j) { return bold(place(table.columns[j].name, j), style.color); }) + rule;
+  out += rule + lines([&](std::size_t j) { return table.columns[j].name; }, [&](std::size_t) { return style.color; });
+  out += rule;
   for (const auto& row : table.rows) {
-    out += line([&](std::size_t j) { return bold(place(row[j].text, j), style.color && row[j].emphasised); });
+    out += lines([&](std::size_t j) { return row[j].text; },
+                 [&](std::size_t j) { return style.color && row[j].emphasised; });
   }
   return out + rule;
 }

@@ -12,6 +12,7 @@
 
 namespace hesse {
 
+/// The text of a cell.
 struct Cell {
   std::string text;
   bool emphasised = false;  ///< the best of its column, for example
@@ -20,11 +21,13 @@ struct Cell {
   Cell(const char* its_text) : text(its_text) {}
 };
 
+/// The heading of a column.
 struct Column {
   std::string name;
-  bool numeric = true;  ///< aligned to the right, and never cut short
+  bool numeric = true;  ///< aligned to the right, and never broken
 };
 
+/// Rows of cells under headings.
 struct Table {
   std::string title;  ///< may be empty
   std::vector<Column> columns;
@@ -34,9 +37,9 @@ struct Table {
   void add(std::vector<Cell> row);
 };
 
-/// Aligned columns with rules. A table that is wider than the terminal has its texts cut with an
-/// ellipsis, down to 8 columns; where that is not enough each row is written as a block of "name:
-/// value" lines, since a number that is cut is another number.
+/// Aligned columns with rules. In a table that is wider than the terminal texts and names of columns are wrapped, down
+/// to 8 columns and to their longest word; nothing is cut, and a number is never broken, since a part of it is another
+/// number. Where that is not enough each row is written as a block of "name  value" lines.
 std::string terminal_text(const Table& table, const TerminalStyle& style);
 /// A pipe table as GitHub shows it.
 std::string markdown_text(const Table& table);

@@ -2,9 +2,12 @@
 
 #include "hesse/core/options.h"
 
+#include <fmt/format.h>
+
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
@@ -111,6 +114,63 @@ std::string fit(std::string_view text, Index width, bool unicode) {
     text.remove_prefix(next.bytes);
   }
   return out + std::string(ellipsis);
+}
+
+namespace {
+
+/// How much of `word` goes on a line of `width` columns: all, up to a mark, or as many whole characters as fit.
+std::size_t bytes_that_fit(std::string_view word, Index width) {
+  Index used = 0;
+  std::size_t bytes = 0;
+  std::size_t behind_mark = 0;
+  while (bytes < word.size()) {
+    const Character next = front(word.substr(bytes));
+    used += width_of(next.code);
+    if (used > width) break;
+    bytes += next.bytes;
+    if (2 * used > width && std::string_view(",:;|+=/_-").find(word[bytes - 1]) != std::string_view::npos) {
+      behind_mark = bytes;
+    }
+  }
+  if (bytes == word.size()) return bytes;
+  // A line that is narrower than one character takes it all the same.
+  return behind_mark > 0 ? behind_mark : bytes > 0 ? bytes : front(word).bytes;
+}
+
+}  // namespace
+
+std::vector<std::string> wrapped_lines(std::string_view text, Index width) {
+  std::vector<std::string> lines;
+  std::string line;
+  while (!text.empty()) {
+    const auto space = text.find(' ');
+    std::string_view word = text.substr(0, space);
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+    if (!line.empty() && display_width(line) + 1 + display_width(word) <= width) {
+      line += ' ';
+      line += word;
+      continue;
+    }
+    if (!line.empty()) lines.push_back(std::move(line));
+    for (auto count = bytes_that_fit(word, width); count < word.size(); count = bytes_that_fit(word, width)) {
+      lines.emplace_back(word.substr(0, count));
+      word.remove_prefix(count);
+    }
+    line = word;
+  }
+  if (!line.empty() || lines.empty()) lines.push_back(std::move(line));
+  return lines;
+}
+
+std::string wrapped(std::string_view text, Index width, Index indent) {
+  if (width == 0) return std::string(text) + '\n';
+  // The first line has more room than those that are moved in; a blank start takes it up for all.
+  const std::string blank(static_cast<std::size_t>(indent), ' ');
+  std::string out;
+  for (const std::string& line : wrapped_lines(text, std::max<Index>(1, width - indent))) {
+    out += fmt::format("{}{}\n", out.empty() ? "" : blank, line);
+  }
+  return out;
 }
 
 }  // namespace hesse

@@ -7,9 +7,11 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hesse {
 
+/// What the terminal can show.
 struct TerminalStyle {
   bool interactive = false;  ///< a person watches: lines may be redrawn
   bool color = false;
@@ -27,5 +29,14 @@ Index display_width(std::string_view text);
 
 /// The text cut to at most `width` columns, its end replaced by an ellipsis; never cuts a character.
 std::string fit(std::string_view text, Index width, bool unicode);
+
+/// The text in lines of at most `width` >= 1 columns, broken at spaces; a word that is longer than a line is broken
+/// behind a mark (one of ,:;|+=/_-) in the line's second half where there is one, else where the line ends. At least
+/// one line.
+std::vector<std::string> wrapped_lines(std::string_view text, Index width);
+
+/// The same as one text, each line ended by a newline and those after the first moved in by `indent`; in one line where
+/// `width` is 0 (no limit).
+std::string wrapped(std::string_view text, Index width, Index indent = 0);
 
 }  // namespace hesse

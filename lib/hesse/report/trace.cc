@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
 #include "hesse/report/atomic_file.h"
+#include "hesse/report/writing.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -240,6 +241,7 @@ void TraceObserver::add_column(const char* name) {
 
 void TraceObserver::rewrite() {
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  if (!writes_records()) return;
   write_file(path_, trace_text(trace_));
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (descriptor_ < 0) {
@@ -248,6 +250,7 @@ void TraceObserver::rewrite() {
 }
 
 void TraceObserver::append(const std::vector<double>& row) {
+  if (!writes_records()) return;
   std::string text;
   append_row(text, row);
   std::string_view left = text;

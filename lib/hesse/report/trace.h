@@ -44,6 +44,7 @@ std::string trace_text(const Trace& trace);
 
 /// At which steps a row is written; the first and the last point always have one.
 struct TraceSchedule {
+  /// In what rows are evenly spaced.
   enum class Spacing {
     steps,    ///< every `count` steps
     epochs,   ///< `count` rows evenly in each epoch

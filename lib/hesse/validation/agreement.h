@@ -48,6 +48,7 @@ double distance_up_to_units(const Vector& x, const Vector& y, const HiddenLayer&
 /// The shortest augmenting paths of Jonker and Volgenant (1987), O(n^3).
 std::vector<Index> least_cost_assignment(const Matrix& cost);
 
+/// What two answers to one problem are to each other.
 enum class Agreement {
   agree,           ///< both arrived, at one minimum
   agree_in_value,  ///< both arrived, at points apart whose values agree
@@ -65,6 +66,7 @@ struct Answer {
   std::string kind;      ///< "a saddle", "not stationary", ...: why it has not arrived
 };
 
+/// How near is equal.
 struct AgreementOptions {
   double digits = 8;           ///< of the values, for them to count as one
   double value_floor = 1e-20;  ///< values closer than this are one, as two sums of squares that vanish are
@@ -74,6 +76,7 @@ struct AgreementOptions {
   std::vector<double> documented = {};
 };
 
+/// What two answers are to each other, and why.
 struct AgreementVerdict {
   Agreement agreement = Agreement::both_failed;
   /// LRE of Hesse's value against Ceres', or the lesser of those of both against a documented minimum where that is

@@ -65,6 +65,7 @@ enum class CeresClaim {
 /// "CONVERGENCE", "NO_CONVERGENCE", "FAILURE": as Ceres spells them.
 const char* to_string(CeresClaim claim);
 
+/// What Ceres says, and what is so.
 struct CeresResult {
   Vector x;
 

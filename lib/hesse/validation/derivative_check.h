@@ -14,6 +14,7 @@
 
 namespace hesse {
 
+/// Which directions, and how good is good.
 struct DerivativeCheckOptions {
   int directions = 3;  ///< random directions
   std::uint64_t seed = 0;
@@ -29,6 +30,7 @@ struct SweepPoint {
   double product_error = 0;
 };
 
+/// The sweep, and the verdict on gradient, products and symmetry.
 struct DerivativeCheck {
   std::vector<SweepPoint> sweep;  ///< steps descending
   double gradient_error = 0;      ///< least over the sweep, of the worst direction

@@ -16,11 +16,13 @@ const std::vector<std::string>& peers();
 /// True for a name that is a peer's, whether this build has it or not.
 bool is_peer(std::string_view name);
 
+/// When a peer ends.
 struct PeerOptions {
   Index max_iterations = 10000;  ///< >= 1
   double max_seconds = 1e9;      ///< of Ceres, which has such a limit; > 0
 };
 
+/// Where a peer ended, judged by our own evaluation.
 struct PeerResult {
   Vector x;
   std::string status;  ///< the peer's own word; to be believed only after an evaluation at x

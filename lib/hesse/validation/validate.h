@@ -16,6 +16,7 @@
 
 namespace hesse {
 
+/// Which methods are held against each other, and when they end.
 struct ValidationOptions {
   /// A chain, as optim/registry.h reads it; "auto" is gauss-newton (by Levenberg and Marquardt) where there are
   /// residuals, newton up to 1000 variables, and newton-cg beyond.
@@ -56,6 +57,7 @@ struct ValidationSide {
   double standard_error_digits = 0;
 };
 
+/// Both answers, and the verdict on them.
 struct Validation {
   std::string problem;  ///< as given
   std::string description;

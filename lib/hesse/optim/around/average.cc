@@ -1,29 +1,23 @@
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
 #include "hesse/optim/around/modifier.h"
+#include "hesse/optim/around/modifiers.h"
 #include "hesse/optim/registry.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace hesse {
-namespace {
 
-struct EmaOptions {
-  double decay = 0.999;
-};
 void visit_options(EmaOptions& o, OptionVisitor& v) {
   v.option("decay", o.decay, Interval::half_open(0, 1), "weight of the past");
 }
-
-struct PolyakOptions {
-  double from = 0;
-  double eta = 0;
-};
 void visit_options(PolyakOptions& o, OptionVisitor& v) {
   v.option("from", o.from, Interval::half_open(0, 1), "share of the budget before averaging begins");
   v.option("eta", o.eta, Interval::non_negative(), "0 weighs all iterates alike; above, the later ones more");
 }
+
+namespace {
 
 /// The optimizer goes its own way; the point outside is the weighted mean of the iterates after each step:
 /// x <- (1 - c) x + c (iterate), with c the last iterate's share of all weights.
@@ -100,17 +94,24 @@ class Polyak final : public Average {
 
 }  // namespace
 
+std::unique_ptr<Optimizer> make_ema(const EmaOptions& options, std::unique_ptr<Optimizer> inner) {
+  return std::make_unique<Ema>(std::move(inner), options);
+}
+std::unique_ptr<Optimizer> make_polyak(const PolyakOptions& options, std::unique_ptr<Optimizer> inner) {
+  return std::make_unique<Polyak>(std::move(inner), options);
+}
+
 ModifierEntry ema_entry() {
   return modifier_entry<EmaOptions>(
       ModifierPlace::average, "ema", "Returns an exponential moving average of the iterates",
       "Polyak and Juditsky (1992); Kingma and Ba (2015), section 7.2",
-      [](const EmaOptions& o, ModifierContext& c) { return std::make_unique<Ema>(std::move(c.inner), o); });
+      [](const EmaOptions& o, ModifierContext& c) { return make_ema(o, std::move(c.inner)); });
 }
 ModifierEntry polyak_entry() {
   return modifier_entry<PolyakOptions>(
       ModifierPlace::average, "polyak", "Returns the mean of the iterates",
       "Polyak and Juditsky (1992); Shamir and Zhang (2013), section 4",
-      [](const PolyakOptions& o, ModifierContext& c) { return std::make_unique<Polyak>(std::move(c.inner), o); });
+      [](const PolyakOptions& o, ModifierContext& c) { return make_polyak(o, std::move(c.inner)); });
 }
 
 }  // namespace hesse

@@ -4,6 +4,7 @@
 #include "hesse/core/vector_ops.h"
 #include "hesse/objective/finite_sum.h"
 #include "hesse/optim/around/modifier.h"
+#include "hesse/optim/around/modifiers.h"
 #include "hesse/optim/registry.h"
 
 #include <algorithm>
@@ -11,14 +12,25 @@
 #include <vector>
 
 namespace hesse {
-namespace {
 
-struct ClipNormOptions {
-  double max = 1;
-};
 void visit_options(ClipNormOptions& o, OptionVisitor& v) {
   v.option("max", o.max, Interval::positive(), "greatest norm of the whole gradient");
 }
+void visit_options(ClipValueOptions& o, OptionVisitor& v) {
+  v.option("max", o.max, Interval::positive(), "greatest size of an entry of the gradient");
+}
+void visit_options(GradientL2Options& o, OptionVisitor& v) {
+  v.option("lambda", o.lambda, Interval::non_negative(), "weight of the parameters in the gradient");
+}
+void visit_options(GradientNoiseOptions& o, OptionVisitor& v) {
+  v.option("eta", o.eta, Interval::non_negative(), "variance of the noise at the first step");
+  v.option("gamma", o.gamma, Interval::non_negative(), "variance falls as (1 + t)^-gamma");
+}
+void visit_options(AccumulateOptions& o, OptionVisitor& v) {
+  v.option("parts", o.parts, Interval::at_least(1), "micro-batches that a batch is evaluated in");
+}
+
+namespace {
 
 /// g <- g min(1, max / |g|).
 class ClipNorm final : public GradientModifier {
@@ -42,13 +54,6 @@ class ClipNorm final : public GradientModifier {
   double scale_ = 1;
 };
 
-struct ClipValueOptions {
-  double max = 1;
-};
-void visit_options(ClipValueOptions& o, OptionVisitor& v) {
-  v.option("max", o.max, Interval::positive(), "greatest size of an entry of the gradient");
-}
-
 /// g_i <- min(max, max(-max, g_i)).
 class ClipValue final : public GradientModifier {
  public:
@@ -67,17 +72,10 @@ class ClipValue final : public GradientModifier {
   ClipValueOptions options_;
 };
 
-struct L2Options {
-  double lambda = 1e-4;
-};
-void visit_options(L2Options& o, OptionVisitor& v) {
-  v.option("lambda", o.lambda, Interval::non_negative(), "weight of the parameters in the gradient");
-}
-
 /// g <- g + lambda x.
 class L2InGradient final : public GradientModifier {
  public:
-  L2InGradient(std::unique_ptr<Optimizer> inner, const L2Options& options)
+  L2InGradient(std::unique_ptr<Optimizer> inner, const GradientL2Options& options)
       : GradientModifier("l2", std::move(inner)), options_(options) {}
 
  protected:
@@ -89,22 +87,13 @@ class L2InGradient final : public GradientModifier {
   }
 
  private:
-  L2Options options_;
+  GradientL2Options options_;
 };
-
-struct NoiseOptions {
-  double eta = 0.01;
-  double gamma = 0.55;
-};
-void visit_options(NoiseOptions& o, OptionVisitor& v) {
-  v.option("eta", o.eta, Interval::non_negative(), "variance of the noise at the first step");
-  v.option("gamma", o.gamma, Interval::non_negative(), "variance falls as (1 + t)^-gamma");
-}
 
 /// g <- g + N(0, eta / (1 + t)^gamma).
 class GradientNoise final : public GradientModifier {
  public:
-  GradientNoise(std::unique_ptr<Optimizer> inner, std::uint64_t seed, const NoiseOptions& options)
+  GradientNoise(std::unique_ptr<Optimizer> inner, std::uint64_t seed, const GradientNoiseOptions& options)
       : GradientModifier("noise", std::move(inner)), options_(options), seed_(seed) {}
 
  protected:
@@ -120,18 +109,11 @@ class GradientNoise final : public GradientModifier {
   }
 
  private:
-  NoiseOptions options_;
+  GradientNoiseOptions options_;
   std::uint64_t seed_;
   Vector noise_;
   std::int64_t t_ = 0;
 };
-
-struct AccumulateOptions {
-  Index parts = 4;
-};
-void visit_options(AccumulateOptions& o, OptionVisitor& v) {
-  v.option("parts", o.parts, Interval::at_least(1), "micro-batches that a batch is evaluated in");
-}
 
 /// The gradient of the batch as the mean of those of its parts, so that only one part is in memory at a time.
 class Accumulate final : public GradientModifier {
@@ -186,34 +168,52 @@ ModifierEntry gradient_entry(std::string name, std::string summary, std::string 
 
 }  // namespace
 
+std::unique_ptr<Optimizer> make_clip_norm(const ClipNormOptions& options, std::unique_ptr<Optimizer> inner) {
+  return std::make_unique<ClipNorm>(std::move(inner), options);
+}
+std::unique_ptr<Optimizer> make_clip_value(const ClipValueOptions& options, std::unique_ptr<Optimizer> inner) {
+  return std::make_unique<ClipValue>(std::move(inner), options);
+}
+std::unique_ptr<Optimizer> make_gradient_l2(const GradientL2Options& options, std::unique_ptr<Optimizer> inner) {
+  return std::make_unique<L2InGradient>(std::move(inner), options);
+}
+std::unique_ptr<Optimizer> make_gradient_noise(const GradientNoiseOptions& options, std::uint64_t seed,
+                                               std::unique_ptr<Optimizer> inner) {
+  return std::make_unique<GradientNoise>(std::move(inner), seed, options);
+}
+std::unique_ptr<Optimizer> make_accumulate(const AccumulateOptions& options, Objective& f,
+                                           std::unique_ptr<Optimizer> inner) {
+  return std::make_unique<Accumulate>(std::move(inner), f, options);
+}
+
 ModifierEntry clip_norm_entry() {
   return gradient_entry<ClipNormOptions>(
       "clip-norm", "Shortens gradients that are longer than max", "Pascanu, Mikolov and Bengio (2013), Algorithm 1",
-      [](const ClipNormOptions& o, ModifierContext& c) { return std::make_unique<ClipNorm>(std::move(c.inner), o); });
+      [](const ClipNormOptions& o, ModifierContext& c) { return make_clip_norm(o, std::move(c.inner)); });
 }
 ModifierEntry clip_value_entry() {
   return gradient_entry<ClipValueOptions>(
       "clip-value", "Holds each entry of the gradient in [-max, max]", "Mikolov (2012), section 3.2.2",
-      [](const ClipValueOptions& o, ModifierContext& c) { return std::make_unique<ClipValue>(std::move(c.inner), o); });
+      [](const ClipValueOptions& o, ModifierContext& c) { return make_clip_value(o, std::move(c.inner)); });
 }
 ModifierEntry l2_entry() {
-  return gradient_entry<L2Options>(
+  return gradient_entry<GradientL2Options>(
       "l2", "Weight decay inside the gradient", "Krogh and Hertz (1991)",
-      [](const L2Options& o, ModifierContext& c) { return std::make_unique<L2InGradient>(std::move(c.inner), o); });
+      [](const GradientL2Options& o, ModifierContext& c) { return make_gradient_l2(o, std::move(c.inner)); });
 }
 ModifierEntry noise_entry() {
-  return gradient_entry<NoiseOptions>("noise", "Adds annealed normal noise to the gradient",
-                                      "Neelakantan et al. (2015), eq. (1)",
-                                      [](const NoiseOptions& o, ModifierContext& c) {
-                                        return std::make_unique<GradientNoise>(std::move(c.inner), c.seed, o);
-                                      });
+  return gradient_entry<GradientNoiseOptions>("noise", "Adds annealed normal noise to the gradient",
+                                              "Neelakantan et al. (2015), eq. (1)",
+                                              [](const GradientNoiseOptions& o, ModifierContext& c) {
+                                                return make_gradient_noise(o, c.seed, std::move(c.inner));
+                                              });
 }
 ModifierEntry accumulate_entry() {
   // Whatever else changes the gradient changes that of the batch, wherever it is written.
   return modifier_entry<AccumulateOptions>(ModifierPlace::evaluation, "accumulate", "Evaluates a batch in parts",
                                            "Ott et al. (2018), section 3",
                                            [](const AccumulateOptions& o, ModifierContext& c) {
-                                             return std::make_unique<Accumulate>(std::move(c.inner), c.objective, o);
+                                             return make_accumulate(o, c.objective, std::move(c.inner));
                                            });
 }
 

@@ -1,26 +1,20 @@
 #include "hesse/core/options.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/optim/around/modifier.h"
+#include "hesse/optim/around/modifiers.h"
 #include "hesse/optim/registry.h"
 
 namespace hesse {
-namespace {
 
-struct SamOptions {
-  double rho = 0.05;
-};
 void visit_options(SamOptions& o, OptionVisitor& v) {
   v.option("rho", o.rho, Interval::positive(), "radius of the ball");
 }
-
-struct AsamOptions {
-  double rho = 0.5;
-  double eta = 0.01;
-};
 void visit_options(AsamOptions& o, OptionVisitor& v) {
   v.option("rho", o.rho, Interval::positive(), "radius in units of the parameters");
   v.option("eta", o.eta, Interval::non_negative(), "added to the size of each parameter");
 }
+
+namespace {
 
 /// The gradient at x + e, where e is the step of length rho that raises f most to first order. In the plain ball
 /// e = rho g / |g|; in the adaptive one, with T = diag(|x| + eta), e = rho T^2 g / |T g|. Biases have T = 1.
@@ -68,17 +62,24 @@ class SharpnessAware final : public GradientModifier {
 
 }  // namespace
 
+std::unique_ptr<Optimizer> make_sam(const SamOptions& options, std::unique_ptr<Optimizer> inner) {
+  return std::make_unique<SharpnessAware>(std::move(inner), options);
+}
+std::unique_ptr<Optimizer> make_asam(const AsamOptions& options, std::unique_ptr<Optimizer> inner) {
+  return std::make_unique<SharpnessAware>(std::move(inner), options);
+}
+
 ModifierEntry sam_entry() {
   return modifier_entry<SamOptions>(
       ModifierPlace::gradient, "sam", "Sharpness-aware minimisation: the gradient where f is worst nearby",
       "Foret et al. (2021), Algorithm 1",
-      [](const SamOptions& o, ModifierContext& c) { return std::make_unique<SharpnessAware>(std::move(c.inner), o); });
+      [](const SamOptions& o, ModifierContext& c) { return make_sam(o, std::move(c.inner)); });
 }
 ModifierEntry asam_entry() {
   return modifier_entry<AsamOptions>(
       ModifierPlace::gradient, "asam", "Sharpness-aware minimisation in units of the parameters",
       "Kwon et al. (2021), Algorithm 1",
-      [](const AsamOptions& o, ModifierContext& c) { return std::make_unique<SharpnessAware>(std::move(c.inner), o); });
+      [](const AsamOptions& o, ModifierContext& c) { return make_asam(o, std::move(c.inner)); });
 }
 
 }  // namespace hesse

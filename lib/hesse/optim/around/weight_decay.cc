@@ -2,22 +2,18 @@
 #include "hesse/core/options.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/optim/around/modifier.h"
+#include "hesse/optim/around/modifiers.h"
 #include "hesse/optim/registry.h"
 
 namespace hesse {
-namespace {
 
-enum class DecayRate { learning_rate, schedule };
-
-struct WeightDecayOptions {
-  double lambda = 0.01;
-  DecayRate rate = DecayRate::learning_rate;
-};
 void visit_options(WeightDecayOptions& o, OptionVisitor& v) {
   v.option("lambda", o.lambda, Interval::non_negative(), "weight decay");
   v.choice("rate", o.rate, {{"lr", DecayRate::learning_rate}, {"schedule", DecayRate::schedule}},
            "shrink by lambda times the learning rate, or times the schedule's factor alone");
 }
+
+namespace {
 
 /// x_{k+1} <- x_{k+1} - lambda rate x_k.
 class WeightDecay final : public Modifier {
@@ -47,12 +43,15 @@ class WeightDecay final : public Modifier {
 
 }  // namespace
 
+std::unique_ptr<Optimizer> make_weight_decay(const WeightDecayOptions& options, std::unique_ptr<Optimizer> inner) {
+  return std::make_unique<WeightDecay>(std::move(inner), options);
+}
+
 ModifierEntry weight_decay_entry() {
   return modifier_entry<WeightDecayOptions>(
       ModifierPlace::step, "weight-decay", "Shrinks the parameters beside the step",
-      "Loshchilov and Hutter (2019), Algorithm 1", [](const WeightDecayOptions& o, ModifierContext& c) {
-        return std::make_unique<WeightDecay>(std::move(c.inner), o);
-      });
+      "Loshchilov and Hutter (2019), Algorithm 1",
+      [](const WeightDecayOptions& o, ModifierContext& c) { return make_weight_decay(o, std::move(c.inner)); });
 }
 
 }  // namespace hesse

@@ -16,6 +16,7 @@
 
 namespace hesse {
 
+/// One for each constraint.
 struct Multipliers {
   Vector equality;    ///< lambda, of either sign
   Vector inequality;  ///< mu
@@ -35,6 +36,7 @@ ConstraintValues evaluate_constraints(ConstrainedProblem& problem, const Vector&
 /// The Hessian of the Lagrangian, dense; bounds have none.
 Matrix lagrangian_hessian(ConstrainedProblem& problem, const Vector& x, const Multipliers& multipliers);
 
+/// What the Hessian of the Lagrangian says on the critical cone.
 enum class SecondOrder {
   strict_minimum,  ///< the Hessian of L is positive definite on the critical cone: a strict local minimum
   violated,        ///< negative curvature along a feasible direction: no local minimum
@@ -43,6 +45,7 @@ enum class SecondOrder {
 };
 const char* to_string(SecondOrder second_order);
 
+/// How far a point is from the conditions of Karush, Kuhn and Tucker.
 struct KktReport {
   double value = 0;
   double stationarity = 0;          ///< |grad L|_inf / max(1, |grad f|_inf)
@@ -60,6 +63,7 @@ struct KktReport {
   bool stationary(double tolerance) const;
 };
 
+/// What counts as active and as zero.
 struct KktOptions {
   double active = 1e-6;     ///< a constraint is active when it is at most this times max(1, |its gradient|)
   double tolerance = 1e-6;  ///< on the conditions of first order, before those of second order are looked at

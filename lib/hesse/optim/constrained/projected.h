@@ -9,6 +9,7 @@
 
 namespace hesse {
 
+/// How a method with constraints ended.
 enum class ConstrainedStatus {
   converged,   ///< the tolerances hold at the returned point
   rounding,    ///< no decrease can be told from rounding error
@@ -17,6 +18,7 @@ enum class ConstrainedStatus {
 };
 const char* to_string(ConstrainedStatus status);
 
+/// When a projected method ends.
 struct ProjectedOptions {
   double tolerance = 1e-8;  ///< on |x - P(x - g)|_inf
   Index max_iterations = 1000;
@@ -25,6 +27,7 @@ struct ProjectedOptions {
   bool quasi_newton = false;  ///< projected Newton: L-BFGS whatever the size
 };
 
+/// Where a projected method ended.
 struct ProjectedResult {
   ConstrainedStatus status = ConstrainedStatus::iterations;
   double value = 0;

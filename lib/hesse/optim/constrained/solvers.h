@@ -10,12 +10,14 @@
 
 namespace hesse {
 
+/// When a solver ends.
 struct ConstrainedOptions {
   double tolerance = 1e-8;     ///< on stationarity, feasibility and complementarity
   Index max_iterations = 200;  ///< of the outer loop
   bool quasi_newton = false;   ///< augmented Lagrangian and projected Newton: L-BFGS instead of Hessians
 };
 
+/// Where a solver ended, with its multipliers.
 struct ConstrainedResult {
   ConstrainedStatus status = ConstrainedStatus::iterations;
   Vector x;

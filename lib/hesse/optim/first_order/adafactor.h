@@ -16,6 +16,7 @@
 
 namespace hesse {
 
+/// Settings of Adafactor.
 struct AdafactorOptions {
   double lr = 1e-2;      ///< bound of the relative step rho_t, > 0
   double decay = 0.8;    ///< of 1 - beta2_t = t^-decay, > 0

@@ -9,6 +9,7 @@
 
 namespace hesse {
 
+/// Settings of AdaGrad.
 struct AdagradOptions {
   double lr = 1e-2;    ///< eta, > 0
   double initial = 0;  ///< what v starts at, >= 0

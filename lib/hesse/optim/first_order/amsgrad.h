@@ -14,6 +14,7 @@
 
 namespace hesse {
 
+/// Settings of AMSGrad.
 struct AmsgradOptions {
   double lr = 1e-3;      ///< alpha, > 0
   double beta1 = 0.9;    ///< [0, 1)

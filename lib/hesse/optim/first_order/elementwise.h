@@ -17,6 +17,7 @@ constexpr Index kUpdateBlock = 8192;
 /// would not vectorise, since sums may not be reordered.
 constexpr Index kStepBuffer = 256;
 
+/// Entries of a step until their squares are summed.
 struct StepBuffer {
   static constexpr Index kLanes = 8;  ///< independent sums, so that summing vectorises
   double entries[kStepBuffer];

@@ -13,6 +13,7 @@
 
 namespace hesse {
 
+/// Settings of LAMB.
 struct LambOptions {
   double lr = 1e-3;            ///< eta, > 0
   double beta1 = 0.9;          ///< [0, 1)

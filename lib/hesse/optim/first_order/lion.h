@@ -9,6 +9,7 @@
 
 namespace hesse {
 
+/// Settings of Lion.
 struct LionOptions {
   double lr = 1e-4;         ///< eta, > 0
   double beta1 = 0.9;       ///< [0, 1)

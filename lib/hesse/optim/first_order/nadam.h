@@ -13,6 +13,7 @@
 
 namespace hesse {
 
+/// Settings of NAdam.
 struct NadamOptions {
   double lr = 2e-3;               ///< alpha, > 0
   double beta1 = 0.9;             ///< mu, [0, 1)

@@ -10,6 +10,7 @@
 
 namespace hesse {
 
+/// Settings of RMSprop.
 struct RmspropOptions {
   double lr = 1e-3;       ///< > 0
   double rho = 0.9;       ///< [0, 1)

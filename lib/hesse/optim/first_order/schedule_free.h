@@ -14,6 +14,7 @@
 
 namespace hesse {
 
+/// Settings of schedule-free AdamW.
 struct ScheduleFreeOptions {
   double lr = 2.5e-3;       ///< gamma, > 0
   double beta1 = 0.9;       ///< [0, 1): where between z and x the gradient is taken

@@ -18,6 +18,7 @@ namespace hesse {
 enum class Momentum { classical, averaged };
 enum class Decay { gradient, decoupled };
 
+/// Settings of gradient descent with and without momentum.
 struct SgdOptions {
   double lr = 0.1;      ///< learning rate, > 0
   double momentum = 0;  ///< mu, [0, 1)

@@ -3,6 +3,7 @@
 #include "hesse/core/options.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/optim/globalization/along_line.h"
+#include "hesse/optim/globalization/globalizations.h"
 
 #include <algorithm>
 #include <cmath>
@@ -92,15 +93,6 @@ LineSearchResult backtrack(Objective& f, const Vector& x, const Vector& d, doubl
   return result;
 }
 
-namespace {
-
-struct BacktrackingSearchOptions {
-  double ftol = 1e-4;
-  Index memory = 1;
-  double eta = 0;
-  Index max_evaluations = 60;
-};
-
 void visit_options(BacktrackingSearchOptions& o, OptionVisitor& v) {
   v.option("ftol", o.ftol, Interval::open(0, 0.5), "c1, sufficient decrease");
   v.option("memory", o.memory, Interval::closed(1, 1000), "M, f must fall below the greatest of the last M values");
@@ -108,6 +100,8 @@ void visit_options(BacktrackingSearchOptions& o, OptionVisitor& v) {
            "weight of the past in a running mean that takes their place; 0: none");
   v.option("max_evaluations", o.max_evaluations, Interval::closed(1, 1000), "trial steps of one line search");
 }
+
+namespace {
 
 class Backtracking final : public Globalization {
  public:
@@ -141,6 +135,10 @@ class Backtracking final : public Globalization {
 };
 
 }  // namespace
+
+std::unique_ptr<Globalization> make_backtracking(const BacktrackingSearchOptions& options) {
+  return std::make_unique<Backtracking>(options);
+}
 
 GlobalizationEntry backtracking_entry() {
   return globalization_entry<Backtracking, BacktrackingSearchOptions>(

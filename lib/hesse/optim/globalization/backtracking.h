@@ -41,6 +41,7 @@ class NonmonotoneReference {
   double weight_ = 0;       // Q
 };
 
+/// When a step is short enough.
 struct BacktrackingOptions {
   double ftol = 1e-4;  ///< sufficient decrease, (0, 1/2)
   Index max_evaluations = 60;

@@ -10,7 +10,7 @@
 #include "hesse/core/vector_ops.h"
 #include "hesse/linalg/krylov_model.h"
 #include "hesse/linalg/spectral_model.h"
-#include "hesse/optim/globalization/globalization.h"
+#include "hesse/optim/globalization/globalizations.h"
 #include "hesse/optim/globalization/model_step.h"
 
 #include <algorithm>
@@ -18,15 +18,6 @@
 #include <limits>
 
 namespace hesse {
-namespace {
-
-struct CubicOptions {
-  double sigma = 1;   ///< sigma_0, first weight of the cubic term, > 0
-  double eta1 = 0.1;  ///< least rho of an accepted step
-  double eta2 = 0.9;  ///< rho of a very good one
-  double gamma = 2;   ///< sigma grows by this factor after a bad one, > 1
-  Index memory = 1;   ///< M >= 1; 1: f never rises
-};
 
 void visit_options(CubicOptions& o, OptionVisitor& v) {
   v.option("sigma", o.sigma, Interval::positive(), "sigma_0, first weight of the cubic term");
@@ -35,6 +26,8 @@ void visit_options(CubicOptions& o, OptionVisitor& v) {
   v.option("gamma", o.gamma, Interval::closed(1.1, 100), "growth of sigma after a rejected step");
   v.option("memory", o.memory, Interval::closed(1, 1000), "M, values that f may rise to; 1: it never rises");
 }
+
+namespace {
 
 class Cubic final : public Globalization {
  public:
@@ -122,6 +115,8 @@ class Cubic final : public Globalization {
 };
 
 }  // namespace
+
+std::unique_ptr<Globalization> make_cubic(const CubicOptions& options) { return std::make_unique<Cubic>(options); }
 
 GlobalizationEntry cubic_entry() {
   return globalization_entry<Cubic, CubicOptions>("cubic", "Minimises the model with an adaptive cubic term added",

@@ -21,6 +21,7 @@ namespace hesse {
 
 enum class LeastSquaresSolver { automatic, qr, schur, cg };
 
+/// One of the three ways, bound to a point at a time.
 class DampedLeastSquares {
  public:
   virtual ~DampedLeastSquares() = default;

@@ -19,6 +19,7 @@ struct Trial {
   double value = 0;
 };
 
+/// Decides how far to go from a point on what a direction suggests.
 class Globalization {
  public:
   virtual ~Globalization() = default;

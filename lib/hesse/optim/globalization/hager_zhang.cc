@@ -234,6 +234,10 @@ LineSearchResult hager_zhang(Objective& f, const Vector& x, const Vector& d, dou
   return Search(f, x, d, value, slope, options, x_new, g_new).run(first_step);
 }
 
+std::unique_ptr<Globalization> make_hager_zhang(const HagerZhangOptions& options) {
+  return std::make_unique<HagerZhang>(options);
+}
+
 GlobalizationEntry hager_zhang_entry() {
   return globalization_entry<HagerZhang, HagerZhangOptions>(
       "hager-zhang", "Line search for the Wolfe conditions or their approximate form, by secant steps",

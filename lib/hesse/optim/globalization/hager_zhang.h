@@ -17,6 +17,7 @@
 
 namespace hesse {
 
+/// The constants of the search, by the names of the papers.
 struct HagerZhangOptions {
   double delta = 0.1;      ///< (0, 1/2)
   double sigma = 0.9;      ///< [delta, 1)

@@ -22,7 +22,7 @@
 #include "hesse/objective/counting_objective.h"
 #include "hesse/objective/least_squares.h"
 #include "hesse/optim/globalization/damped_least_squares.h"
-#include "hesse/optim/globalization/globalization.h"
+#include "hesse/optim/globalization/globalizations.h"
 #include "hesse/optim/globalization/rounding_watch.h"
 
 #include <algorithm>
@@ -30,20 +30,6 @@
 #include <memory>
 
 namespace hesse {
-namespace {
-
-enum class DampingUpdate { automatic, nielsen, more };
-
-struct LevenbergMarquardtOptions {
-  DampingUpdate update = DampingUpdate::automatic;
-  LeastSquaresSolver solver = LeastSquaresSolver::automatic;
-  bool scaled = true;     ///< D from the columns of J instead of I
-  double tau = 1e-3;      ///< first lambda over max_j |J_j / D_j|^2, > 0 (nielsen)
-  double factor = 1;      ///< first Delta over |D x|, > 0; More (1978) advises 0.1 to 100 (more)
-  double eta = 1e-4;      ///< least rho of an accepted step, [0, 1/4)
-  bool geodesic = false;  ///< geodesic acceleration
-  double alpha = 0.75;    ///< greatest 2 |a| / |v| at which it is used, > 0
-};
 
 void visit_options(LevenbergMarquardtOptions& o, OptionVisitor& v) {
   v.choice("update", o.update,
@@ -63,6 +49,8 @@ void visit_options(LevenbergMarquardtOptions& o, OptionVisitor& v) {
   v.option("geodesic", o.geodesic, "add half of the geodesic acceleration to each step");
   v.option("alpha", o.alpha, Interval::positive(), "greatest ratio of acceleration to velocity at which it is used");
 }
+
+namespace {
 
 class LevenbergMarquardt final : public Globalization {
  public:
@@ -234,6 +222,10 @@ class LevenbergMarquardt final : public Globalization {
 };
 
 }  // namespace
+
+std::unique_ptr<Globalization> make_levenberg_marquardt(const LevenbergMarquardtOptions& options) {
+  return std::make_unique<LevenbergMarquardt>(options);
+}
 
 GlobalizationEntry levenberg_marquardt_entry() {
   return globalization_entry<LevenbergMarquardt, LevenbergMarquardtOptions>(

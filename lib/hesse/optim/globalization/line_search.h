@@ -14,6 +14,7 @@
 
 namespace hesse {
 
+/// The constants of the conditions, and bounds.
 struct LineSearchOptions {
   double ftol = 1e-4;   ///< sufficient decrease, 0 < ftol < gtol
   double gtol = 0.9;    ///< curvature, ftol < gtol < 1
@@ -24,6 +25,7 @@ struct LineSearchOptions {
   double approximate_wolfe = 1e-6;  ///< epsilon of Hager and Zhang: f may exceed f(x) by this share of |f(x)|
 };
 
+/// What the step of a line search satisfies, or why there is none.
 enum class LineSearchStatus {
   strong_wolfe,       ///< both conditions hold
   wolfe,              ///< sufficient decrease and a slope >= gtol times the first one
@@ -35,6 +37,7 @@ enum class LineSearchStatus {
   non_finite,         ///< f or g is not finite at every trial step
 };
 
+/// The step of a line search.
 struct LineSearchResult {
   LineSearchStatus status = LineSearchStatus::failed;
   double step = 0;

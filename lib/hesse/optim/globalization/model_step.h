@@ -22,12 +22,14 @@
 
 namespace hesse {
 
+/// What became of a trial step.
 struct Judgement {
   double rho = -1;          ///< -1 where f or its gradient is not finite
   bool accepted = false;    ///< rho > eta
   bool unresolved = false;  ///< the decreases are below rounding, and gradients were used
 };
 
+/// Judges the steps of one run.
 class StepJudge {
  public:
   /// `memory` M >= 1: f may rise to the greatest of the last M accepted values.

@@ -2,23 +2,19 @@
 /// The strong Wolfe search of More and Thuente (line_search.h) as a globalisation.
 #include "hesse/core/options.h"
 #include "hesse/optim/globalization/along_line.h"
+#include "hesse/optim/globalization/globalizations.h"
 
 #include <algorithm>
 
 namespace hesse {
-namespace {
-
-struct MoreThuenteOptions {
-  double ftol = 1e-4;  ///< c1, sufficient decrease
-  double gtol = 0.9;   ///< c2, curvature
-  Index max_evaluations = 25;
-};
 
 void visit_options(MoreThuenteOptions& o, OptionVisitor& v) {
   v.option("ftol", o.ftol, Interval::open(0, 0.5), "c1, sufficient decrease");
   v.option("gtol", o.gtol, Interval::open(0, 1), "c2, curvature condition");
   v.option("max_evaluations", o.max_evaluations, Interval::closed(1, 1000), "trial steps of one line search");
 }
+
+namespace {
 
 class MoreThuente final : public Globalization {
  public:
@@ -47,6 +43,10 @@ class MoreThuente final : public Globalization {
 };
 
 }  // namespace
+
+std::unique_ptr<Globalization> make_more_thuente(const MoreThuenteOptions& options) {
+  return std::make_unique<MoreThuente>(options);
+}
 
 GlobalizationEntry more_thuente_entry() {
   return globalization_entry<MoreThuente, MoreThuenteOptions>(

@@ -18,25 +18,13 @@
 #include "hesse/linalg/krylov_model.h"
 #include "hesse/linalg/spectral_model.h"
 #include "hesse/linalg/steihaug.h"
-#include "hesse/optim/globalization/globalization.h"
+#include "hesse/optim/globalization/globalizations.h"
 #include "hesse/optim/globalization/model_step.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace hesse {
-namespace {
-
-enum class Subproblem { automatic, exact, dogleg, steihaug, gltr };
-
-struct TrustRegionOptions {
-  Subproblem subproblem = Subproblem::automatic;
-  double trust_radius = 1;         ///< Delta_0 > 0
-  double max_trust_radius = 1e10;  ///< > 0
-  double eta = 0.15;               ///< accept when rho > eta, [0, 1/4)
-  bool scaled = false;             ///< D from the diagonal of B instead of I
-  Index memory = 1;                ///< M >= 1; 1: f never rises
-};
 
 void visit_options(TrustRegionOptions& o, OptionVisitor& v) {
   v.choice("subproblem", o.subproblem,
@@ -52,6 +40,8 @@ void visit_options(TrustRegionOptions& o, OptionVisitor& v) {
   v.option("scaled", o.scaled, "measure steps in the units of the matrix's diagonal; needs entries");
   v.option("memory", o.memory, Interval::closed(1, 1000), "M, values that f may rise to; 1: it never rises");
 }
+
+namespace {
 
 class TrustRegion final : public Globalization {
  public:
@@ -220,6 +210,10 @@ class TrustRegion final : public Globalization {
 };
 
 }  // namespace
+
+std::unique_ptr<Globalization> make_trust_region(const TrustRegionOptions& options) {
+  return std::make_unique<TrustRegion>(options);
+}
 
 GlobalizationEntry trust_region_entry() {
   return globalization_entry<TrustRegion, TrustRegionOptions>(

@@ -4,19 +4,17 @@
 #include "hesse/core/options.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/optim/globalization/along_line.h"
+#include "hesse/optim/globalization/globalizations.h"
 
 #include <cmath>
 
 namespace hesse {
-namespace {
-
-struct UndampedOptions {
-  double step = 1;  ///< multiple of the direction, > 0
-};
 
 void visit_options(UndampedOptions& o, OptionVisitor& v) {
   v.option("step", o.step, Interval::positive(), "multiple of the direction that is taken");
 }
+
+namespace {
 
 class Undamped final : public Globalization {
  public:
@@ -41,6 +39,10 @@ class Undamped final : public Globalization {
 };
 
 }  // namespace
+
+std::unique_ptr<Globalization> make_undamped(const UndampedOptions& options) {
+  return std::make_unique<Undamped>(options);
+}
 
 GlobalizationEntry undamped_entry() {
   return globalization_entry<Undamped, UndampedOptions>("undamped",

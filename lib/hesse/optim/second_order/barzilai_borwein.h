@@ -18,6 +18,7 @@ namespace hesse {
 
 enum class TwoPointStep { longer, shorter, alternating };
 
+/// Settings of the Barzilai-Borwein step.
 struct BarzilaiBorweinOptions {
   TwoPointStep step = TwoPointStep::longer;
   double least = 1e-30;  ///< bounds on alpha (Raydan 1997), > 0
@@ -25,6 +26,7 @@ struct BarzilaiBorweinOptions {
 };
 void visit_options(BarzilaiBorweinOptions& options, OptionVisitor& visitor);
 
+/// The direction; see above.
 class BarzilaiBorwein final : public Direction {
  public:
   explicit BarzilaiBorwein(const BarzilaiBorweinOptions& options) : options_(options) {}

@@ -16,11 +16,13 @@
 
 namespace hesse {
 
+/// Settings of BFGS.
 struct BfgsOptions {
   double curvature = 1e-10;  ///< least s'y / |s||y| of a pair that is used
 };
 void visit_options(BfgsOptions& options, OptionVisitor& visitor);
 
+/// The direction; see above.
 class Bfgs final : public Direction {
  public:
   explicit Bfgs(const BfgsOptions& options) : options_(options) {}

@@ -19,6 +19,7 @@ namespace hesse {
 
 enum class CompactForm { bfgs, sr1 };
 
+/// The matrix of the pairs at hand, by its products.
 class CompactMatrix final : public LinearOperator {
  public:
   explicit CompactMatrix(CompactForm form) : form_(form) {}

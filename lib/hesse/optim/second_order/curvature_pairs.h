@@ -9,6 +9,7 @@
 
 namespace hesse {
 
+/// The last m pairs s, y, with their inner products.
 class CurvaturePairs {
  public:
   explicit CurvaturePairs(Index memory) : memory_(memory) {}

@@ -8,6 +8,7 @@
 
 namespace hesse {
 
+/// The Hessian at a point by its entries.
 class DenseHessian final : public LinearOperator {
  public:
   /// Throws Error when a matrix of size n needs more than `kLimit` bytes; `method` is named in it.

@@ -22,6 +22,7 @@ namespace hesse {
 struct GaussNewtonOptions {};
 inline void visit_options(GaussNewtonOptions&, OptionVisitor&) {}
 
+/// The direction; see above.
 class GaussNewton final : public Direction {
  public:
   /// Throws Error when the objective is no least-squares problem.

@@ -28,6 +28,7 @@ namespace hesse {
 
 enum class HessianFreePreconditioner { none, gradient_squares };
 
+/// Settings of Hessian-free optimization.
 struct HessianFreeOptions {
   double damping = 1;          ///< lambda at the start, > 0
   double min_damping = 1e-8;   ///< > 0

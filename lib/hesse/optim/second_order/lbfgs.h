@@ -12,6 +12,7 @@
 
 namespace hesse {
 
+/// Settings of L-BFGS.
 struct LbfgsOptions {
   Index memory = 10;  ///< m, pairs kept, >= 1
   /// A pair is kept only if s'y > curvature |s| |y|: below, it says nothing but rounding.
@@ -19,6 +20,7 @@ struct LbfgsOptions {
 };
 void visit_options(LbfgsOptions& options, OptionVisitor& visitor);
 
+/// The direction; see above.
 class Lbfgs final : public Direction {
  public:
   explicit Lbfgs(const LbfgsOptions& options) : options_(options), pairs_(options.memory) {}

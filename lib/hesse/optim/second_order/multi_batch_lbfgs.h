@@ -23,6 +23,7 @@
 
 namespace hesse {
 
+/// Settings of multi-batch L-BFGS.
 struct MultiBatchLbfgsOptions {
   double lr = 0.1;          ///< alpha, > 0
   Index memory = 10;        ///< m, pairs kept, >= 1
@@ -31,6 +32,7 @@ struct MultiBatchLbfgsOptions {
 };
 void visit_options(MultiBatchLbfgsOptions& options, OptionVisitor& visitor);
 
+/// The optimizer; see above.
 class MultiBatchLbfgs final : public Optimizer {
  public:
   explicit MultiBatchLbfgs(const MultiBatchLbfgsOptions& options) : options_(options), pairs_(options.memory) {}

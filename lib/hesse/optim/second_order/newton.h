@@ -23,12 +23,14 @@ namespace hesse {
 
 enum class IndefiniteHessian { shift, modified_cholesky, keep };
 
+/// What becomes of an indefinite Hessian.
 struct NewtonOptions {
   IndefiniteHessian indefinite = IndefiniteHessian::shift;
   double floor = 1e-8;  ///< least eigenvalue of H + tau I, or least pivot, relative to |H|, > 0
 };
 void visit_options(NewtonOptions& options, OptionVisitor& visitor);
 
+/// The direction; see above.
 class Newton final : public Direction {
  public:
   explicit Newton(const NewtonOptions& options) : options_(options) {}

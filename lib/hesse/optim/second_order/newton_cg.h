@@ -14,6 +14,7 @@
 
 namespace hesse {
 
+/// Which matrix, and how exactly its equations are solved.
 struct NewtonCgOptions {
   Curvature curvature = Curvature::hessian;
   double forcing = 0.5;  ///< upper bound of the forcing term, (0, 1)
@@ -21,6 +22,7 @@ struct NewtonCgOptions {
 };
 void visit_options(NewtonCgOptions& options, OptionVisitor& visitor);
 
+/// The direction; see above.
 class NewtonCg final : public Direction {
  public:
   explicit NewtonCg(const NewtonCgOptions& options) : options_(options) {}

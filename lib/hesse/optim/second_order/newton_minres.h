@@ -10,12 +10,14 @@
 
 namespace hesse {
 
+/// How exactly the equations are solved.
 struct NewtonMinresOptions {
   double forcing = 0.01;   ///< theta, on |H d + g| / |g|, (0, 1)
   Index max_minres = 250;  ///< products of one solution, >= 1
 };
 void visit_options(NewtonMinresOptions& options, OptionVisitor& visitor);
 
+/// The direction; see above.
 class NewtonMinres final : public Direction {
  public:
   explicit NewtonMinres(const NewtonMinresOptions& options) : options_(options) {}

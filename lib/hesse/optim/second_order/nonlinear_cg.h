@@ -18,6 +18,7 @@ namespace hesse {
 
 enum class ConjugateForm { fletcher_reeves, polak_ribiere, hestenes_stiefel, hager_zhang };
 
+/// Which formula for beta, and when it starts anew.
 struct NonlinearCgOptions {
   ConjugateForm form = ConjugateForm::hager_zhang;
   double eta = 0.01;   ///< of the lower bound -1 / (|d| min(eta, |g|)) on Hager and Zhang's beta, > 0
@@ -25,6 +26,7 @@ struct NonlinearCgOptions {
 };
 void visit_options(NonlinearCgOptions& options, OptionVisitor& visitor);
 
+/// The direction; see above.
 class NonlinearCg final : public Direction {
  public:
   explicit NonlinearCg(const NonlinearCgOptions& options) : options_(options) {}

@@ -21,6 +21,7 @@
 
 namespace hesse {
 
+/// Settings of online L-BFGS.
 struct OnlineLbfgsOptions {
   double lr = 0.1;           ///< eta_0, > 0
   Index memory = 10;         ///< m, pairs kept, >= 1
@@ -30,6 +31,7 @@ struct OnlineLbfgsOptions {
 };
 void visit_options(OnlineLbfgsOptions& options, OptionVisitor& visitor);
 
+/// The optimizer; see above.
 class OnlineLbfgs final : public Optimizer {
  public:
   explicit OnlineLbfgs(const OnlineLbfgsOptions& options) : options_(options), pairs_(options.memory) {}

@@ -15,12 +15,14 @@
 
 namespace hesse {
 
+/// Settings of saddle-free Newton.
 struct SaddleFreeOptions {
   double damping = 1e-6;  ///< least |eigenvalue| that is inverted, relative to the greatest, > 0
   Index subspace = 0;     ///< k, dimension of the Lanczos subspace; 0: all of R^n, by entries
 };
 void visit_options(SaddleFreeOptions& options, OptionVisitor& visitor);
 
+/// The direction; see above.
 class SaddleFree final : public Direction {
  public:
   explicit SaddleFree(const SaddleFreeOptions& options) : options_(options) {}

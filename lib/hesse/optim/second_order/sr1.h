@@ -17,11 +17,13 @@
 
 namespace hesse {
 
+/// Settings of SR1.
 struct Sr1Options {
   double skip = 1e-8;  ///< r, least |v's| / |v||s| of a pair that is used, (0, 1)
 };
 void visit_options(Sr1Options& options, OptionVisitor& visitor);
 
+/// SR1 with its matrix by entries.
 class Sr1 final : public Direction {
  public:
   explicit Sr1(const Sr1Options& options) : options_(options) {}
@@ -45,12 +47,14 @@ class Sr1 final : public Direction {
   MatrixReference operator_{B_};
 };
 
+/// Settings of limited-memory SR1.
 struct LimitedSr1Options {
   Index memory = 10;   ///< m, pairs kept, >= 1
   double skip = 1e-8;  ///< r, as above
 };
 void visit_options(LimitedSr1Options& options, OptionVisitor& visitor);
 
+/// SR1 from the last pairs, with its matrix by products.
 class LimitedSr1 final : public Direction {
  public:
   explicit LimitedSr1(const LimitedSr1Options& options) : options_(options), pairs_(options.memory) {}

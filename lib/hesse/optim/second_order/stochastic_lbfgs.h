@@ -23,6 +23,7 @@
 
 namespace hesse {
 
+/// Settings of stochastic L-BFGS.
 struct StochasticLbfgsOptions {
   double lr = 0.1;              ///< alpha, > 0
   Index memory = 10;            ///< M, pairs kept, >= 1
@@ -33,6 +34,7 @@ struct StochasticLbfgsOptions {
 };
 void visit_options(StochasticLbfgsOptions& options, OptionVisitor& visitor);
 
+/// The optimizer; see above.
 class StochasticLbfgs final : public Optimizer {
  public:
   StochasticLbfgs(const StochasticLbfgsOptions& options, std::uint64_t seed)

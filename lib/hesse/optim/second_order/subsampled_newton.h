@@ -21,6 +21,7 @@
 
 namespace hesse {
 
+/// The share of samples, and how exactly the equations are solved.
 struct SubsampledNewtonOptions {
   double fraction = 0.1;  ///< |S| / |samples of the step|, (0, 1]; at least one sample
   Curvature curvature = Curvature::hessian;
@@ -29,6 +30,7 @@ struct SubsampledNewtonOptions {
 };
 void visit_options(SubsampledNewtonOptions& options, OptionVisitor& visitor);
 
+/// The direction; see above.
 class SubsampledNewton final : public Direction {
  public:
   SubsampledNewton(const SubsampledNewtonOptions& options, std::uint64_t seed)

@@ -14,6 +14,7 @@ enum class InitialScale {
   mean,    ///< the mean over all pairs kept, for gradients that are noisy (Schraudolph, Yu and Guenter 2007, eq. (14))
 };
 
+/// The recursion with its workspace.
 class TwoLoop {
  public:
   /// Without a pair q stays as it is.

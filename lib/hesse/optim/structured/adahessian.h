@@ -18,6 +18,7 @@
 
 namespace hesse {
 
+/// Settings of AdaHessian.
 struct AdaHessianOptions {
   double lr = 0.15;         ///< eta, > 0
   double beta1 = 0.9;       ///< [0, 1)

@@ -22,6 +22,7 @@
 
 namespace hesse {
 
+/// Settings of K-FAC.
 struct KfacOptions : KroneckerOptions {
   double damping = 150;              ///< lambda at the start, > 0; the paper's for autoencoders
   double min_damping = 1e-8;         ///< > 0

@@ -14,6 +14,7 @@
 
 namespace hesse {
 
+/// Settings of K-FAC with a fixed rate and damping.
 struct KfacFixedOptions : KroneckerOptions {
   double lr = 0.1;        ///< > 0
   double momentum = 0.9;  ///< mu, [0, 1)

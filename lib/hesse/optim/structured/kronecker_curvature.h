@@ -14,6 +14,7 @@
 
 namespace hesse {
 
+/// Whose targets the Fisher matrix is of.
 enum class FisherTargets {
   sampled,    ///< drawn from the model: an unbiased estimate of the Fisher matrix, at the price of a sweep back
   empirical,  ///< those of the data: the sweep of the gradient serves, the matrix is another one
@@ -23,6 +24,7 @@ enum class FisherTargets {
 /// penalty's weight is added as it is.
 enum class DampingScale { absolute, relative };
 
+/// How factors are estimated, damped and inverted.
 struct KroneckerOptions {
   KroneckerForm form = KroneckerForm::factored;
   FisherTargets targets = FisherTargets::sampled;
@@ -39,6 +41,7 @@ void visit_kronecker(KroneckerOptions& options, OptionVisitor& visitor);
 /// A share of a batch as the methods here mean it: of small batches it is no fewer than 64 samples, or all.
 double sample_share(double share, Index samples);
 
+/// The factors of all layers, kept up to date and inverted.
 class KroneckerCurvature {
  public:
   /// Throws Error when f has no layers with Kronecker factors.

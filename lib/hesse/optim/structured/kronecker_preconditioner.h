@@ -32,6 +32,7 @@ struct RefreshReport {
   double condition = 0;      ///< largest condition of a damped factor
 };
 
+/// The statistics of all blocks and what is made of them.
 class KroneckerPreconditioner {
  public:
   virtual ~KroneckerPreconditioner() = default;

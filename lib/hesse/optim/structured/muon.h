@@ -29,6 +29,7 @@ namespace hesse {
 
 enum class MuonScale { original, rms, none };
 
+/// Settings of Muon.
 struct MuonOptions {
   double lr = 0.02;        ///< > 0
   double momentum = 0.95;  ///< mu, [0, 1)

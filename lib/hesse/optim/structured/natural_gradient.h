@@ -17,6 +17,7 @@ namespace hesse {
 
 enum class FisherForm { full, diagonal };
 
+/// Settings of the exact natural gradient.
 struct NaturalGradientOptions {
   double lr = 0.1;        ///< > 0; 1 is Newton's where the model is linear
   double damping = 0.01;  ///< lambda > 0

@@ -22,6 +22,7 @@
 
 namespace hesse {
 
+/// Settings of PSGD.
 struct PsgdOptions {
   double lr = 1e-3;                ///< > 0
   double momentum = 0.9;           ///< of the mean of gradients, [0, 1)

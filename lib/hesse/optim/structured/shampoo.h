@@ -44,6 +44,7 @@ enum class Accumulation { sum, mean };
 enum class Graft { none, sgd, adagrad, rmsprop, adam };
 enum class VectorPreconditioner { diagonal, full };
 
+/// Settings of Shampoo.
 struct ShampooOptions {
   double lr = 1e-3;      ///< > 0
   double beta1 = 0.9;    ///< of the mean of gradients that is preconditioned, [0, 1)

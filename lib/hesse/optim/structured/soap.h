@@ -31,6 +31,7 @@
 
 namespace hesse {
 
+/// Settings of SOAP.
 struct SoapOptions {
   double lr = 3e-3;            ///< > 0
   double beta1 = 0.95;         ///< [0, 1)

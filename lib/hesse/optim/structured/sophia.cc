@@ -40,7 +40,7 @@ void visit_options(SophiaOptions& o, OptionVisitor& v) {
 }
 
 Sophia::Sophia(Objective& f, const SophiaOptions& options, std::uint64_t seed) : options_(options), seed_(seed) {
-  if (options.estimate == DiagonalEstimate::gauss_newton_bartlett && find<SampledGradient>(f) == nullptr) {
+  if (options.estimate == DiagonalEstimator::gauss_newton_bartlett && find<SampledGradient>(f) == nullptr) {
     fail(
         "sophia-g: the objective has no predictive distribution to draw targets from; give it a network, or use "
         "sophia-h");
@@ -48,7 +48,7 @@ Sophia::Sophia(Objective& f, const SophiaOptions& options, std::uint64_t seed) :
 }
 
 bool Sophia::estimate_diagonal(Objective& f, const Vector& x) {
-  if (options_.estimate == DiagonalEstimate::hutchinson) {
+  if (options_.estimate == DiagonalEstimator::hutchinson) {
     probe_.resize(x.size());
     estimate_.resize(x.size());
     RandomStream(seed_, Purpose::probe, static_cast<std::uint64_t>(t_)).fill_normal(probe_);
@@ -96,7 +96,7 @@ StepReport Sophia::step(Objective& f, Vector& x) {
 
 namespace {
 
-OptimizerEntry sophia_entry(const char* name, const char* summary, const char* source, DiagonalEstimate estimate,
+OptimizerEntry sophia_entry(const char* name, const char* summary, const char* source, DiagonalEstimator estimate,
                             double gamma) {
   SophiaOptions defaults;
   defaults.estimate = estimate;
@@ -113,12 +113,12 @@ OptimizerEntry sophia_entry(const char* name, const char* summary, const char* s
 
 OptimizerEntry sophia_h_entry() {
   return sophia_entry("sophia-h", "Momentum over Hutchinson's diagonal of the Hessian, clipped entry by entry",
-                      "Liu et al. (2023), Algorithms 1 and 3", DiagonalEstimate::hutchinson, 0.01);
+                      "Liu et al. (2023), Algorithms 1 and 3", DiagonalEstimator::hutchinson, 0.01);
 }
 
 OptimizerEntry sophia_g_entry() {
   return sophia_entry("sophia-g", "The same with the Gauss-Newton diagonal from targets that the model draws",
-                      "Liu et al. (2023), Algorithms 2 and 3", DiagonalEstimate::gauss_newton_bartlett, 0.05);
+                      "Liu et al. (2023), Algorithms 2 and 3", DiagonalEstimator::gauss_newton_bartlett, 0.05);
 }
 
 }  // namespace hesse

@@ -21,8 +21,9 @@
 
 namespace hesse {
 
-enum class DiagonalEstimate { hutchinson, gauss_newton_bartlett };
+enum class DiagonalEstimator { hutchinson, gauss_newton_bartlett };
 
+/// Settings of Sophia.
 struct SophiaOptions {
   double lr = 1e-3;           ///< eta, > 0
   double beta1 = 0.96;        ///< [0, 1)
@@ -33,7 +34,7 @@ struct SophiaOptions {
   double weight_decay = 0;    ///< lambda >= 0, decoupled; the paper trains language models with 0.2
   Index period = 10;          ///< k, steps between estimates, >= 1
   double estimate_share = 1;  ///< of the batch for an estimate, drawn, (0, 1]; Sophia-G alone
-  DiagonalEstimate estimate = DiagonalEstimate::hutchinson;  ///< set by the method's name
+  DiagonalEstimator estimate = DiagonalEstimator::hutchinson;  ///< set by the method's name
 };
 void visit_options(SophiaOptions& options, OptionVisitor& visitor);
 

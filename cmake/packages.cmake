@@ -1,0 +1,47 @@
+# Debian packages by CPack: `cpack -G DEB` in the build folder makes hesse (the program), libhesse-dev (the library, which is
+# static, with its headers) and, where it is built, python3-hesse.
+set(CPACK_PACKAGE_NAME hesse)
+set(CPACK_PACKAGE_CONTACT "The authors of Hesse <hesse@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_GENERATOR DEB)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
+
+set(CPACK_COMPONENTS_ALL development)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libhesse-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "The library and its headers.")
+# What the headers include and what the static library is linked to: shlibdeps has nothing to look at here.
+set(needs libeigen3-dev libfmt-dev zlib1g-dev libadolc-dev liblapacke-dev libopenblas-dev)
+if(HESSE_NEEDS_CERES)
+  list(APPEND needs libceres-dev)
+endif()
+if(HESSE_NEEDS_LIBLBFGS)
+  list(APPEND needs liblbfgs-dev)
+endif()
+list(JOIN needs ", " CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "nlohmann-json3-dev")  # of report/json.h alone
+
+if(TARGET hesse_app)
+  list(APPEND CPACK_COMPONENTS_ALL program)
+  set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME hesse)
+  set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION math)
+  set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
+  set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "gnuplot-nox | gnuplot")
+  set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "dataset-fashion-mnist")
+  set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "The program.")
+endif()
+if(TARGET hesse_python)
+  list(APPEND CPACK_COMPONENTS_ALL python)
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_NAME python3-hesse)
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_SHLIBDEPS ON)
+  # An extension module is for one minor version of Python.
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS
+      "python3 (>= ${HESSE_PYTHON_VERSION}), python3 (<< ${HESSE_PYTHON_NEXT_VERSION}), python3-numpy")
+  set(CPACK_COMPONENT_PYTHON_DESCRIPTION "The Python package.")
+endif()
+include(CPack)
