@@ -3,6 +3,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
+#include "hesse/report/json.h"
 #include "hesse/report/report_page.h"
 
 #include <cstdio>
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 struct ReportCommandOptions {
   std::vector<std::string> run;
   std::string output;
+  bool json = false;
 };
 void visit_options(ReportCommandOptions& o, OptionVisitor& v) {
   v.option("run", o.run,
@@ -23,6 +25,17 @@ void visit_options(ReportCommandOptions& o, OptionVisitor& v) {
   v.option("output", o.output,
            "a file that ends in .html for the page alone, or a folder for report.html, its figures as SVG and PDF, and "
            "its tables as Markdown, LaTeX and CSV (default: report.html in the one folder that is named)");
+  v.option("json", o.json, "print where the page was written as JSON");
+}
+
+void tell(const ReportCommandOptions& options, const char* what, const fs::path& page) {
+  if (options.json) {
+    Json json;
+    json["report"] = page.string();
+    fmt::print("{}", json_text(json));
+  } else {
+    say("{}: {}\n", what, page.string());
+  }
 }
 
 }  // namespace
@@ -47,7 +60,7 @@ int report_command(Arguments arguments) {
   if (page_alone) {
     if (output.has_parent_path()) create_folders(output.parent_path());
     write_file(output, text);
-    fmt::print("report: {}\n", output.string());
+    tell(options, "report", output);
     return kDone;
   }
   create_folders(output);
@@ -55,7 +68,7 @@ int report_command(Arguments arguments) {
   for (const std::string& warning : write_paper_files(output, page)) {
     fmt::print(stderr, "hesse: warning: {}\n", warning);
   }
-  fmt::print("report, figures and tables: {}\n", (output / kReportFile).string());
+  tell(options, "report, figures and tables", output / kReportFile);
   return kDone;
 }
 

@@ -155,6 +155,9 @@ struct WholeFigure {
   Estimate estimate;
 };
 
+/// Memory of which it is said in advance that it will be taken; --json has it always.
+constexpr double kMuch = 256 * kMebibyte;
+
 /// Eigenvalues within this share of the largest node count as near zero.
 constexpr double kNearZero = 1e-3;
 
@@ -524,7 +527,8 @@ int spectrum_command(Arguments arguments) {
   }
   const std::optional<double> ahead = bytes_ahead(f, size, options, spectrum_options.eigen);
   const double stated = ahead ? *ahead + memory_in_use() : 0;
-  if (ahead && !options.json) fmt::print(stderr, "memory: about {:.0f} MiB at the peak\n", stated / kMebibyte);
+  const bool much = stated >= kMuch && !options.json;
+  if (much) fmt::print(stderr, "memory: about {:.0f} MiB at the peak\n", stated / kMebibyte);
   const Spectrum spectrum = extreme_spectrum(f, x, spectrum_options);
   const EigenResult& eigen = spectrum.eigen;
   const bool finite = eigen.status != EigenStatus::non_finite;
@@ -662,7 +666,7 @@ int spectrum_command(Arguments arguments) {
     if (diagonal) write_diagonal(folder, *diagonal, f.layout(), rows);
     if (density) write_density(folder, *density, eigen, table.title);
   }
-  if (ahead && !options.json) fmt::print(stderr, "memory: {:.0f} MiB at the peak\n", peak_memory() / kMebibyte);
+  if (much) fmt::print(stderr, "memory: {:.0f} MiB at the peak\n", peak_memory() / kMebibyte);
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {

@@ -21,6 +21,7 @@
 using namespace hesse;
 using Catch::Matchers::Contains;
 using test::hesse_signalled;
+using test::hesse_signalled_when;
 using test::run_hesse;
 using test::ScratchFolder;
 
@@ -149,10 +150,10 @@ TEST_CASE("an interrupt ends the run after its step with 130 or 143, and resumin
   const ScratchFolder folder;
   for (const auto& [signal, code] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
     const std::string output = fmt::format("run-{}", code);
-    CHECK(hesse_signalled(folder,
-                          {"train", "--problem", "mlp:data=gaussian-blobs,hidden=20", "--optimizer", "adam", "--budget",
-                           "1000000steps,1s", "--output", output},
-                          signal, 400) == code);
+    CHECK(hesse_signalled_when(folder,
+                               {"train", "--problem", "mlp:data=gaussian-blobs,hidden=20", "--optimizer", "adam",
+                                "--budget", "1000000steps,1s", "--output", output},
+                               signal, [&] { return std::filesystem::exists(folder / output / "run.json"); }) == code);
     CHECK(std::filesystem::exists(folder / output / "checkpoint.safetensors"));
     CHECK_FALSE(parse_json(read_file(folder / output / "run.json"), "run.json")["verdict"].is_object());
     CHECK(run_hesse(folder, "resume " + output).exit_code == 0);

@@ -12,6 +12,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -39,12 +40,23 @@ inline Printed run_hesse(const ScratchFolder& folder, const std::string& argumen
   return printed;
 }
 
-/// Starts `hesse ARGUMENTS` (words without spaces) silently and sends it `signal` after some
-/// milliseconds. Returns the exit code, 128 + signal when the signal ended it.
-inline int hesse_signalled(const ScratchFolder& folder, const std::vector<std::string>& arguments, int signal,
-                           int milliseconds) {
+/// Starts `hesse ARGUMENTS` (words without spaces) silently and sends it `signal` once `ready` says so, or after a
+/// minute. Returns the exit code, 128 + signal when the signal ended it.
+inline int hesse_signalled_when(const ScratchFolder& folder, const std::vector<std::string>& arguments, int signal,
+                                const std::function<bool()>& ready) {
+  // Blocked until the child has no handler of this program's any more.
+  sigset_t set;
+  sigset_t before;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGINT);
+  ::sigaddset(&set, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &set, &before);
   const pid_t child = ::fork();
+  if (child != 0) ::sigprocmask(SIG_SETMASK, &before, nullptr);
   if (child == 0) {
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
     std::vector<char*> words = {const_cast<char*>(HESSE_PROGRAM)};
     for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
     words.push_back(nullptr);
@@ -55,11 +67,20 @@ inline int hesse_signalled(const ScratchFolder& folder, const std::vector<std::s
     ::execv(HESSE_PROGRAM, words.data());
     ::_exit(126);
   }
-  ::usleep(static_cast<useconds_t>(milliseconds) * 1000);
+  for (int i = 0; i < 60000 && !ready(); ++i) ::usleep(1000);
   ::kill(child, signal);
   int status = 0;
   ::waitpid(child, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// The same after some milliseconds.
+inline int hesse_signalled(const ScratchFolder& folder, const std::vector<std::string>& arguments, int signal,
+                           int milliseconds) {
+  return hesse_signalled_when(folder, arguments, signal, [milliseconds] {
+    ::usleep(static_cast<useconds_t>(milliseconds) * 1000);
+    return true;
+  });
 }
 
 }  // namespace hesse::test

@@ -12,6 +12,7 @@
 using namespace hesse;
 using Catch::Matchers::Contains;
 using test::hesse_signalled;
+using test::hesse_signalled_when;
 using test::Printed;
 using test::run_hesse;
 using test::ScratchFolder;
@@ -35,6 +36,13 @@ std::vector<fs::file_time_type> times(const fs::path& folder) {
   for (const std::string& name : cells(folder))
     out.push_back(fs::last_write_time(folder / "cells" / name / "run.json"));
   return out;
+}
+
+/// Whether a cell has begun.
+bool begun(const fs::path& folder) {
+  const auto names = cells(folder);
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return fs::exists(folder / "cells" / name / "trace.csv"); });
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -261,7 +269,10 @@ TEST_CASE("a sweep that is killed goes on where it was and ends in the bits of o
     const std::string name = fmt::format("s{}", signal);
     auto cut = words;
     cut.push_back(name);
-    for (const int milliseconds : {150, 250}) hesse_signalled(folder, cut, signal, milliseconds);
+    // Cut off while a cell is at work, and again as soon as the next sweep has the folder for itself.
+    for (int k = 0; k < 2; ++k) {
+      hesse_signalled_when(folder, cut, signal, [&] { return begun(folder / name); });
+    }
     // What a killed parent leaves stops by itself after its step; until then the folder is locked.
     Printed r;
     for (int i = 0; i < 200; ++i) {
@@ -281,10 +292,10 @@ TEST_CASE("a sweep that is killed goes on where it was and ends in the bits of o
 
 TEST_CASE("an interrupted sweep says how to go on and exits with 130") {
   const ScratchFolder folder;
-  CHECK(hesse_signalled(folder,
-                        {"sweep", "--problem", "mlp:data=gaussian-blobs,hidden=20", "--optimizer", "adam", "--budget",
-                         "1000000steps,2s", "--output", "s"},
-                        SIGINT, 500) == 130);
+  CHECK(hesse_signalled_when(folder,
+                             {"sweep", "--problem", "mlp:data=gaussian-blobs,hidden=20", "--optimizer", "adam",
+                              "--budget", "1000000steps,60s", "--output", "s"},
+                             SIGINT, [&] { return begun(folder / "s"); }) == 130);
   const auto names = cells(folder / "s");
   REQUIRE(names.size() == 1);
   CHECK_FALSE(read_run_record(folder / "s" / "cells" / names[0] / "run.json").verdict);

@@ -177,6 +177,10 @@ class Output(Case):
         self.assertEqual((self.folder / "shown.svg").read_text(), "drawing\n")
         self.assertIn("have not made 'made.svg'", self.run_page(figure)[0][0])
 
+    def test_update_takes_no_line_for_its_neighbour(self):
+        shown, true = ["a 1.0", "b 2", "a 1.1", "a 1.2"], ["a 1.0", "b 3", "a 1.1", "a 1.2"]
+        self.assertEqual(manual.updated_output(shown, true, 0.2, self.folder), true)
+
     def test_update_leaves_a_page_that_is_right_alone(self):
         page = self.shown(OUTPUT)
         self.assertEqual(self.run_page(page, update=True)[2], page)
