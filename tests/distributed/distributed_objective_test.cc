@@ -289,9 +289,9 @@ TEST_CASE("bad calls are refused on all ranks with the words of one process") {
       if (call == 1) f.select(std::vector<Index>{0, 5000});
       if (call == 2) f.kronecker_factors(x, {.kind = Curvature::hessian}, factors);
       if (call == 3) f.kronecker_factors(x, {.share = 0}, factors);
-      if (call == 4) f.curvature_forms(x, Curvature::hessian, 1, x, forms);
+      if (call == 4) f.curvature_forms(x, Curvature::hessian, 1, 2, 1, x, forms);
       if (call == 5) f.outputs(x, 40);
-      if (call == 6) f.curvature_forms(x, Curvature::fisher, 1, Matrix::Zero(f.size(), 9), forms);
+      if (call == 6) f.curvature_forms(x, Curvature::fisher, 1, 2, 1, Matrix::Zero(f.size(), 9), forms);
     } catch (const Error& e) {
       return e.what();
     }
