@@ -5,6 +5,8 @@
 
 #include "hesse/core/error.h"
 
+#include <cstdio>
+
 namespace hesse::app {
 namespace {
 
@@ -39,7 +41,9 @@ int compare_command(Arguments arguments) {
   ComparisonSettings settings = comparison_settings(options);
   if (!options.tuned.empty()) {
     if (options.trials > 0) fail("compare: --tuned and --trials exclude each other; tuned methods need no trials");
-    for (const std::string& method : read_tuned(options.tuned, settings.run)) settings.methods.push_back(method);
+    const TunedMethods tuned = read_tuned(options.tuned, settings);
+    for (const std::string& warning : tuned.warnings) fmt::print(stderr, "hesse: warning: {}\n", warning);
+    settings.methods.insert(settings.methods.end(), tuned.methods.begin(), tuned.methods.end());
   }
   use_threads(options.threads);
   Problem problem = make_problem(options.problem, options.precision);

@@ -17,6 +17,7 @@ namespace {
 struct ResumeOptions {
   std::string folder;
   Index jobs = 1;
+  Index trials = 0;
   Index threads = 0;
   bool json = false;
   bool quiet = false;
@@ -24,6 +25,8 @@ struct ResumeOptions {
 void visit_options(ResumeOptions& o, OptionVisitor& v) {
   v.option("folder", o.folder, "folder of a run, of a comparison or of a sweep");
   v.option("jobs", o.jobs, Interval::closed(1, 1024), "of a sweep: runs at once");
+  v.option("trials", o.trials, Interval::closed(0, 1000),
+           "of a comparison with tuned methods: raise its trials to so many; those that are finished stay");
   visit_threads(o.threads, v);
   v.option("json", o.json, "print the result as JSON on standard output");
   v.option("quiet", o.quiet, "no progress lines");
@@ -54,11 +57,19 @@ int resume_command(Arguments arguments) {
   use_threads(options.threads);
   if (std::filesystem::exists(folder / kComparisonFile)) {
     ComparisonSettings settings = read_comparison(folder);
+    if (options.trials > 0) {
+      if (settings.trials == 0 || options.trials < settings.trials) {
+        fail("resume: --trials {} raises the trials of a comparison that tunes; '{}' has {}", options.trials,
+             options.folder, settings.trials);
+      }
+      settings.trials = options.trials;
+    }
     share(settings.run);
     Problem problem = make_problem(settings.run.problem, settings.run.precision, settings.run.chunks);
     check_comparison(settings, problem);
     return run_comparison(settings, problem, folder, options.json, options.quiet);
   }
+  if (options.trials > 0) fail("resume: --trials is of a comparison; '{}' holds none", options.folder);
   if (std::filesystem::exists(folder / kRunFile)) {
     RunSettings settings = settings_of(read_run_record(folder / kRunFile));
     share(settings);

@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/curvature/subspace.h"
 #include "hesse/linalg/eigen.h"
+#include "hesse/nn/models.h"
 #include "hesse/objective/l2_objective.h"
 #include "nn/network_cases.h"
 
@@ -44,6 +45,23 @@ TEST_CASE("the gradient covariance is that of the gradients of single samples") 
   const Matrix expected = centred * centred.transpose() / static_cast<double>(G.cols());
   const Matrix C = dense(*f, x, {.matrix = CurvatureMatrix::gradient_covariance});
   CHECK((C - expected).norm() <= 1e3 * kEps * G.squaredNorm());
+}
+
+TEST_CASE("the gradient covariance of a text's loss is that of its mean over places") {
+  auto data = std::make_shared<Dataset>();
+  data->name = "text";
+  data->inputs.resize(4, 3);
+  data->inputs << 0, 2, 1, 1, 2, 0, 1, 2, 0, 0, 1, 2;
+  data->class_count = 3;
+  data->places = 4;
+  data->labels = {1, 2, 1, 0, 2, 0, 1, 1, 0, 2, 2, 1};
+  const auto f = make_network_objective(std::make_shared<const Network>(transformer(3, 4, 4, 2, 1)),
+                                        Loss::softmax_cross_entropy, data);
+  const Vector x = f->network().initial_parameters(Initialisation::glorot_uniform, 1) + 0.3 * test_point(f->size());
+  const Matrix G = sample_gradients(*f, x);
+  const Matrix centred = G.colwise() - G.rowwise().mean().eval();
+  const Matrix C = dense(*f, x, {.matrix = CurvatureMatrix::gradient_covariance});
+  CHECK((C - centred * centred.transpose() / 3).norm() <= 1e3 * kEps * G.squaredNorm());
 }
 
 TEST_CASE("for one sample the K-FAC operator is the empirical Fisher matrix's block diagonal") {

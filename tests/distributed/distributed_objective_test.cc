@@ -50,7 +50,7 @@ void append_upper(Numbers& to, const Matrix& m) {
 }
 
 /// Everything that the objective gives, one list a kind of figure: on a part of the samples and on all of them.
-std::vector<Numbers> everything(NetworkObjective& f) {
+std::vector<Numbers> everything(NetworkObjective& f, const std::vector<double>& shares = {1.0, 0.3}) {
   std::vector<Numbers> all;
   const Vector x = test_point(f.size());
   const Vector y = test_point(f.size(), 1);
@@ -94,7 +94,7 @@ std::vector<Numbers> everything(NetworkObjective& f) {
 
     f.value_and_gradient(x, g);
     for (const Curvature kind : {Curvature::fisher_sampled, Curvature::fisher_empirical}) {
-      for (const double share : {1.0, 0.3}) {
+      for (const double share : shares) {
         std::vector<KroneckerFactors> factors;
         FactorRequest request{.kind = kind, .seed = 2, .draw = 3, .share = share, .neighbours = share == 1};
         f.kronecker_factors(x, request, factors);
@@ -118,9 +118,9 @@ std::vector<Numbers> everything(NetworkObjective& f) {
         all.push_back(numbers);
       }
     }
-    for (const double share : {1.0, 0.25}) {
+    for (const double share : shares) {
       Matrix forms;
-      f.curvature_forms(x, Curvature::gauss_newton, share, V, forms);
+      f.curvature_forms(x, Curvature::gauss_newton, 1, 2, share, V, forms);
       Numbers numbers;
       append(numbers, forms);
       f.sampled_gradient(y, 1, 2, share, g);
@@ -132,12 +132,12 @@ std::vector<Numbers> everything(NetworkObjective& f) {
 }
 
 /// The same on so many ranks, of which every one must have the same bits.
-std::vector<Numbers> everything_on(int size, const Setting& s) {
+std::vector<Numbers> everything_on(int size, const Setting& s, const std::vector<double>& shares = {1.0, 0.3}) {
   const MakeNetworkObjective make = maker(s);
   std::vector<std::vector<Numbers>> results(static_cast<std::size_t>(size));
   test::on_ranks(size, [&](const std::shared_ptr<Ranks>& ranks) {
     const auto f = distributed_network(make, ranks, s.sharing);
-    results[static_cast<std::size_t>(ranks->rank())] = everything(*f);
+    results[static_cast<std::size_t>(ranks->rank())] = everything(*f, shares);
   });
   for (const auto& result : results) CHECK(result == results.front());
   return results.front();
@@ -176,8 +176,9 @@ TEST_CASE("values and gradients and products and factors over ranks are those of
     s.pass_size = 3;
     s.sharing = {2, 1, 1e9};
   }
-  const auto one_pass = everything(*maker(s)(1e9));
-  const auto shared = everything_on(3, s);
+  // Of shares every chunk draws its own samples.
+  const auto one_pass = everything(*maker(s)(1e9), {1.0});
+  const auto shared = everything_on(3, s, {1.0});
   REQUIRE(shared.size() == one_pass.size());
   for (std::size_t i = 0; i < shared.size(); ++i) {
     INFO("figure " << i);
@@ -214,8 +215,8 @@ TEST_CASE("chunks that share one workspace for want of memory give the same bits
 TEST_CASE("in float the sums over ranks are those of one pass to the rounding of float") {
   Setting s;
   s.precision = Precision::float32;
-  const auto one_pass = everything(*maker(s)(1e9));
-  const auto shared = everything_on(2, s);
+  const auto one_pass = everything(*maker(s)(1e9), {1.0});
+  const auto shared = everything_on(2, s, {1.0});
   for (std::size_t i = 0; i < shared.size(); ++i) {
     INFO("figure " << i);
     // 2^-24 times the square root of 150 terms, and the hundred of cancellation above.
@@ -231,11 +232,11 @@ TEST_CASE("convolutions with many places have the same factors over ranks") {
     return make_network_objective(network, Loss::softmax_cross_entropy, data);
   };
   const auto plain = make(1e9);
-  const auto one_pass = everything(*plain);
+  const auto one_pass = everything(*plain, {1.0});
   std::vector<Numbers> shared;
   std::mutex mutex;
   test::on_ranks(3, [&](const std::shared_ptr<Ranks>& ranks) {
-    const auto result = everything(*distributed_network(make, ranks, {8, 4, 1e9}));
+    const auto result = everything(*distributed_network(make, ranks, {8, 4, 1e9}), {1.0});
     const std::lock_guard lock(mutex);
     shared = result;
   });
@@ -288,9 +289,9 @@ TEST_CASE("bad calls are refused on all ranks with the words of one process") {
       if (call == 1) f.select(std::vector<Index>{0, 5000});
       if (call == 2) f.kronecker_factors(x, {.kind = Curvature::hessian}, factors);
       if (call == 3) f.kronecker_factors(x, {.share = 0}, factors);
-      if (call == 4) f.curvature_forms(x, Curvature::hessian, 1, x, forms);
+      if (call == 4) f.curvature_forms(x, Curvature::hessian, 1, 2, 1, x, forms);
       if (call == 5) f.outputs(x, 40);
-      if (call == 6) f.curvature_forms(x, Curvature::fisher, 1, Matrix::Zero(f.size(), 9), forms);
+      if (call == 6) f.curvature_forms(x, Curvature::fisher, 1, 2, 1, Matrix::Zero(f.size(), 9), forms);
     } catch (const Error& e) {
       return e.what();
     }

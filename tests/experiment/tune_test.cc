@@ -230,13 +230,54 @@ TEST_CASE("A comparison of what was tuned takes the best methods and refuses ano
   const Comparison tuned =
       compare(settings, problem, folder / "tuned", [](const ComparisonCell&) { return RunHooks{}; });
   REQUIRE(tuned.tunings.size() == 2);
-  const std::vector<std::string> methods = read_tuned(folder / "tuned", settings.run);
-  CHECK(methods == std::vector<std::string>{tuned.tunings[0].best, tuned.tunings[1].best});
+  const TunedMethods methods = read_tuned(folder / "tuned", settings);
+  CHECK(methods.warnings.empty());
+  CHECK(methods.methods == std::vector<std::string>{tuned.tunings[0].best, tuned.tunings[1].best});
   const ComparisonSettings read = read_comparison(folder / "tuned");
   CHECK(read.search == Search::space);
   CHECK(read.trials == 3);
-  RunSettings other = settings.run;
-  other.problem = "quadratic:n=5";
+  ComparisonSettings other = settings;
+  other.run.problem = "quadratic:n=5";
   CHECK_THROWS_WITH(read_tuned(folder / "tuned", other), Catch::Contains("tuned with problem"));
-  CHECK_THROWS_WITH(read_tuned(folder / "nowhere", settings.run), Catch::Contains("hesse tune"));
+  CHECK_THROWS_WITH(read_tuned(folder / "nowhere", settings), Catch::Contains("hesse tune"));
+  other = settings;
+  other.run.budget = "7steps";
+  other.run.target = 0.5;
+  const TunedMethods elsewhere = read_tuned(folder / "tuned", other);
+  REQUIRE(elsewhere.warnings.size() == 2);
+  CHECK_THAT(elsewhere.warnings[0], Catch::Contains("budget") && Catch::Contains("7steps"));
+  CHECK_THAT(elsewhere.warnings[1], Catch::Contains("target") && Catch::Contains("0.5"));
+  // The seed of the trials must not be one of the comparison's.
+  other = settings;
+  other.seed = settings.seed + 999999;
+  CHECK_NOTHROW(read_tuned(folder / "tuned", other));
+  other.repetitions = 2;
+  CHECK_THROWS_WITH(read_tuned(folder / "tuned", other), Catch::Contains("tuned on seed"));
+}
+
+TEST_CASE("More trials of a finished comparison are those that it has and further ones") {
+  const ScratchFolder folder;
+  Problem problem = problems().make(parse_spec("quadratic:n=4,condition=10"), {Precision::float64});
+  ComparisonSettings settings;
+  settings.run = parabola("");
+  settings.methods = {"momentum:lr=0.1"};
+  settings.search = GENERATE(Search::rate, Search::space);
+  settings.trials = 3;
+  compare(settings, problem, folder / "grown", [](const ComparisonCell&) { return RunHooks{}; });
+  // A record has the seconds that its run took: it changes when the run is repeated.
+  const auto record = folder / "grown" / "tuning" / "momentum_lr=0.1" / "trial-2" / "run.json";
+  const std::string before = text_of(record);
+  REQUIRE_FALSE(before.empty());
+  settings.trials = 5;
+  const Comparison grown =
+      compare(settings, problem, folder / "grown", [](const ComparisonCell&) { return RunHooks{}; });
+  CHECK(text_of(record) == before);
+  const Comparison whole =
+      compare(settings, problem, folder / "whole", [](const ComparisonCell&) { return RunHooks{}; });
+  REQUIRE(grown.tunings[0].trials.size() == 5);
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK(grown.tunings[0].trials[i].method == whole.tunings[0].trials[i].method);
+    CHECK(grown.tunings[0].trials[i].outcome.verdict.value == whole.tunings[0].trials[i].outcome.verdict.value);
+  }
+  CHECK(grown.tunings[0].best == whole.tunings[0].best);
 }

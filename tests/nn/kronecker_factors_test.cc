@@ -3,12 +3,16 @@
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/nn/image_layers.h"
+#include "hesse/nn/models.h"
 #include "nn/network_cases.h"
 
 #include <Eigen/Eigenvalues>
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <span>
+#include <utility>
+#include <vector>
 
 using namespace hesse;
 
@@ -172,27 +176,59 @@ TEST_CASE("Kronecker factors are the same bits on any number of threads, and agr
   }
 }
 
-TEST_CASE("Kronecker factors over a share of the samples are those of the first samples alone") {
+namespace {
+
+/// The samples that a share of a selection takes, by the rule that the interface promises.
+std::vector<Index> drawn_samples(std::span<const Index> selection, Index count, std::uint64_t seed,
+                                 std::uint64_t draw) {
+  SubsetSampler sampler;
+  std::vector<Index> samples;
+  for (const Index position :
+       sampler.draw(std::ssize(selection), count, RandomStream(seed, Purpose::curvature_samples, draw))) {
+    samples.push_back(selection[static_cast<std::size_t>(position)]);
+  }
+  return samples;
+}
+
+}  // namespace
+
+TEST_CASE("Kronecker factors over a share of the samples are those of drawn samples alone, others at every draw") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
-  const auto data = make_data(4, 3, 20, c.loss);
+  const auto data = make_data(4, 3, 30, c.loss);
   NetworkOptions options;
   options.pass_size = GENERATE(3, 2048);
   const auto f = make_objective(c, data, options);
   const auto head = make_objective(c, data, options);
-  std::vector<Index> first(7);
-  for (Index i = 0; i < 7; ++i) first[static_cast<std::size_t>(i)] = i;
-  head->select(first);
+  std::vector<Index> batch(20);
+  for (Index i = 0; i < 20; ++i) batch[static_cast<std::size_t>(i)] = 29 - i;
+  f->select(batch);
   const Vector x = test_point(f->size());
-  for (const Curvature kind : {Curvature::fisher_sampled, Curvature::fisher_empirical}) {
-    std::vector<KroneckerFactors> share, own;
-    f->kronecker_factors(x, {.kind = kind, .draw = 2, .share = 7.0 / 20}, share);
-    head->kronecker_factors(x, {.kind = kind, .draw = 2}, own);
-    for (std::size_t l = 0; l < own.size(); ++l) {
-      // The same products, in other blocks of samples.
-      CHECK((share[l].A - own[l].A).norm() <= 50 * kEps * own[l].A.norm());
-      CHECK((share[l].G - own[l].G).norm() <= 50 * kEps * own[l].G.norm());
+  Vector g;
+  // How far the sweeps at the point have gone already must not matter.
+  const int known = GENERATE(0, 1, 2);
+  if (known == 1) f->value(x);
+  if (known == 2) f->value_and_gradient(x, g);
+  for (const std::uint64_t draw : {2U, 3U}) {
+    const std::vector<Index> drawn = drawn_samples(batch, 7, 11, draw);
+    CHECK(drawn != drawn_samples(batch, 7, 11, draw + 1));
+    head->select(drawn);
+    for (const Curvature kind : {Curvature::fisher_sampled, Curvature::fisher_empirical}) {
+      std::vector<KroneckerFactors> share, own;
+      f->kronecker_factors(x, {.kind = kind, .seed = 11, .draw = draw, .share = 7.0 / 20}, share);
+      head->kronecker_factors(x, {.kind = kind, .seed = 11, .draw = draw}, own);
+      for (std::size_t l = 0; l < own.size(); ++l) {
+        // The same products, in other blocks of samples.
+        CHECK((share[l].A - own[l].A).norm() <= 50 * kEps * own[l].A.norm());
+        CHECK((share[l].G - own[l].G).norm() <= 50 * kEps * own[l].G.norm());
+      }
     }
   }
+  // The gradient at the point is not disturbed.
+  Vector after, fresh;
+  f->value_and_gradient(x, after);
+  f->select(batch);
+  f->value_and_gradient(x, fresh);
+  CHECK(after == fresh);
 }
 
 TEST_CASE("Empirical Kronecker factors are the same whether the gradient at the point is known or not") {
@@ -209,6 +245,70 @@ TEST_CASE("Empirical Kronecker factors are the same whether the gradient at the 
     CHECK(known[l].A == fresh[l].A);
     // Adjoints divided by the number of samples and multiplied again: a few roundings each.
     CHECK((known[l].G - fresh[l].G).norm() <= 20 * kEps * fresh[l].G.norm());
+  }
+}
+
+TEST_CASE("The mean of empirical Fisher matrices over the model's labels at all places is the Fisher matrix") {
+  // All 3^3 texts of labels for one sample, each with its probability.
+  const Index V = 3, T = 3;
+  const auto with_labels = [&](std::vector<std::int32_t> labels) {
+    auto data = std::make_shared<Dataset>();
+    data->name = "text";
+    data->inputs.resize(T, 1);
+    data->inputs << 0, 2, 1;
+    data->class_count = V;
+    data->places = T;
+    data->labels = std::move(labels);
+    return data;
+  };
+  const auto network = std::make_shared<const Network>(transformer(V, T, 4, 2, 1));
+  Vector x = network->initial_parameters(Initialisation::glorot_uniform, 1);
+  x += 0.3 * test_point(x.size());
+  const auto f = make_network_objective(network, Loss::softmax_cross_entropy, with_labels({0, 0, 0}));
+  const Matrix B = dense(*f->curvature(x, Curvature::gauss_newton));
+  Matrix p(V, T);
+  const Matrix z = f->outputs(x);
+  for (Index t = 0; t < T; ++t) {
+    p.col(t) = z.col(0).segment(t * V, V).array().exp();
+    p.col(t) /= p.col(t).sum();
+  }
+  const bool known = GENERATE(false, true);
+  Matrix mean = Matrix::Zero(x.size(), x.size());
+  Matrix G = Matrix::Zero(V, V);
+  Vector moments;
+  for (int text = 0; text < 27; ++text) {
+    const auto labelled = with_labels({text % 3, text / 3 % 3, text / 9});
+    double probability = 1;
+    for (Index t = 0; t < T; ++t) probability *= p(labelled->labels[static_cast<std::size_t>(t)], t);
+    const auto e = make_network_objective(network, Loss::softmax_cross_entropy, labelled);
+    mean += probability * dense(*e->curvature(x, Curvature::fisher_empirical));
+    Vector g;
+    const auto fresh = make_network_objective(network, Loss::softmax_cross_entropy, labelled);
+    if (known) fresh->value_and_gradient(x, g);
+    std::vector<KroneckerFactors> factors;
+    fresh->kronecker_factors(x, {.kind = Curvature::fisher_empirical}, factors);
+    complete(factors.back());
+    G += probability * factors.back().G;
+    std::vector<Matrix> squares;
+    fresh->kronecker_moments(x, {.kind = Curvature::fisher_empirical}, std::vector<KroneckerBasis>(factors.size()),
+                             squares);
+    if (text == 0) moments = Vector::Zero(squares.back().size());
+    moments += probability * squares.back().reshaped<Eigen::RowMajor>();
+  }
+  CHECK((mean - B).norm() <= 500 * kEps * B.norm());
+  // The last layer's factor is the mean Hessian of the loss in the logits of a place, which draw independently.
+  Matrix H = Matrix::Zero(V, V);
+  for (Index t = 0; t < T; ++t) {
+    H += (Matrix(p.col(t).asDiagonal()) - p.col(t) * p.col(t).transpose()) / static_cast<double>(T);
+  }
+  CHECK((G - H).norm() <= 100 * kEps * H.norm());
+  // Moments in the plain basis are the diagonal of the last layer's block: the weights, and the biases behind them.
+  const KroneckerFactors last = f->kronecker_layers().back();
+  for (Index o = 0; o < V; ++o) {
+    for (Index i = 0; i < last.columns(); ++i) {
+      const Index at = last.begin + (i < last.inputs ? o * last.inputs + i : last.inputs * V + o);
+      CHECK(moments[o * last.columns() + i] == Approx(B(at, at)).epsilon(1e-12));
+    }
   }
 }
 
@@ -309,10 +409,9 @@ TEST_CASE("Curvature forms are V'B V of the operator over the same samples") {
   options.memory_budget = GENERATE(1.0, 1e9);
   const auto f = make_objective(c, data, options);
   const auto head = make_objective(c, data, options);
-  std::vector<Index> first(7);
-  for (Index i = 0; i < 7; ++i) first[static_cast<std::size_t>(i)] = i;
-  head->select(first);
+  head->select(drawn_samples(f->selection(), 7, 11, 4));
   const Vector x = test_point(f->size());
+  if (GENERATE(false, true)) f->value(x);
   Matrix V(f->size(), 3);
   for (Index k = 0; k < 3; ++k) V.col(k) = test_point(f->size(), static_cast<std::uint64_t>(k + 1));
   for (const double share : {1.0, 7.0 / 20}) {
@@ -320,11 +419,11 @@ TEST_CASE("Curvature forms are V'B V of the operator over the same samples") {
     (share == 1 ? f : head)->curvature(x, Curvature::gauss_newton)->apply(V, BV);
     const Matrix expected = V.transpose() * BV;
     Matrix forms;
-    f->curvature_forms(x, Curvature::gauss_newton, share, V, forms);
+    f->curvature_forms(x, Curvature::gauss_newton, 11, 4, share, V, forms);
     // Sums of 20 samples' forms of about 50 roundings each.
     CHECK((forms - expected).norm() <= 200 * kEps * expected.norm());
   }
   Matrix forms;
-  CHECK_THROWS_AS(f->curvature_forms(x, Curvature::hessian, 1, V, forms), Error);
-  CHECK_THROWS_AS(f->curvature_forms(x, Curvature::gauss_newton, 0, V, forms), Error);
+  CHECK_THROWS_AS(f->curvature_forms(x, Curvature::hessian, 0, 0, 1, V, forms), Error);
+  CHECK_THROWS_AS(f->curvature_forms(x, Curvature::gauss_newton, 0, 0, 0, V, forms), Error);
 }

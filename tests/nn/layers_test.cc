@@ -209,7 +209,7 @@ TEST_CASE("Gradients and Hessian products of networks with every layer agree wit
     f->curvature(x, Curvature::gauss_newton)->apply(v, Gv);
     CHECK(std::abs(v.dot(Gv) - Jv.squaredNorm() / static_cast<double>(samples)) <= 1e-6 * (1 + std::abs(v.dot(Gv))));
     Matrix form;
-    f->curvature_forms(x, Curvature::gauss_newton, 1, v, form);
+    f->curvature_forms(x, Curvature::gauss_newton, 0, 0, 1, v, form);
     CHECK(form(0, 0) == Approx(v.dot(Gv)).epsilon(1e-12));
   }
 }

@@ -6,10 +6,14 @@
 #include "optim/telemetry.h"
 
 #include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
+#include <variant>
+#include <vector>
 
 using namespace hesse;
 
@@ -102,6 +106,103 @@ TEST_CASE("The damping of Hessian-free optimization follows the reduction ratio,
     CHECK(f->value(x) <= before);
   }
   CHECK(f->value(x) < 0.5 * f->value(test_point(f->size())));
+}
+
+TEST_CASE(
+    "CG starts from 0.95 of its last solution and stops by progress, and the step goes back over iterates at 1.3^j") {
+  // Martens (2010), sections 4.4 to 4.6, written out with a dense matrix.
+  const Case c{{6, 9, 5}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(6, 5, 60, c.loss));
+  double lambda = 0.003;
+  const auto optimizer = make_optimizer("hessian-free:preconditioner=none,damping=0.003", {*f, 0});
+  Vector x = test_point(f->size());
+  const auto solution = [&] {
+    const StateView state = optimizer->state();
+    return *std::get<Vector*>(state[0].data);
+  };
+  bool warm = false, back = false, early = false;
+  for (int step = 0; step < 6; ++step) {
+    Vector g;
+    const double value = f->value_and_gradient(x, g);
+    Matrix B = dense(*f->curvature(x, Curvature::gauss_newton));
+    B.diagonal().array() += lambda;
+    const auto phi = [&](const Vector& d) { return g.dot(d) + 0.5 * d.dot(B * d); };
+    // From its own last solution, so that rounding does not pile up.
+    Vector d = step == 0 ? Vector::Zero(x.size()) : Vector(0.95 * solution());
+    warm = warm || d.norm() > 0;
+    Vector r = -g - B * d;
+    Vector p = r;
+    std::vector<double> progress = {phi(d)};
+    std::vector<Vector> saved;
+    double next = 1;
+    int i = 0;
+    while (i < 250) {
+      const Vector Bp = B * p;
+      const double alpha = r.squaredNorm() / p.dot(Bp);
+      d += alpha * p;
+      const Vector before = r;
+      r -= alpha * Bp;
+      p = r + r.squaredNorm() / before.squaredNorm() * p;
+      progress.push_back(phi(d));
+      ++i;
+      bool kept = false;
+      if (i >= next) {
+        saved.push_back(d);
+        kept = true;
+        while (next <= i) next = std::ceil(1.3 * next);
+      }
+      const int k = std::max(10, i / 10);
+      const bool stop = i > k && progress.back() < 0 &&
+                        (progress.back() - progress[static_cast<std::size_t>(i - k)]) / progress.back() < k * 5e-4;
+      if (stop || i == 250) {
+        if (!kept) saved.push_back(d);
+        early = early || stop;
+        break;
+      }
+    }
+    const Vector last = d;
+    std::size_t best = saved.size() - 1;
+    while (best > 0 && f->value(x + saved[best - 1]) < f->value(x + saved[best])) --best;
+    back = back || best + 1 < saved.size();
+    const double at_best = f->value(x + saved[best]);
+    const double rho = (at_best - value) / phi(saved[best]);
+    lambda *= rho < 0.25 ? 1.5 : (rho > 0.75 ? 2.0 / 3 : 1.0);
+    double multiple = 1;
+    while (f->value(x + multiple * saved[best]) > value + 1e-2 * multiple * g.dot(saved[best])) multiple *= 0.8;
+    const Vector expected = x + multiple * saved[best];
+    const StepReport report = optimizer->step(*f, x);
+    CAPTURE(step, i, best, saved.size());
+    CHECK(report.inner_iterations == i);
+    CHECK(told(report, "taken_of_saved") ==
+          Approx(static_cast<double>(best + 1) / static_cast<double>(saved.size())).epsilon(1e-14));
+    CHECK(told(report, "damping") == Approx(lambda).epsilon(1e-14));
+    // CG multiplies rounding as its directions lose their orthogonality, up to 1e-4 here; a rule missed shows in the
+    // count.
+    CHECK((x - expected).norm() <= 1e-4 * saved[best].norm());
+    CHECK((solution() - last).norm() <= 1e-3 * last.norm());
+  }
+  CHECK(warm);
+  CHECK(back);
+  CHECK(early);
+}
+
+TEST_CASE("Hessian-free optimization tells the condition of its system, which CG run to its end has met") {
+  const Case c{{3, 4, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(3, 3, 60, c.loss));
+  Vector x = 0.3 * test_point(f->size());
+  Vector g;
+  f->value_and_gradient(x, g);
+  Matrix B = dense(*f->curvature(x, Curvature::gauss_newton));
+  B.diagonal().array() += 0.1;
+  const Vector values = B.selfadjointView<Eigen::Lower>().eigenvalues();
+  const auto optimizer =
+      make_optimizer("hessian-free:preconditioner=none,damping=0.1,tolerance=1e-18,max_iterations=200", {*f, 0});
+  const StepReport report = optimizer->step(*f, x);
+  // The softmax leaves a direction out of the gradient's Krylov space, that of all logits alike, where B is the
+  // damping.
+  const double condition = told(report, "condition");
+  CHECK(condition <= values.maxCoeff() / values.minCoeff() * 1.01);
+  CHECK(condition >= 0.5 * values.maxCoeff() / values.minCoeff());
 }
 
 TEST_CASE("The mean squares of single samples' gradients are those of the samples one by one") {

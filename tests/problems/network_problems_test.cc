@@ -57,3 +57,13 @@ TEST_CASE("a perceptron with batch normalisation does not see the scale of a hid
   for (const Metric& metric : f.metrics) CHECK(std::isfinite(metric.evaluate(x)));
   CHECK_THROWS_AS(problems().make(parse_spec(data + ",batch_norm=true,dropout=0.5"), {}), Error);
 }
+
+TEST_CASE("the autoencoders of the literature have its numbers of parameters") {
+  // Martens and Grosse (2015), section 13: 784-400-200-100-50-25-6 and 784-1000-500-250-30, mirrored.
+  const auto parameters = [](const std::string& encoder) {
+    const std::string text = "autoencoder:data=curves:samples=2:test=1,encoder=" + encoder;
+    return problems().make(parse_spec(text), {Precision::float32}).objective->size();
+  };
+  CHECK(parameters("400-200-100-50-25-6") == 842340);
+  CHECK(parameters("1000-500-250-30") == 2837314);
+}

@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
 #include "hesse/linalg/eigen.h"
+#include "hesse/nn/network_objective.h"
 #include "hesse/objective/finite_sum.h"
 
 #include <algorithm>
@@ -137,9 +138,13 @@ OperatorPtr whole_operator(Objective& f, const Vector& x, const CurvatureOperato
       if (find_whole<FiniteSum>(f) == nullptr) {
         fail("gradient-covariance: it takes a mean over samples without a penalty on the parameters");
       }
+      // Over R places the empirical Fisher matrix is R times the second moment of the gradients.
+      const auto* const network = find<NetworkObjective>(f);
+      const Index places = network != nullptr && !network->reconstructs() ? network->data().places : 1;
       Vector g;
       f.value_and_gradient(x, g);
-      return sum({{1.0, f.curvature(x, Curvature::fisher_empirical)}, {-1.0, low_rank(g, Vector::Ones(1))}});
+      return sum({{1 / static_cast<double>(places), f.curvature(x, Curvature::fisher_empirical)},
+                  {-1.0, low_rank(g, Vector::Ones(1))}});
     }
   }
   fail("curvature: an unknown matrix");

@@ -138,7 +138,8 @@ class SharedSum {
     total_.total(*ranks_, chunks_, terms_, out);
   }
 
-  /// How many samples a share of them is: the first ones, which lie in all chunks.
+  /// How many samples a share of them is. Every chunk draws its part of them among its own, so that they are others
+  /// than those of one pass, which draws among all.
   Index wanted(double share) const {
     return std::max<Index>(1, static_cast<Index>(std::ceil(share * static_cast<double>(selected()))));
   }
@@ -588,17 +589,20 @@ class DistributedNetwork final : public DistributedOf<NetworkObjective> {
         });
   }
 
-  double curvature_forms(const Vector& x, Curvature kind, double share, ConstMatrixView V, Matrix& forms) override {
+  double curvature_forms(const Vector& x, Curvature kind, std::uint64_t seed, std::uint64_t draw, double share,
+                         ConstMatrixView V, Matrix& forms) override {
     if (kind == Curvature::hessian) fail("curvature forms: of a Gauss-Newton or Fisher matrix, not of the Hessian");
     if (!(share > 0 && share <= 1)) fail("curvature forms: share {} lies outside (0, 1]", share);
     const Index k = V.cols();
     FactorRequest request;
     request.share = share;
+    request.seed = seed;
+    request.draw = draw;
     // The price counts the linearisation, which the chunks know of as one pass would.
     return statistics(
         "forms", x, request, k * k,
         [&](NetworkObjective& f, const FactorRequest& one, double w, double* term) {
-          const double price = f.curvature_forms(x, kind, one.share, V, form_part_);
+          const double price = f.curvature_forms(x, kind, one.seed, one.draw, one.share, V, form_part_);
           pack(form_part_, false, w, term);
           return price;
         },
@@ -609,13 +613,14 @@ class DistributedNetwork final : public DistributedOf<NetworkObjective> {
         Depth::backward);
   }
 
-  double sampled_gradient(const Vector& x, std::uint64_t seed, std::uint64_t draw, double share, Vector& g) override {
+  DrawnGradient sampled_gradient(const Vector& x, std::uint64_t seed, std::uint64_t draw, double share,
+                                 Vector& g) override {
     const FactorRequest request{.kind = Curvature::fisher_sampled, .seed = seed, .draw = draw, .share = share};
     check(request);
-    return statistics(
+    const double cost = statistics(
         "sampled gradient", x, request, size(),
         [&](NetworkObjective& f, const FactorRequest& one, double w, double* term) {
-          const double price = f.sampled_gradient(x, seed, draw, one.share, sampled_part_);
+          const double price = f.sampled_gradient(x, one.seed, one.draw, one.share, sampled_part_).cost;
           Eigen::Map<Vector>(term, size()) = w * sampled_part_;
           return price;
         },
@@ -623,6 +628,7 @@ class DistributedNetwork final : public DistributedOf<NetworkObjective> {
           if (g.size() != size()) g.resize(size());
           std::copy_n(from, size(), g.data());
         });
+    return {sum_->wanted(share), cost};
   }
 
  private:

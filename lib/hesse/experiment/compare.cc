@@ -161,14 +161,19 @@ Table tuning_table(const std::vector<Tuning>& tunings) {
   return table;
 }
 
+/// Of the trials: behind all seeds that the repetitions may reach.
+std::uint64_t tuning_seed(const ComparisonSettings& settings) { return settings.seed + 1000000; }
+
 Json tuned_json(const Comparison& comparison) {
   const ComparisonSettings& settings = comparison.settings;
   Json json;
-  json["format"] = 1;
+  json["format"] = 2;
   json["problem"] = settings.run.problem;
   json["precision"] = to_string(settings.run.precision);
   json["batch_size"] = settings.run.batch_size;
   json["budget"] = settings.run.budget;
+  json["target"] = json_number(settings.run.target);
+  json["seed"] = tuning_seed(settings);
   json["trials"] = settings.trials;
   json["search"] = to_string(settings.search);
   json["methods"] = Json::array();
@@ -187,8 +192,7 @@ std::vector<std::string> tuned_methods(Comparison& comparison, Problem& problem,
   for (const std::string& method : settings.methods) {
     RunSettings one = settings.run;
     one.method = method;
-    // Behind all seeds that the repetitions may reach.
-    one.seed = settings.seed + 1000000;
+    one.seed = tuning_seed(settings);
     const auto hooks = [&](const std::string& trial) { return hooks_of({trial, one.seed, folder, {}}); };
     comparison.tunings.push_back(
         tune(one, problem, settings.search, settings.trials, folder / "tuning" / folder_name(method), hooks));
@@ -308,7 +312,8 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   return settings;
 }
 
-std::vector<std::string> read_tuned(const std::filesystem::path& folder, const RunSettings& run) {
+TunedMethods read_tuned(const std::filesystem::path& folder, const ComparisonSettings& settings) {
+  const RunSettings& run = settings.run;
   const auto file = folder / kTunedFile;
   if (!std::filesystem::exists(file)) {
     fail("compare: '{}' holds no {}; make one with 'hesse tune' or 'hesse compare --trials N'", folder.string(),
@@ -330,9 +335,28 @@ std::vector<std::string> read_tuned(const std::filesystem::path& folder, const R
         .refuse(fmt::format("methods were tuned with batches of {}, not {}", view.at("batch_size").integer(),
                             run.batch_size));
   }
-  std::vector<std::string> methods;
-  for (const JsonView& method : view.at("methods").elements()) methods.push_back(method.at("best").text());
-  return methods;
+  TunedMethods tuned;
+  if (const std::string budget = view.at("budget").text(); budget != run.budget) {
+    tuned.warnings.push_back(
+        fmt::format("methods were tuned with the budget {} and are compared with {}", budget, run.budget));
+  }
+  // Records of format 1 tell neither.
+  if (view.has("seed")) {
+    const std::uint64_t seed = view.at("seed").unsigned_integer();
+    if (seed >= settings.seed && seed - settings.seed < static_cast<std::uint64_t>(settings.repetitions)) {
+      view.at("seed").refuse(
+          fmt::format("methods were tuned on seed {}, which is one of the comparison's; give another --seed", seed));
+    }
+  }
+  if (view.has("target")) {
+    const double target = view.at("target").number();
+    if (target != run.target) {
+      tuned.warnings.push_back(
+          fmt::format("methods were tuned for the target {} and are compared for {}", target, run.target));
+    }
+  }
+  for (const JsonView& method : view.at("methods").elements()) tuned.methods.push_back(method.at("best").text());
+  return tuned;
 }
 
 std::string results_json(const Comparison& comparison) {

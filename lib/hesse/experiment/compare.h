@@ -66,9 +66,14 @@ Comparison compare(const ComparisonSettings& settings, Problem& problem, const s
 ComparisonSettings read_comparison(const std::filesystem::path& folder);
 inline constexpr const char* kComparisonFile = "comparison.json";
 
-/// The best of each method that was tuned in `folder`, in the order of tuned.json. Throws Error when it was tuned on
-/// another problem, precision or batch size than `run` has.
-std::vector<std::string> read_tuned(const std::filesystem::path& folder, const RunSettings& run);
+/// What tuned.json says.
+struct TunedMethods {
+  std::vector<std::string> methods;   ///< the best of each, in the order in which they were tuned
+  std::vector<std::string> warnings;  ///< a line each where they were tuned under another budget or for another target
+};
+/// The best of each method that was tuned in `folder`. Throws Error when it was tuned on another problem, precision or
+/// batch size than `settings` have, or on a seed that is one of theirs.
+TunedMethods read_tuned(const std::filesystem::path& folder, const ComparisonSettings& settings);
 inline constexpr const char* kTunedFile = "tuned.json";
 
 /// The whole as JSON text, as results.json holds it.

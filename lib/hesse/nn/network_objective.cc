@@ -54,7 +54,8 @@ struct Model {
       : network(std::move(network_in)),
         data(std::move(data_in)),
         options(options_in),
-        loss(make_loss_maps<T>(loss_in, options_in.targets_are_inputs ? 1 : data->places)) {
+        places(options_in.targets_are_inputs ? 1 : data->places),
+        loss(make_loss_maps<T>(loss_in, places)) {
     const auto& inputs = inputs_in<T>(*data);
     input = inputs.data();
     features = inputs.rows();
@@ -119,6 +120,7 @@ struct Model {
   std::shared_ptr<const Network> network;
   std::shared_ptr<const Dataset> data;
   NetworkOptions options;
+  Index places;  ///< targets of a sample, of whose losses its own is the mean
   std::shared_ptr<const LossMaps<T>> loss;
   const T* input = nullptr;
   Index features = 0;
@@ -249,6 +251,10 @@ struct Point {
   bool kept = false;            ///< all passes are in memory
   Depth depth = Depth::none;    ///< how far the kept passes have gone
   double value = 0;
+  /// The point whose parameters these are, where this one is a part of its samples; null: its own.
+  const Point* whole = nullptr;
+
+  const T* weight_data() const { return whole != nullptr ? whole->weights.data() : weights.data(); }
 
   void load(const Model<T>& model, const Vector& at) {
     const Index n = model.parameters();
@@ -271,25 +277,19 @@ struct Point {
 };
 
 /// Calls visit(segment, columns, chunk) for the segments in order, or in the opposite one: in parallel for the chunks
-/// of the first `samples` columns of a pass where samples are independent, else once for all its columns.
+/// of a pass where samples are independent, else once for all its columns.
 template <class T, class Visit>
-void through_segments(const Model<T>& model, const Pass<T>& pass, Index samples, bool backwards, const Visit& visit) {
+void through_segments(const Model<T>& model, const Pass<T>& pass, bool backwards, const Visit& visit) {
   const std::size_t count = model.segments.size();
   for (std::size_t i = 0; i < count; ++i) {
     const typename Model<T>::Segment& segment = model.segments[backwards ? count - 1 - i : i];
     if (segment.couples) {
       visit(segment, Range{0, pass.range.size()}, Index{0});
     } else {
-      const Index size = chunk_size(samples);
-      parallel_for(block_count(samples, size),
-                   [&](Index chunk) { visit(segment, block_range(samples, size, chunk), chunk); });
+      parallel_for(pass.chunks(),
+                   [&](Index chunk) { visit(segment, block_range(pass.range.size(), pass.chunk(), chunk), chunk); });
     }
   }
-}
-
-template <class T, class Visit>
-void through_segments(const Model<T>& model, const Pass<T>& pass, bool backwards, const Visit& visit) {
-  through_segments(model, pass, pass.range.size(), backwards, visit);
 }
 
 /// Copies the selected samples of some columns together.
@@ -371,8 +371,7 @@ void forward(const Model<T>& model, const Point<T>& point, Pass<T>& pass, const 
   for (std::size_t l = segment.begin; l < segment.end; ++l) {
     const typename Model<T>::Edges& edges = model.edges[l];
     Columns<T> y = pass.at(model, pass.a[l + 1], l + 1, columns);
-    model.maps[l]->forward(point.weights.data() + model.network->offset(l), pass.output(model, edges.input, columns),
-                           y);
+    model.maps[l]->forward(point.weight_data() + model.network->offset(l), pass.output(model, edges.input, columns), y);
     if (model.dropout[l] > 0) draw_mask(model, point, pass, l, columns);
     drop(model, pass, l, columns, y);
     if (edges.addend != 0) y += pass.output(model, edges.addend, columns);
@@ -416,14 +415,16 @@ void backward_chain(const Model<T>& model, const Point<T>& point, const Pass<T>&
                     Buffer<T>& joined) {
   return_adjoints(model, pass, segment, columns, d, joined, [&](std::size_t l, Columns<T> dx) {
     const Columns<T> dy = pass.at(model, d[l + 1], l + 1, columns);
-    model.maps[l]->backward(point.weights.data() + model.network->offset(l),
+    model.maps[l]->backward(point.weight_data() + model.network->offset(l),
                             pass.output(model, model.edges[l].input, columns), pass.output(model, l + 1, columns),
                             ConstColumns<T>(dy.data(), dy.rows(), dy.cols()), dx);
     drop(model, pass, l, columns, dx);
   });
 }
 
-/// dL/dz of each sample of a chunk, for the Fisher matrices that are sums of outer products of gradients.
+/// dL/dz of each sample of a chunk, for the Fisher matrices that are sums of outer products of gradients. Over R places
+/// the loss is a mean, and the likelihood a product: 1/R of the Fisher matrix of the sum of R scores is that of the
+/// loss, so that the scores of the places are summed over sqrt(R), those of drawn targets and those of the data alike.
 template <class T>
 void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvature kind, std::uint64_t seed,
             std::uint64_t draw, Range columns, Buffer<T>& out) {
@@ -435,7 +436,8 @@ void scores(const Model<T>& model, const Point<T>& point, Pass<T>& pass, Curvatu
     const RandomStream stream(seed, Purpose::sampled_label, draw);
     model.loss->sampled_score(mean, stream, samples, pass.at(model, out, top, columns));
   } else {
-    model.loss->adjoint(mean, model.targets, samples, T(1), pass.at(model, out, top, columns));
+    model.loss->adjoint(mean, model.targets, samples, std::sqrt(static_cast<T>(model.places)),
+                        pass.at(model, out, top, columns));
   }
 }
 
@@ -582,32 +584,27 @@ class CurvatureOperator final : public LinearOperator {
     }
   }
 
-  /// V'B V over the first `wanted` of the point's samples: tangents forward and the loss's curvature between them.
-  void forms(Index wanted, ConstMatrixView V, Matrix& out) const {
+  /// V'B V over the point's samples: tangents forward and the loss's curvature between them.
+  void forms(ConstMatrixView V, Matrix& out) const {
     const Model<T>& model = *model_;
     const Index k = V.cols();
     const auto pairs = static_cast<std::size_t>(k * k);
     load(V, 0, k);
     out.setZero(k, k);
     const std::size_t top = model.depth();
-    for (Index i = 0; i < block_count(wanted, model.options.pass_size); ++i) {
+    for (Index i = 0; i < point_->pass_count(model); ++i) {
       const std::size_t slot = point_->kept ? static_cast<std::size_t>(i) : 0;
       Pass<T>& pass = point_->passes[slot];
       if (!point_->kept) {
-        pass.prepare(model, point_->selection, point_->pass_range(model, i), true);
+        pass.prepare(model, point_->selection, point_->pass_range(model, i), false);
         sweep(model, *point_, pass, Depth::none, Depth::forward);
         score(slot);
       }
-      const Index limit = std::min(pass.range.size(), wanted - pass.range.begin);
-      // Coupled samples go together; those past the limit do not enter the sums.
-      const Index samples = model.couples_samples() ? pass.range.size() : limit;
-      const Index chunks = block_count(samples, chunk_size(samples));
+      const Index chunks = pass.chunks();
       form_sums_.assign(std::max(form_sums_.size(), pairs * static_cast<std::size_t>(chunks)), 0.0);
-      through_segments(model, pass, samples, false, [&](const auto& segment, Range columns, Index chunk) {
+      through_segments(model, pass, false, [&](const auto& segment, Range columns, Index chunk) {
         for (Index v = 0; v < k; ++v) tangents_forward(slot, segment, columns, static_cast<std::size_t>(v));
         if (segment.end != top || segment.couples) return;
-        columns.end = std::min(columns.end, limit);
-        if (columns.begin >= columns.end) return;
         double* const sums = form_sums_.data() + pairs * static_cast<std::size_t>(chunk);
         for (Index v = 0; v < k; ++v) {
           Tangent& t = tangents_[static_cast<std::size_t>(v)];
@@ -627,8 +624,6 @@ class CurvatureOperator final : public LinearOperator {
         out += Eigen::Map<const Matrix>(sums, k, k);
       }
     }
-    // Products are of the mean over all selected samples.
-    out *= static_cast<double>(point_->selection.count()) / static_cast<double>(wanted);
     for (Index v = 0; v < k; ++v) {
       for (Index w = 0; w < v; ++w) out(v, w) = out(w, v) = 0.5 * (out(v, w) + out(w, v));
     }
@@ -693,7 +688,7 @@ class CurvatureOperator final : public LinearOperator {
       const Index offset = model.network->offset(l);
       const typename Model<T>::Edges& edges = model.edges[l];
       Columns<T> ry = pass.at(model, t.ra[l + 1], l + 1, columns);
-      model.maps[l]->forward_tangent(point_->weights.data() + offset, t.direction.data() + offset,
+      model.maps[l]->forward_tangent(point_->weight_data() + offset, t.direction.data() + offset,
                                      pass.output(model, edges.input, columns), pass.output(model, l + 1, columns),
                                      edges.input == 0 ? nullptr : read(pass, t.ra, edges.input, columns).data(), ry);
       drop(model, pass, l, columns, ry);
@@ -713,7 +708,7 @@ class CurvatureOperator final : public LinearOperator {
     return_adjoints(model, pass, segment, columns, t.rd, t.joined, [&](std::size_t l, Columns<T> rdx) {
       const Index offset = model.network->offset(l);
       const std::size_t input = model.edges[l].input;
-      const T* weights = point_->weights.data() + offset;
+      const T* weights = point_->weight_data() + offset;
       const ConstColumns<T> x = pass.output(model, input, columns);
       const ConstColumns<T> y = pass.output(model, l + 1, columns);
       const ConstColumns<T> rdy = read(pass, t.rd, l + 1, columns);
@@ -882,15 +877,15 @@ class NetworkObjectiveOf final : public NetworkObjective {
     shape_factors(request, factors);
     const double sweeps = with_single_adjoints(
         x, request,
-        [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints, Range columns,
+        [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints,
             const typename KroneckerSums<T>::Weights& weights) {
           for (std::size_t i = 0; i < factor_places_.size(); ++i) {
             const FactorPlace& at = factor_places_[i];
-            const auto [a, g] = sides(pass, adjoints, at, columns);
+            const auto [a, g] = sides(pass, adjoints, at);
             factor_places_[i].sums.add_factors(a, g, request.sharing, weights, factors[i]);
             if (factors[i].A_next.size() == 0) continue;
             const FactorPlace& next = factor_places_[i + 1];
-            const auto [a_next, g_next] = sides(pass, adjoints, next, columns);
+            const auto [a_next, g_next] = sides(pass, adjoints, next);
             factor_places_[i].sums.add_neighbours(a, g, a_next, g_next, next.sums.map(), weights, factors[i]);
           }
         });
@@ -900,7 +895,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
       const auto flops = static_cast<double>(f.A.size() + f.G.size() + 2 * (f.A_next.size() + f.G_next.size()));
       products += flops * static_cast<double>(request.sharing == WeightSharing::expand ? f.places : 1);
     }
-    return sweeps + request.share * products / gradient_flops();
+    return sweeps + part_of_selection(request.share) * products / gradient_flops();
   }
 
   double kronecker_moments(const Vector& x, const FactorRequest& request, const std::vector<KroneckerBasis>& bases,
@@ -925,10 +920,10 @@ class NetworkObjectiveOf final : public NetworkObjective {
     }
     const double sweeps =
         with_single_adjoints(x, request,
-                             [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints, Range columns,
+                             [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints,
                                  const typename KroneckerSums<T>::Weights& weights) {
                                for (std::size_t i = 0; i < factor_places_.size(); ++i) {
-                                 const auto [a, g] = sides(pass, adjoints, factor_places_[i], columns);
+                                 const auto [a, g] = sides(pass, adjoints, factor_places_[i]);
                                  factor_places_[i].sums.add_moments(a, g, bases[i], weights, moments[i]);
                                }
                              });
@@ -937,10 +932,11 @@ class NetworkObjectiveOf final : public NetworkObjective {
       const auto flops = static_cast<double>(2 * (bases[i].A.size() + bases[i].G.size() + moments[i].size()));
       products += flops * static_cast<double>(factor_places_[i].sums.map().places);
     }
-    return sweeps + request.share * products / gradient_flops();
+    return sweeps + part_of_selection(request.share) * products / gradient_flops();
   }
 
-  double curvature_forms(const Vector& x, Curvature kind, double share, ConstMatrixView V, Matrix& forms) override {
+  double curvature_forms(const Vector& x, Curvature kind, std::uint64_t seed, std::uint64_t draw, double share,
+                         ConstMatrixView V, Matrix& forms) override {
     if (kind == Curvature::hessian) fail("curvature forms: of a Gauss-Newton or Fisher matrix, not of the Hessian");
     if (!(share > 0 && share <= 1)) fail("curvature forms: share {} lies outside (0, 1]", share);
     constexpr Index kMost = 8;
@@ -948,36 +944,46 @@ class NetworkObjectiveOf final : public NetworkObjective {
       fail("curvature forms: of {} vectors of {} entries; at most {} of {} are possible", V.cols(), V.rows(), kMost,
            size());
     }
-    const double linearisation = linearisation_cost(x, kind);
-    const std::shared_ptr<const LinearOperator> op = curvature(x, kind);
-    static_cast<const CurvatureOperator<T>&>(*op).forms(samples_of(share), V, forms);
-    return linearisation + share * static_cast<double>(V.cols()) * 4 * multiplications() / gradient_flops();
+    const std::shared_ptr<CurvatureOperator<T>> op = recycled_operator(kind);
+    Point<T>& point = at(x);
+    const bool forward_known = point.kept && point.depth != Depth::none;
+    const std::span<const Index> positions = drawn_share(share, seed, draw);
+    const double part = static_cast<double>(positions.size()) / static_cast<double>(selection_.count());
+    if (forward_known && part == 1) {
+      op->bind(point_, draw_);
+    } else {
+      take_part(point, positions, false);
+      op->bind(part_, draw_);
+    }
+    op->forms(V, forms);
+    op->unbind();
+    const double forward = forward_known ? 0.0 : 2 * multiplications();
+    return part * (forward + static_cast<double>(V.cols()) * 4 * multiplications()) / gradient_flops();
   }
 
-  double sampled_gradient(const Vector& x, std::uint64_t seed, std::uint64_t draw, double share, Vector& g) override {
+  DrawnGradient sampled_gradient(const Vector& x, std::uint64_t seed, std::uint64_t draw, double share,
+                                 Vector& g) override {
     const FactorRequest request{.kind = Curvature::fisher_sampled, .seed = seed, .draw = draw, .share = share};
     check(request);
     if (g.size() != size()) g.resize(size());
     if constexpr (!std::is_same_v<T, double>) reserve(scratch_, size());
-    double scale = 0;
     const double sweeps = with_single_adjoints(
         x, request,
-        [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints, Range columns,
+        [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints,
             const typename KroneckerSums<T>::Weights& weights) {
-          scale = weights.weight;
+          const Range all{0, pass.range.size()};
           parallel_for(static_cast<Index>(model_->tiles.size()), [&](Index task) {
             gradient_tile<T>(*model_, model_->tiles[static_cast<std::size_t>(task)], scratch_.data(), weights.keep != 0,
                              g.data(), [&](const LayerMaps<T>& maps, Index tile, std::size_t l, T beta, T* out) {
-                               const Index rows = model_->sizes[l];
-                               maps.gradient(
-                                   tile, pass.output(*model_, model_->edges[l].input, columns),
-                                   ConstColumns<T>(adjoints[l + 1].data() + columns.begin * rows, rows, columns.size()),
-                                   beta, out);
+                               maps.gradient(tile, pass.output(*model_, model_->edges[l].input, all),
+                                             ConstColumns<T>(adjoints[l + 1].data(), model_->sizes[l], all.size()),
+                                             beta, out);
                              });
           });
         });
-    g *= scale;
-    return sweeps + share * 2 * multiplications() / gradient_flops();
+    const Index samples = samples_of(share);
+    g *= 1 / static_cast<double>(samples);
+    return {samples, sweeps + part_of_selection(share) * 2 * multiplications() / gradient_flops()};
   }
 
   Precision precision() const override { return model_->options.precision; }
@@ -1081,6 +1087,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   Point<T>& at(const Vector& x) {
     if (x.size() != size()) fail("network: a point of {} parameters, but the network has {}", x.size(), size());
     if (!selection_changed_ && is_at(*point_, x)) return *point_;
+    swept_.reset();
     for (const auto& op : operators_) {
       if (op.use_count() == 1) op->unbind();
     }
@@ -1125,6 +1132,15 @@ class NetworkObjectiveOf final : public NetworkObjective {
     ++revision_;
   }
 
+  /// What a sweep back of single samples' losses was for.
+  struct Sweep {
+    Curvature kind;
+    std::uint64_t seed;
+    std::uint64_t draw;
+    Index samples;
+    bool operator==(const Sweep&) const = default;
+  };
+
   /// A layer that is a linear map.
   struct FactorPlace {
     std::size_t layer;
@@ -1141,6 +1157,52 @@ class NetworkObjectiveOf final : public NetworkObjective {
     // Layers that couple samples take their statistics from all of a pass.
     if (model_->couples_samples()) return selection_.count();
     return std::max<Index>(1, static_cast<Index>(std::ceil(share * static_cast<double>(selection_.count()))));
+  }
+  double part_of_selection(double share) const {
+    return static_cast<double>(samples_of(share)) / static_cast<double>(selection_.count());
+  }
+
+  /// The positions in the selection of the samples that a share of it takes, ascending.
+  std::span<const Index> drawn_share(double share, std::uint64_t seed, std::uint64_t draw) {
+    return sampler_.draw(selection_.count(), samples_of(share), RandomStream(seed, Purpose::curvature_samples, draw));
+  }
+
+  /// part_ becomes the point on these of its samples alone. What the point keeps of them is copied, with the adjoints
+  /// of the mean loss if asked; otherwise part_ is left to be swept pass by pass.
+  void take_part(const Point<T>& point, std::span<const Index> positions, bool adjoints) {
+    swept_.reset();
+    if (!part_) part_ = std::make_shared<Point<T>>();
+    Point<T>& part = *part_;
+    part.whole = &point;
+    part.selection.samples.clear();
+    for (const Index at : positions)
+      part.selection.samples.push_back(point.selection.samples[static_cast<std::size_t>(at)]);
+    part.selection.contiguous = false;
+    part.selection.key = point.selection.key;  // the masks of dropout are those of the whole
+    part.passes.resize(1);
+    part.kept = point.kept && point.depth != Depth::none;
+    part.depth = Depth::none;
+    if (!part.kept) return;
+    Pass<T>& to = part.passes[0];
+    const Pass<T>& from = point.passes[0];
+    to.prepare(*model_, part.selection, {0, part.selection.count()}, adjoints);
+    const auto copy = [&](const Buffer<T>& source, Buffer<T>& target, Index rows, Range columns) {
+      for (Index j = columns.begin; j < columns.end; ++j) {
+        std::memcpy(target.data() + j * rows, source.data() + positions[static_cast<std::size_t>(j)] * rows,
+                    static_cast<std::size_t>(rows) * sizeof(T));
+      }
+    };
+    parallel_for(to.chunks(), [&](Index chunk) {
+      const Range columns = block_range(to.range.size(), to.chunk(), chunk);
+      gather(*model_, part, to, columns);
+      for (std::size_t l = 0; l < model_->depth(); ++l) {
+        copy(from.a[l + 1], to.a[l + 1], model_->sizes[l], columns);
+        if (model_->dropout[l] > 0) copy(from.masks[l], to.masks[l], model_->sizes[l], columns);
+        if (adjoints) copy(from.d[l + 1], to.d[l + 1], model_->sizes[l], columns);
+      }
+      copy(from.cache, to.cache, model_->sizes.back(), columns);
+    });
+    part.depth = adjoints ? Depth::backward : Depth::forward;
   }
 
   static void check(const FactorRequest& request) {
@@ -1188,14 +1250,14 @@ class NetworkObjectiveOf final : public NetworkObjective {
   }
 
   std::pair<ConstColumns<T>, ConstColumns<T>> sides(const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints,
-                                                    const FactorPlace& at, Range columns) const {
-    const Index rows = model_->sizes[at.layer];
-    return {pass.output(*model_, model_->edges[at.layer].input, columns),
-            {adjoints[at.layer + 1].data() + columns.begin * rows, rows, columns.size()}};
+                                                    const FactorPlace& at) const {
+    const Range all{0, pass.range.size()};
+    return {pass.output(*model_, model_->edges[at.layer].input, all),
+            {adjoints[at.layer + 1].data(), model_->sizes[at.layer], all.size()}};
   }
 
-  /// Calls visit(pass, adjoints, columns, weights) for each pass that has some of the request's samples, with the
-  /// adjoints that its targets give in every layer. Returns the price of the sweeps in gradient equivalents.
+  /// Calls visit(pass, adjoints, weights) for each pass over the request's samples, with the adjoints that its targets
+  /// give in every layer. Returns the price of the sweeps in gradient equivalents.
   template <class Visit>
   double with_single_adjoints(const Vector& x, const FactorRequest& request, const Visit& visit) {
     Point<T>& point = at(x);
@@ -1206,41 +1268,48 @@ class NetworkObjectiveOf final : public NetworkObjective {
     weights.weight = (1 - request.decay) / static_cast<double>(wanted);
     // The adjoints of the mean loss serve as those of the single losses where they are known.
     const bool known = request.kind == Curvature::fisher_empirical && point.kept && point.depth == Depth::backward;
-    if (known) {
-      weights.adjoint_scale = static_cast<double>(all);
-      visit(point.passes[0], point.passes[0].d, Range{0, wanted}, weights);
+    const bool forward_known = point.kept && point.depth != Depth::none;
+    const Sweep now{request.kind, request.seed, request.draw, wanted};
+    if (swept_ == now) {
+      visit(wanted < all ? part_->passes[0] : point.passes[0], adjoints_, weights);
       return 0;
     }
-    const bool forward_known = point.kept && point.depth != Depth::none;
+    swept_.reset();
+    if (wanted < all) take_part(point, drawn_share(request.share, request.seed, request.draw), known);
+    Point<T>& on = wanted < all ? *part_ : point;
+    if (known) {
+      weights.adjoint_scale = static_cast<double>(all) * std::sqrt(static_cast<double>(model_->places));
+      visit(on.passes[0], on.passes[0].d, weights);
+      return 0;
+    }
     adjoints_.resize(model_->depth() + 1);
-    const Index passes = block_count(wanted, model_->options.pass_size);
-    for (Index i = 0; i < passes; ++i) {
-      Pass<T>& pass = point.passes[0];
-      if (!point.kept || point.depth == Depth::none) {
-        pass.prepare(*model_, point.selection, point.pass_range(*model_, i), false);
-        forward_pass(*model_, point, pass, false);
-        if (point.kept) {
-          point.value =
+    for (Index i = 0; i < on.pass_count(*model_); ++i) {
+      Pass<T>& pass = on.passes[0];
+      if (!on.kept || on.depth == Depth::none) {
+        pass.prepare(*model_, on.selection, on.pass_range(*model_, i), false);
+        forward_pass(*model_, on, pass, false);
+        if (on.kept) {
+          on.value =
               std::accumulate(pass.sums.begin(), pass.sums.begin() + pass.chunks(), 0.0) / static_cast<double>(all);
-          point.depth = Depth::forward;
+          on.depth = Depth::forward;
         }
       }
       const Index n = pass.range.size();
-      const Index columns = std::min(n, wanted - pass.range.begin);
       for (std::size_t l = 1; l <= model_->depth(); ++l) reserve(adjoints_[l], model_->sizes[l - 1] * n);
       reserve(joined_, model_->joined_rows * n);
-      const Index samples = model_->couples_samples() ? n : columns;
-      through_segments(*model_, pass, samples, true, [&](const auto& segment, Range chunk, Index) {
+      through_segments(*model_, pass, true, [&](const auto& segment, Range chunk, Index) {
         if (segment.end == model_->depth() && !segment.couples) {
-          scores(*model_, point, pass, request.kind, request.seed, request.draw, chunk, adjoints_.back());
+          scores(*model_, on, pass, request.kind, request.seed, request.draw, chunk, adjoints_.back());
         }
-        backward_chain(*model_, point, pass, segment, chunk, adjoints_, joined_);
+        backward_chain(*model_, on, pass, segment, chunk, adjoints_, joined_);
       });
-      visit(pass, adjoints_, Range{0, columns}, weights);
+      visit(pass, adjoints_, weights);
       weights.keep = 1;
     }
+    if (on.pass_count(*model_) == 1) swept_ = now;
     const double back = 2 * (multiplications() - first_multiplications());
-    return request.share * (back + (forward_known ? 0.0 : 2 * multiplications())) / gradient_flops();
+    const double forward = forward_known ? 0.0 : 2 * multiplications();
+    return static_cast<double>(wanted) / static_cast<double>(all) * (back + forward) / gradient_flops();
   }
 
   /// An operator of this kind that nobody holds any more, or a new one.
@@ -1275,10 +1344,13 @@ class NetworkObjectiveOf final : public NetworkObjective {
   std::uint64_t revision_ = 0;
   std::shared_ptr<Point<T>> point_;
   std::shared_ptr<Point<T>> spare_;
+  std::shared_ptr<Point<T>> part_;  ///< the last point on a drawn share of its samples
+  SubsetSampler sampler_;
   std::vector<std::shared_ptr<CurvatureOperator<T>>> operators_;
   Buffer<T> scratch_;
   std::uint64_t draw_ = 0;
   std::vector<Buffer<T>> adjoints_;  ///< of single samples, for Kronecker factors
+  std::optional<Sweep> swept_;       ///< set while adjoints_ are those of all its samples, at the present point
   Buffer<T> joined_;
   std::vector<FactorPlace> factor_places_;
 };

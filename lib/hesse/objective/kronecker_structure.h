@@ -54,9 +54,11 @@ inline void complete(KroneckerFactors& factors) {
 struct FactorRequest {
   /// fisher_sampled (targets drawn from the model, as K-FAC asks) or fisher_empirical.
   Curvature kind = Curvature::fisher_sampled;
-  std::uint64_t seed = 0;  ///< the sampled targets are a function of (seed, draw)
+  std::uint64_t seed = 0;  ///< the sampled targets and the samples of a share are functions of (seed, draw)
   std::uint64_t draw = 0;
-  double share = 1;  ///< of the selected samples, the first ones: tau_1 in (0, 1]
+  /// tau_1 in (0, 1]: over ceil(share N) of the N selected samples, drawn without replacement (SubsetSampler with the
+  /// stream of Purpose::curvature_samples), or over all of them where layers couple samples.
+  double share = 1;
   double decay = 0;  ///< factors become decay factors + (1 - decay) statistics; in [0, 1)
   WeightSharing sharing = WeightSharing::expand;
   bool neighbours = false;  ///< A_next and G_next too

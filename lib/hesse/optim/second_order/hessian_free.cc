@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 namespace hesse {
@@ -26,6 +27,46 @@ void visit_options(HessianFreeOptions& o, OptionVisitor& v) {
   v.option("curvature_share", o.curvature_share, Interval::left_open(0, 1),
            "of the step's samples, for products and preconditioner");
 }
+
+namespace {
+
+/// How many eigenvalues of CG's Lanczos matrix lie below x, by Sylvester's law from the pivots of T - x I: its diagonal
+/// is 1 / alpha_i + beta_i / alpha_{i-1}, the squares beside it beta_i / alpha_{i-1}^2, beta_i leading to iteration i.
+Index eigenvalues_below(double x, const std::vector<double>& alpha, const std::vector<double>& beta) {
+  Index below = 0;
+  double pivot = 1;
+  for (std::size_t i = 0; i < alpha.size(); ++i) {
+    const double coupled = i > 0 ? beta[i - 1] / alpha[i - 1] : 0.0;
+    pivot = 1 / alpha[i] + coupled - x - (i > 0 ? coupled / alpha[i - 1] / pivot : 0.0);
+    if (pivot == 0) pivot = std::numeric_limits<double>::min();
+    if (pivot < 0) ++below;
+  }
+  return below;
+}
+
+/// The ratio of the largest eigenvalue of CG's Lanczos matrix to the least, to a tenth of a percent, by bisection of
+/// the logarithm between bounds of Gershgorin; unknown without iterations.
+double condition_of(const std::vector<double>& alpha, const std::vector<double>& beta) {
+  if (alpha.empty()) return StepReport::kUnknown;
+  double high = 0;
+  for (std::size_t i = 0; i < alpha.size(); ++i) {
+    const double before = i > 0 ? std::sqrt(beta[i - 1]) / alpha[i - 1] : 0.0;
+    const double after = i + 1 < alpha.size() ? std::sqrt(beta[i]) / alpha[i] : 0.0;
+    high = std::max(high, 1 / alpha[i] + (i > 0 ? beta[i - 1] / alpha[i - 1] : 0.0) + before + after);
+  }
+  const auto eigenvalue = [&](Index number) {
+    double from = high * std::numeric_limits<double>::epsilon();
+    double to = high;
+    while (to > from * 1.0005) {
+      const double middle = std::sqrt(from * to);
+      (eigenvalues_below(middle, alpha, beta) > number ? to : from) = middle;
+    }
+    return to;
+  };
+  return eigenvalue(std::ssize(alpha) - 1) / eigenvalue(0);
+}
+
+}  // namespace
 
 void HessianFree::precondition(Objective& f, const Vector& x, Index samples) {
   const Index n = x.size();
@@ -55,6 +96,8 @@ Index HessianFree::solve(const LinearOperator& B) {
   const Index n = gradient_.size();
   saved_ = 0;
   history_.clear();
+  alpha_.clear();
+  beta_.clear();
   const auto save = [&](double model) {
     if (iterates_.size() <= saved_) {
       iterates_.emplace_back(n);
@@ -77,6 +120,7 @@ Index HessianFree::solve(const LinearOperator& B) {
   double model = -0.5 * (dot(solution_, residual_) - dot(solution_, gradient_));
   history_.push_back(model);
   double next_save = 1;
+  double ratio = 0;  // beta
   Index i = 0;
   while (i < options_.max_iterations && rho > 0) {
     apply(search_, product_);
@@ -85,6 +129,8 @@ Index HessianFree::solve(const LinearOperator& B) {
     // B is semidefinite: only rounding makes this fail.
     if (!(curvature > 0)) break;
     const double alpha = rho / curvature;
+    if (!alpha_.empty()) beta_.push_back(ratio);
+    alpha_.push_back(alpha);
     solution_ += alpha * search_;
     residual_ -= alpha * product_;
     ++i;
@@ -101,7 +147,8 @@ Index HessianFree::solve(const LinearOperator& B) {
     }
     scaled_ = residual_.cwiseQuotient(preconditioner_);
     const double next = dot(residual_, scaled_);
-    search_ = scaled_ + (next / rho) * search_;
+    ratio = next / rho;
+    search_ = scaled_ + ratio * search_;
     rho = next;
   }
   if (saved_ == 0 || models_[saved_ - 1] != model) save(model);
@@ -126,6 +173,8 @@ StepReport HessianFree::step(Objective& f, Vector& x) {
   iterates_.reserve(64);
   models_.reserve(64);
   history_.reserve(static_cast<std::size_t>(options_.max_iterations) + 1);
+  alpha_.reserve(static_cast<std::size_t>(options_.max_iterations));
+  beta_.reserve(static_cast<std::size_t>(options_.max_iterations));
   if (solution_.size() != n) solution_ = Vector::Zero(n);
   solution_ *= options_.decay;
   product_.resize(n);
@@ -180,6 +229,7 @@ StepReport HessianFree::step(Objective& f, Vector& x) {
   report.tell("damping", damping_);
   report.tell("reduction_ratio", rho);
   report.tell("predicted_decrease", -promised);
+  report.tell("condition", condition_of(alpha_, beta_));
   report.tell("taken_of_saved", static_cast<double>(best + 1) / static_cast<double>(saved_));
   return report;
 }

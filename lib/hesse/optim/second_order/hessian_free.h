@@ -11,7 +11,9 @@
 ///     mini-batches     products and preconditioner on a share of the samples, gradient and values on all (section 4.3)
 ///     damping          lambda by 3/2 where rho < 1/4, by 2/3 where rho > 3/4 (section 4.1)
 ///
-/// rho is the decrease of f over that of phi, the damping included, at the iterate taken.
+/// rho is the decrease of f over that of phi, the damping included, at the iterate taken. The condition that is told is
+/// that of the preconditioned system as CG met it: the ratio of the extreme eigenvalues of its Lanczos matrix, a lower
+/// bound (Golub and Van Loan 2013, section 11.3.4).
 #pragma once
 
 #include "hesse/core/options.h"
@@ -72,6 +74,8 @@ class HessianFree final : public Optimizer {
   std::vector<double> models_;    ///< phi there
   std::size_t saved_ = 0;
   std::vector<double> history_;  ///< phi of every iteration
+  std::vector<double> alpha_;    ///< of every iteration: CG's step along the search direction,
+  std::vector<double> beta_;     ///< and the weight of the direction before
   double damping_;
 };
 

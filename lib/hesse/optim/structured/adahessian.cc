@@ -74,6 +74,8 @@ StepReport AdaHessian::step(Objective& f, Vector& x) {
       return report;
     }
     average_over_space(f.layout(), options_.block, diagonal_);
+    mean_curvature_ = diagonal_.mean();
+    not_positive_ = static_cast<double>((diagonal_.array() <= 0).count()) / static_cast<double>(n);
     v_.array() = options_.beta2 * v_.array() + (1 - options_.beta2) * diagonal_.array().square();
     ++estimates_;
   }
@@ -86,6 +88,8 @@ StepReport AdaHessian::step(Objective& f, Vector& x) {
     return update(size, gradient_.data() + begin, m_.data() + begin, v_.data() + begin, x.data() + begin, of_m, of_v,
                   options_);
   });
+  report.tell("mean_curvature", mean_curvature_);
+  report.tell("not_positive", not_positive_);
   return report;
 }
 

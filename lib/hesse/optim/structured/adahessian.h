@@ -31,12 +31,21 @@ struct AdaHessianOptions {
 };
 void visit_options(AdaHessianOptions& options, OptionVisitor& visitor);
 
-/// A gradient a step and a Hessian product every `period` steps. State: m, v, the number of estimates, and t.
+/// A gradient a step and a Hessian product every `period` steps. State: m, v, the number of estimates, and t. Tells, as
+/// of the last estimate, the mean of its entries, which estimates tr H / n, and the share of them that are not
+/// positive.
 class AdaHessian final : public Optimizer {
  public:
   AdaHessian(const AdaHessianOptions& options, std::uint64_t seed) : options_(options), seed_(seed) {}
   StepReport step(Objective& f, Vector& x) override;
-  StateView state() override { return {{"m", &m_}, {"v", &v_}, {"estimates", &estimates_}, {"t", &t_}}; }
+  StateView state() override {
+    return {{"m", &m_},
+            {"v", &v_},
+            {"mean_curvature", &mean_curvature_},
+            {"not_positive", &not_positive_},
+            {"estimates", &estimates_},
+            {"t", &t_}};
+  }
   double* learning_rate() override { return &options_.lr; }
   double* momentum() override { return &options_.beta1; }
 
@@ -48,6 +57,8 @@ class AdaHessian final : public Optimizer {
   Vector diagonal_;
   Vector m_;
   Vector v_;
+  double mean_curvature_ = 0;
+  double not_positive_ = 0;
   std::int64_t estimates_ = 0;
   std::int64_t t_ = 0;
 };

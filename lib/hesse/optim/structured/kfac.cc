@@ -37,9 +37,9 @@ void visit_options(KfacOptions& o, OptionVisitor& v) {
 }
 
 Kfac::Kfac(Objective& f, const KfacOptions& options, std::uint64_t seed)
-    : options_(options), curvature_(f, options, seed), damping_(options.damping) {
+    : options_(options), seed_(seed), curvature_(f, options, seed), damping_(options.damping) {
   if (find<CurvatureForms>(f) == nullptr) fail("kfac: the objective has no Gauss-Newton forms; give it a network");
-  gamma_ = std::sqrt(damping_ + penalty_weight(f));
+  gamma_ = curvature_.gamma_for(damping_, penalty_weight(f));
 }
 
 StateView Kfac::state() {
@@ -56,14 +56,15 @@ StateView Kfac::state() {
 
 Kfac::Combination Kfac::combine(Objective& f, const Vector& x, Index vectors) {
   const double share = sample_share(options_.model_share, f.samples());
-  charge_work(f, find<CurvatureForms>(f)->curvature_forms(x, Curvature::gauss_newton, share, vectors_.leftCols(vectors),
-                                                          forms_));
+  charge_work(
+      f, find<CurvatureForms>(f)->curvature_forms(x, Curvature::gauss_newton, seed_, static_cast<std::uint64_t>(t_),
+                                                  share, vectors_.leftCols(vectors), forms_));
   const auto* const l2 = find<L2Objective>(f);
   double slope[2];
   for (Index i = 0; i < vectors; ++i) {
     slope[i] = dot(gradient_, vectors_.col(i));
     for (Index j = 0; j <= i; ++j) {
-      const double more = damping_ * dot(vectors_.col(i), vectors_.col(j)) +
+      const double more = damping_ * curvature_.damping_form(vectors_.col(i), vectors_.col(j)) +
                           (l2 != nullptr ? l2->penalty_form(vectors_.col(i), vectors_.col(j)) : 0.0);
       forms_(i, j) += more;
       if (i != j) forms_(j, i) += more;
@@ -103,7 +104,7 @@ StepReport Kfac::step(Objective& f, Vector& x) {
   if (!evaluate_gradient(f, x, gradient_, report)) return report;
   const Index n = x.size();
   ++t_;
-  curvature_.observe(f, x, gradient_, t_);
+  curvature_.observe(f, x, t_);
 
   const bool with_last = options_.momentum && last_step_.size() == n && t_ > 1;
   const Index vectors = with_last ? 2 : 1;
@@ -121,7 +122,7 @@ StepReport Kfac::step(Objective& f, Vector& x) {
     const bool renew = search || curvature_.refresh_is_due(t_);
     if (renew) {
       if (c > 0) curvature_.swap_inverses();
-      refreshed = curvature_.refresh(f, x, t_, candidates[c]);
+      refreshed = curvature_.refresh(f, x, t_, candidates[c], penalty_weight(f));
     }
     curvature_.apply(gradient_, proposal_);
     vectors_.col(0) = -proposal_;
@@ -151,10 +152,12 @@ StepReport Kfac::step(Objective& f, Vector& x) {
     return report;
   }
   double rho = StepReport::kUnknown;
+  double actual = StepReport::kUnknown;
   bool accepted = true;
   const bool judge = options_.adapt_damping && t_ % options_.damping_period == 0;
   if (judge || options_.reject) {
     report.value_after = f.value(trial_);
+    actual = report.value - report.value_after;
     rho = chosen.model < 0 ? (report.value_after - report.value) / chosen.model : StepReport::kUnknown;
     // A value that is not finite raises the damping as the worst of ratios would.
     if (!std::isfinite(report.value_after)) rho = -std::numeric_limits<double>::infinity();
@@ -175,6 +178,7 @@ StepReport Kfac::step(Objective& f, Vector& x) {
   report.tell("gamma", gamma_);
   report.tell("reduction_ratio", rho);
   report.tell("predicted_decrease", -chosen.model);
+  report.tell("actual_decrease", actual);
   report.tell("momentum", chosen.mu);
   report.tell("condition", condition_);
   report.tell("staleness", static_cast<double>(t_ - refreshed_));

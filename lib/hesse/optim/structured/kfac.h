@@ -6,9 +6,10 @@
 ///     delta = alpha Delta + mu delta_0,   Delta = -F~^-1 g
 ///     [D'BD  D'Bd; D'Bd  d'Bd] [alpha; mu] = -[g'D; g'd],   B = F + lambda I      (section 7)
 ///
-/// with D = Delta and d = delta_0. lambda follows the ratio rho of the decrease that f shows to the one that the model
-/// promised (section 6.5), and the damping gamma of the factors is the best of three by the model's value
-/// (section 6.6).
+/// with D = Delta and d = delta_0. With damping_scale=relative, I in B is each block's identity times the mean
+/// eigenvalue of the block's model, the matrix that damps the factors too. lambda follows the ratio rho of the decrease
+/// that f shows to the one that the model promised (section 6.5), and the damping gamma of the factors is the best of
+/// three by the model's value (section 6.6).
 ///
 /// The paper returns an exponential mean of the iterates, kfac+ema:decay=0.99 here, and lets the batch grow.
 #pragma once
@@ -30,7 +31,7 @@ struct KfacOptions : KroneckerOptions {
   Index damping_period = 5;          ///< T_1
   Index gamma_period = 20;           ///< T_2
   bool momentum = true;              ///< mu delta_0
-  double model_share = 0.25;         ///< tau_2: of the batch for the model's exact products, (0, 1]
+  double model_share = 0.25;         ///< tau_2: of the batch for the model's exact products, drawn at each step, (0, 1]
   /// Undo a step that raises f on its batch, at the price of a value a step. The paper does not; without it the model
   /// of a small batch is trusted too far.
   bool reject = true;
@@ -59,6 +60,7 @@ class Kfac final : public Optimizer {
   void adapt(double rho);
 
   KfacOptions options_;
+  std::uint64_t seed_;
   KroneckerCurvature curvature_;
   Vector gradient_;
   Matrix vectors_;  ///< a proposal, and the last step

@@ -15,7 +15,7 @@ void visit_options(KfacFixedOptions& o, OptionVisitor& v) {
   v.option("momentum", o.momentum, Interval::half_open(0, 1).searched_below_one(0.5, 0.99),
            "mu, weight of the past steps");
   v.option("damping", o.damping, Interval::positive().searched_around(o.damping), "lambda");
-  v.option("kl_clip", o.kl_clip, Interval::left_open(0, INFINITY), "kappa, bound on the step's KL divergence, or inf");
+  v.option("kl_clip", o.kl_clip, Interval::non_negative(), "kappa, bound on the step's KL divergence; 0 for none");
   visit_kronecker(o, v);
 }
 
@@ -34,18 +34,19 @@ StepReport KfacFixed::step(Objective& f, Vector& x) {
   if (!evaluate_gradient(f, x, gradient_, report)) return report;
   const Index n = x.size();
   ++t_;
-  curvature_.observe(f, x, gradient_, t_);
+  curvature_.observe(f, x, t_);
   if (curvature_.refresh_is_due(t_)) {
     const auto* const l2 = find<L2Objective>(f);
-    const double damping = options_.damping + (l2 != nullptr ? l2->lambda() : 0.0);
-    const RefreshReport refreshed = curvature_.refresh(f, x, t_, std::sqrt(damping));
+    const double eta = l2 != nullptr ? l2->lambda() : 0.0;
+    const RefreshReport refreshed = curvature_.refresh(f, x, t_, curvature_.gamma_for(options_.damping, eta), eta);
     condition_ = refreshed.condition;
     by_eigenvalues_ = static_cast<double>(refreshed.by_eigenvalues);
     refreshed_ = t_;
   }
   curvature_.apply(gradient_, preconditioned_);
   const double divergence = options_.lr * options_.lr * std::abs(dot(preconditioned_, gradient_));
-  const double clip = divergence > 0 ? std::min(1.0, std::sqrt(options_.kl_clip / divergence)) : 1.0;
+  const bool bounded = options_.kl_clip > 0 && divergence > 0;
+  const double clip = bounded ? std::min(1.0, std::sqrt(options_.kl_clip / divergence)) : 1.0;
   if (velocity_.size() != n) velocity_.setZero(n);
   const double length = update_blocks(n, [&](Index begin, Index size) {
     const double* const d = preconditioned_.data() + begin;
@@ -59,6 +60,7 @@ StepReport KfacFixed::step(Objective& f, Vector& x) {
   });
   report.step_size = options_.lr;
   report.step_norm = length;
+  report.tell("damping", options_.damping);
   report.tell("kl_scale", clip);
   report.tell("condition", condition_);
   report.tell("staleness", static_cast<double>(t_ - refreshed_));

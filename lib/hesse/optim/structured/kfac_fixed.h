@@ -19,7 +19,7 @@ struct KfacFixedOptions : KroneckerOptions {
   double lr = 0.1;        ///< > 0
   double momentum = 0.9;  ///< mu, [0, 1)
   double damping = 1e-3;  ///< lambda > 0
-  double kl_clip = 1e-3;  ///< kappa > 0, infinite for none
+  double kl_clip = 1e-3;  ///< kappa >= 0; 0: no bound
 };
 void visit_options(KfacFixedOptions& options, OptionVisitor& visitor);
 

@@ -1,7 +1,9 @@
 #include "hesse/optim/structured/kronecker_curvature.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/vector_ops.h"
 #include "hesse/objective/counting_objective.h"
+#include "hesse/objective/sampled_gradient.h"
 
 #include <algorithm>
 #include <cmath>
@@ -21,13 +23,14 @@ KroneckerStructure& structure_of(Objective& f) {
 }  // namespace
 
 void visit_kronecker(KroneckerOptions& o, OptionVisitor& v) {
-  v.choice("form", o.form,
-           {{"factored", KroneckerForm::factored},
-            {"eigenvalues", KroneckerForm::eigenvalues},
-            {"ekfac", KroneckerForm::ekfac},
-            {"tridiagonal", KroneckerForm::tridiagonal}},
-           "of the inverse: blocks with damped factors, with exactly damped eigenvalues, with second moments in the "
-           "eigenbases, or with neighbouring layers coupled");
+  v.choice(
+      "form", o.form,
+      {{"factored", KroneckerForm::factored},
+       {"eigenvalues", KroneckerForm::eigenvalues},
+       {"ekfac", KroneckerForm::ekfac},
+       {"tridiagonal", KroneckerForm::tridiagonal}},
+      "of the inverse: blocks with damped factors, with exactly damped eigenvalues, with second moments in the "
+      "eigenbases, or with neighbouring layers coupled where both have one place (dense layers, not convolutions)");
   v.choice("targets", o.targets, {{"sampled", FisherTargets::sampled}, {"empirical", FisherTargets::empirical}},
            "of the Fisher matrix: drawn from the model, or those of the data");
   v.choice("sharing", o.sharing, {{"expand", WeightSharing::expand}, {"reduce", WeightSharing::reduce}},
@@ -74,6 +77,10 @@ KroneckerCurvature::KroneckerCurvature(Objective& f, const KroneckerOptions& opt
   }
   rest_until(f.size());
   rest_squares_.setZero(squares);
+  inverse_.damping.setOnes(std::ssize(rest_));
+  if (!rest_.empty() && find<SampledGradient>(f) == nullptr) {
+    fail("K-FAC: parameters outside of linear maps need targets that the model draws, and the objective draws none");
+  }
 }
 
 double KroneckerCurvature::decay(std::int64_t k) const {
@@ -98,7 +105,38 @@ FactorRequest KroneckerCurvature::request(const Objective& f, std::int64_t k) co
   return r;
 }
 
-void KroneckerCurvature::observe(Objective& f, const Vector& x, const Vector& g, std::int64_t k) {
+double KroneckerCurvature::mean_of_layer(std::size_t l) const {
+  const KroneckerFactors& k = factors_[l];
+  const double mean = k.A.trace() / static_cast<double>(k.A.rows()) * k.G.trace() / static_cast<double>(k.G.rows());
+  return std::isfinite(mean) && mean > 0 ? mean : 1.0;
+}
+
+double KroneckerCurvature::mean_of_rest(Index begin, Index size) const {
+  const double mean = rest_squares_.segment(begin, size).mean();
+  return std::isfinite(mean) && mean > 0 ? mean : 1.0;
+}
+
+double KroneckerCurvature::gamma_for(double lambda, double eta) const {
+  return std::sqrt(options_.damping_scale == DampingScale::relative ? lambda : lambda + eta);
+}
+
+double KroneckerCurvature::damping_form(ConstVectorView u, ConstVectorView v) const {
+  if (options_.damping_scale == DampingScale::absolute) return dot(u, v);
+  double sum = 0;
+  for (std::size_t l = 0; l < factors_.size(); ++l) {
+    const KroneckerFactors& k = factors_[l];
+    const Index size = k.outputs * k.columns();
+    sum += mean_of_layer(l) * dot(u.segment(k.begin, size), v.segment(k.begin, size));
+  }
+  Index at = 0;
+  for (const ParameterBlock& block : rest_) {
+    sum += mean_of_rest(at, block.size) * dot(u.segment(block.offset, block.size), v.segment(block.offset, block.size));
+    at += block.size;
+  }
+  return sum;
+}
+
+void KroneckerCurvature::observe(Objective& f, const Vector& x, std::int64_t k) {
   if ((k - 1) % options_.stats_period != 0) return;
   KroneckerStructure& structure = structure_of(f);
   const FactorRequest now = request(f, k);
@@ -107,27 +145,31 @@ void KroneckerCurvature::observe(Objective& f, const Vector& x, const Vector& g,
   if (const auto* bases = inverse_.factors->bases(); bases != nullptr && k > 1 && !refresh_is_due(k)) {
     charge_work(f, structure.kronecker_moments(x, now, *bases, *inverse_.factors->moments()));
   }
-  const auto samples = static_cast<double>(f.samples());
+  if (rest_.empty()) return;
+  const DrawnGradient drawn = find<SampledGradient>(f)->sampled_gradient(x, now.seed, now.draw, now.share, sampled_);
+  charge_work(f, drawn.cost);
+  const double weight = (1 - now.decay) * static_cast<double>(drawn.samples);
   Index at = 0;
   for (const ParameterBlock& block : rest_) {
     auto squares = rest_squares_.segment(at, block.size).array();
-    squares = now.decay * squares + (1 - now.decay) * samples * g.segment(block.offset, block.size).array().square();
+    squares = now.decay * squares + weight * sampled_.segment(block.offset, block.size).array().square();
     at += block.size;
   }
 }
 
-RefreshReport KroneckerCurvature::refresh(Objective& f, const Vector& x, std::int64_t k, double gamma) {
+RefreshReport KroneckerCurvature::refresh(Objective& f, const Vector& x, std::int64_t k, double gamma, double eta) {
   if (!inverse_.factors) inverse_.factors = make_kronecker_preconditioner(options_.form, factors_, precision_);
+  const bool relative = options_.damping_scale == DampingScale::relative;
   gammas_.assign(factors_.size(), gamma);
-  if (options_.damping_scale == DampingScale::relative) {
-    for (std::size_t l = 0; l < factors_.size(); ++l) {
-      const KroneckerFactors& k_l = factors_[l];
-      const double mean =
-          k_l.A.trace() / static_cast<double>(k_l.A.rows()) * k_l.G.trace() / static_cast<double>(k_l.G.rows());
-      if (std::isfinite(mean) && mean > 0) gammas_[l] = gamma * std::sqrt(mean);
+  inverse_.damping.setConstant(std::ssize(rest_), gamma * gamma);
+  if (relative) {
+    for (std::size_t l = 0; l < factors_.size(); ++l) gammas_[l] = std::sqrt(gamma * gamma * mean_of_layer(l) + eta);
+    Index at = 0;
+    for (std::size_t i = 0; i < rest_.size(); ++i) {
+      inverse_.damping[static_cast<Index>(i)] = gamma * gamma * mean_of_rest(at, rest_[i].size) + eta;
+      at += rest_[i].size;
     }
   }
-  inverse_.damping = gamma * gamma;
   const RefreshReport report = inverse_.factors->refresh(factors_, gammas_);
   if (const auto* bases = inverse_.factors->bases()) {
     FactorRequest now = request(f, k);
@@ -141,9 +183,11 @@ void KroneckerCurvature::apply(const Vector& v, Vector& out) {
   if (out.size() != v.size()) out.resize(v.size());
   inverse_.factors->apply(v, out);
   Index at = 0;
-  for (const ParameterBlock& block : rest_) {
-    out.segment(block.offset, block.size) = v.segment(block.offset, block.size).array() /
-                                            (rest_squares_.segment(at, block.size).array() + inverse_.damping);
+  for (std::size_t i = 0; i < rest_.size(); ++i) {
+    const ParameterBlock& block = rest_[i];
+    out.segment(block.offset, block.size) =
+        v.segment(block.offset, block.size).array() /
+        (rest_squares_.segment(at, block.size).array() + inverse_.damping[static_cast<Index>(i)]);
     at += block.size;
   }
 }

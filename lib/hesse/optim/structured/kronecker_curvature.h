@@ -20,7 +20,8 @@ enum class FisherTargets {
   empirical,  ///< those of the data: the sweep of the gradient serves, the matrix is another one
 };
 
-/// Whether the damping is the same for all layers, or that many times the mean eigenvalue of each layer's block.
+/// Whether the damping is the same for all layers, or that many times the mean eigenvalue of each layer's block. A
+/// penalty's weight is added as it is.
 enum class DampingScale { absolute, relative };
 
 /// How factors are estimated, damped and inverted.
@@ -30,7 +31,7 @@ struct KroneckerOptions {
   WeightSharing sharing = WeightSharing::expand;
   DampingScale damping_scale = DampingScale::absolute;
   double stats_decay = 0.95;   ///< factors' decay, at step k at most 1 - 1/k: epsilon in section 5 of the paper
-  double stats_share = 0.125;  ///< tau_1: of the batch for statistics, (0, 1]
+  double stats_share = 0.125;  ///< tau_1: of the batch for statistics, drawn at each step, (0, 1]
   Index stats_period = 1;      ///< steps between statistics
   Index inverse_period = 20;   ///< T_3: steps between inverses, which the first three steps compute too
 };
@@ -46,16 +47,26 @@ class KroneckerCurvature {
   /// Throws Error when f has no layers with Kronecker factors.
   KroneckerCurvature(Objective& f, const KroneckerOptions& options, std::uint64_t seed);
 
-  /// At step k >= 1, before anything else: takes statistics at x if they are due. `g` is the gradient there.
-  void observe(Objective& f, const Vector& x, const Vector& g, std::int64_t k);
+  /// At step k >= 1, before anything else: takes statistics at x if they are due.
+  void observe(Objective& f, const Vector& x, std::int64_t k);
 
   bool refresh_is_due(std::int64_t k) const { return k <= 3 || k % options_.inverse_period == 0; }
-  /// New inverses for the damping gamma^2. For ekfac it takes moments in the new bases.
-  RefreshReport refresh(Objective& f, const Vector& x, std::int64_t k, double gamma);
+  /// The gamma that stands for lambda and a penalty of weight eta: sqrt(lambda + eta) (section 6.6), or sqrt(lambda)
+  /// where damping is relative; refresh() then adds eta, which is not.
+  double gamma_for(double lambda, double eta) const;
+  /// New inverses for the damping gamma^2, or gamma^2 times the mean eigenvalue of each block, plus eta, where it is
+  /// relative. For ekfac it takes moments in the new bases.
+  RefreshReport refresh(Objective& f, const Vector& x, std::int64_t k, double gamma, double eta);
 
   /// out = F^-1 v with the damped model F. Parameters outside the factored layers (gains, embeddings) have a diagonal
-  /// model, the running mean of N g_i^2 with N the samples of a batch, which estimates the empirical Fisher matrix's.
+  /// model, the running mean of n s^2 with s the mean gradient of n samples for targets that the model draws
+  /// (objective/sampled_gradient.h): an unbiased estimate of the Fisher matrix's diagonal, without a penalty's part,
+  /// for both kinds of targets. The first few are rough: one of them has the relative error sqrt(2).
   void apply(const Vector& v, Vector& out);
+
+  /// u'D v, D the matrix that a damping of 1 adds: the identity, or, where damping is relative, that of each block
+  /// times the mean eigenvalue of the block's present model.
+  double damping_form(ConstVectorView u, ConstVectorView v) const;
 
   /// Tries another damping: swaps the inverses with a second set, which the next refresh() computes.
   void swap_inverses() { std::swap(inverse_, other_); }
@@ -66,6 +77,9 @@ class KroneckerCurvature {
  private:
   FactorRequest request(const Objective& f, std::int64_t k) const;
   double decay(std::int64_t k) const;
+  /// The mean eigenvalue of a layer's block, or of the diagonal model on a stretch; 1 where it is not positive.
+  double mean_of_layer(std::size_t l) const;
+  double mean_of_rest(Index begin, Index size) const;
 
   KroneckerOptions options_;
   std::uint64_t seed_;
@@ -73,13 +87,14 @@ class KroneckerCurvature {
   std::vector<KroneckerFactors> factors_;
   struct Inverse {
     std::unique_ptr<KroneckerPreconditioner> factors;
-    double damping = 1;  ///< gamma^2, of the diagonal model
+    Vector damping;  ///< of the diagonal model, of each stretch
   };
   Inverse inverse_;
   Inverse other_;  ///< made when first asked for
   std::vector<double> gammas_;
   std::vector<ParameterBlock> rest_;  ///< stretches of parameters without factors
   Vector rest_squares_;
+  Vector sampled_;
 };
 
 }  // namespace hesse

@@ -55,10 +55,10 @@ bool Sophia::estimate_diagonal(Objective& f, const Vector& x) {
     f.curvature(x, Curvature::hessian)->apply(probe_, estimate_);
     estimate_.array() *= probe_.array();
   } else {
-    const double share = options_.estimate_share;
-    charge_work(f,
-                find<SampledGradient>(f)->sampled_gradient(x, seed_, static_cast<std::uint64_t>(t_), share, estimate_));
-    estimate_ = std::ceil(share * static_cast<double>(f.samples())) * estimate_.array().square();
+    const DrawnGradient drawn = find<SampledGradient>(f)->sampled_gradient(x, seed_, static_cast<std::uint64_t>(t_),
+                                                                           options_.estimate_share, estimate_);
+    charge_work(f, drawn.cost);
+    estimate_ = static_cast<double>(drawn.samples) * estimate_.array().square();
   }
   return std::isfinite(norm(estimate_));
 }

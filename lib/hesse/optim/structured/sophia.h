@@ -8,9 +8,8 @@
 /// with one of two estimates of the diagonal:
 ///
 ///     Sophia-H   h^ = u o (H u), u ~ N(0, I)          Hutchinson's, of the Hessian (Algorithm 1)
-///     Sophia-G   h^ = N g^ o g^                       Gauss-Newton-Bartlett's, g^ the gradient of the batch's N
-///     samples
-///                                                     for targets drawn from the model (Algorithm 2)
+///     Sophia-G   h^ = n g^ o g^                       Gauss-Newton-Bartlett's, g^ the mean gradient of n samples of
+///                                                     the batch for targets drawn from the model (Algorithm 2)
 ///
 /// Where the curvature is small or negative a step is that of sign descent, of length rho lr.
 #pragma once
@@ -34,7 +33,7 @@ struct SophiaOptions {
   double eps = 1e-12;         ///< > 0
   double weight_decay = 0;    ///< lambda >= 0, decoupled; the paper trains language models with 0.2
   Index period = 10;          ///< k, steps between estimates, >= 1
-  double estimate_share = 1;  ///< of the batch for an estimate, (0, 1]; Sophia-G alone
+  double estimate_share = 1;  ///< of the batch for an estimate, drawn, (0, 1]; Sophia-G alone
   DiagonalEstimator estimate = DiagonalEstimator::hutchinson;  ///< set by the method's name
 };
 void visit_options(SophiaOptions& options, OptionVisitor& visitor);
