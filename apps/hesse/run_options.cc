@@ -192,8 +192,10 @@ void catch_interrupts() {
 bool interrupted() { return caught_signal != 0; }
 
 bool any_rank_interrupted() {
-  if (const double signal = ranks().largest(caught_signal); signal > 0) caught_signal = static_cast<int>(signal);
-  return interrupted();
+  // What all have agreed on: a signal that arrives meanwhile is for the next time, or the ranks would part.
+  const double signal = ranks().largest(caught_signal);
+  if (signal > 0) caught_signal = static_cast<int>(signal);
+  return signal > 0;
 }
 
 int interrupted_exit_code() { return 128 + static_cast<int>(caught_signal); }
