@@ -4,10 +4,10 @@ Usage: torch_curvature_peer.py HESSE EXPORT_SCRIPT [threads]
 
 The network is 784-128-64-10 with tanh on 1000 images of Fashion-MNIST after 10 steps of Adam. PyTorch has products by double
 backward through a graph that is kept, and power iteration, Hutchinson's estimator and Lanczos with full reorthogonalisation
-on them, as in PyHessian (Yao, Gholami, Keutzer and Mahoney 2020), but over one flat vector, which is faster than its lists of
-tensors. PyTorch is told the true
-value and stops as soon as it is near enough, or after 300 products; of the trace both have as many probes as PyTorch wants. Ratios are PyTorch's seconds over hesse's. As in
-torch_peer.py, with libopenblas0-pthread torch has one thread and BLAS the others, since their pools hinder each other.
+on them, as in PyHessian (Yao, Gholami, Keutzer and Mahoney 2020), but over one flat vector, which is faster than its lists
+of tensors. PyTorch is told the true value and stops as soon as it is near enough, or after 300 products; of the trace both
+have as many probes as PyTorch wants. Ratios are PyTorch's seconds over hesse's. As in torch_peer.py, with
+libopenblas0-pthread torch has one thread and BLAS the others, since their pools hinder each other.
 """
 
 import gzip
@@ -158,7 +158,8 @@ with tempfile.TemporaryDirectory() as folder:
             )
         seconds, products = timed(lambda: peer.trace(true_trace, 0.02))
         # The same estimator with as many probes has the same error.
-        own = hesse(precision, "--top", "0", "--trace", "--trace-method", "hutchinson", "--products", str(products), "--error", "1e-9")
+        probes = ("--trace-method", "hutchinson", "--products", str(products), "--error", "1e-9")
+        own = hesse(precision, "--top", "0", "--trace", *probes)
         half = (own["trace"]["upper"] - own["trace"]["lower"]) / 2 / true_trace
         print(
             f"{precision:<6} trace to 2 %: PyTorch {products} products, {seconds:.3f} s; hesse {own['trace']['products']} "
