@@ -208,11 +208,16 @@ SpectralDensity density_of(const LinearOperator& A, const SpectrumCommandOptions
   return spectral_density(A, {options.probes, options.steps, static_cast<std::uint64_t>(options.point.seed)}, enough);
 }
 
+/// The pairs whose last is the least that was found: with all eigenvalues they stand among the largest.
+const EigenPairs& lower_end(const EigenResult& eigen) {
+  return eigen.smallest.values.size() > 0 ? eigen.smallest : eigen.largest;
+}
+
 /// The largest over the smallest eigenvalue of a matrix both ends of which are known, with the interval that their
 /// residuals leave; without a value where it is not certain to be positive definite.
 Estimate condition_number(const EigenResult& eigen) {
   if (eigen.status != EigenStatus::converged || eigen.largest.values.size() == 0) return without_value(0);
-  const EigenPairs& low = eigen.smallest.values.size() > 0 ? eigen.smallest : eigen.largest;
+  const EigenPairs& low = lower_end(eigen);
   const double least = low.values.tail(1)[0];
   const double least_error = low.residuals.tail(1)[0];
   if (!(least > least_error)) return without_value(0);
@@ -313,7 +318,8 @@ std::optional<DrawnDensity> drawn(const SpectralDensity& density) {
 /// Chebyshev's polynomials on an interval a hundredth wider than the spectrum, whose ends are known.
 std::optional<DrawnDensity> drawn(const LinearOperator& A, const EigenResult& eigen,
                                   const SpectrumCommandOptions& options) {
-  const double low = eigen.smallest.values.tail(1)[0];
+  if (eigen.largest.values.size() == 0) return std::nullopt;
+  const double low = lower_end(eigen).values.tail(1)[0];
   const double high = eigen.largest.values[0];
   const double margin = std::max(0.01 * (high - low), 1e-12 * eigen.norm);
   if (!(margin > 0)) return std::nullopt;

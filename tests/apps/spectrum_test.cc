@@ -122,8 +122,8 @@ TEST_CASE("the diagonal adds up to the trace and its file names every parameter"
 
 TEST_CASE("both densities integrate to one") {
   const ScratchFolder folder;
-  for (const char* method : {"lanczos", "kernel-polynomial"}) {
-    spectrum(folder, fmt::format("--density --density-method {0} --output {0}", method));
+  for (const char* method : {"lanczos", "kernel-polynomial", "kernel-polynomial --all"}) {
+    spectrum(folder, fmt::format("--density --density-method {0} --output '{0}'", method));
     const std::string rows = read_file(folder / method / "density.csv");
     double before = std::nan("");
     double last = 0;
