@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/distributed/chunk_tree.h"
+#include "hesse/nn/kronecker_sums.h"
 #include "hesse/objective/recycled.h"
 
 #include <algorithm>
@@ -518,7 +519,7 @@ class DistributedNetwork final : public DistributedOf<NetworkObjective> {
 
   double kronecker_factors(const Vector& x, const FactorRequest& request,
                            std::vector<KroneckerFactors>& factors) override {
-    check(request);
+    check_request(request);
     if (layers_.empty()) layers_ = kronecker_layers();
     if (factors.size() != layers_.size()) factors = layers_;
     Index packed = 0;
@@ -566,7 +567,7 @@ class DistributedNetwork final : public DistributedOf<NetworkObjective> {
 
   double kronecker_moments(const Vector& x, const FactorRequest& request, const std::vector<KroneckerBasis>& bases,
                            std::vector<Matrix>& moments) override {
-    check(request);
+    check_request(request);
     if (layers_.empty()) layers_ = kronecker_layers();
     if (bases.size() != layers_.size()) {
       fail("Kronecker moments: {} bases for {} layers", bases.size(), layers_.size());
@@ -616,7 +617,7 @@ class DistributedNetwork final : public DistributedOf<NetworkObjective> {
   DrawnGradient sampled_gradient(const Vector& x, std::uint64_t seed, std::uint64_t draw, double share,
                                  Vector& g) override {
     const FactorRequest request{.kind = Curvature::fisher_sampled, .seed = seed, .draw = draw, .share = share};
-    check(request);
+    check_request(request);
     const double cost = statistics(
         "sampled gradient", x, request, size(),
         [&](NetworkObjective& f, const FactorRequest& one, double w, double* term) {
@@ -633,21 +634,6 @@ class DistributedNetwork final : public DistributedOf<NetworkObjective> {
 
  private:
   static NetworkObjective& network_of(Objective& f) { return static_cast<NetworkObjective&>(f); }
-
-  static void check(const FactorRequest& request) {
-    if (request.kind != Curvature::fisher_sampled && request.kind != Curvature::fisher_empirical) {
-      fail(
-          "Kronecker factors: they model a Fisher matrix of single targets; ask for fisher-sampled or "
-          "fisher-empirical, not {}",
-          to_string(request.kind));
-    }
-    if (!(request.share > 0 && request.share <= 1)) {
-      fail("Kronecker factors: share {} lies outside (0, 1]", request.share);
-    }
-    if (!(request.decay >= 0 && request.decay < 1)) {
-      fail("Kronecker factors: decay {} lies outside [0, 1)", request.decay);
-    }
-  }
 
   /// The mean of what `compute(f, request, weight, out)` writes, n numbers, over the samples of the request, which
   /// `use` then reads; compute returns the price, and so does this.

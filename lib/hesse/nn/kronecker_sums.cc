@@ -1,6 +1,7 @@
 #include "hesse/nn/kronecker_sums.h"
 
 #include "hesse/core/blas.h"
+#include "hesse/core/error.h"
 #include "hesse/core/workspaces.h"
 
 #include <algorithm>
@@ -69,6 +70,21 @@ void convert(const Matrix& in, Eigen::Matrix<T, Eigen::Dynamic, 1>& out) {
 }
 
 }  // namespace
+
+void check_request(const FactorRequest& request) {
+  if (request.kind != Curvature::fisher_sampled && request.kind != Curvature::fisher_empirical) {
+    fail(
+        "Kronecker factors: they model a Fisher matrix of single targets; ask for fisher-sampled or "
+        "fisher-empirical, not {}",
+        to_string(request.kind));
+  }
+  if (!(request.share > 0 && request.share <= 1)) {
+    fail("Kronecker factors: share {} lies outside (0, 1]", request.share);
+  }
+  if (!(request.decay >= 0 && request.decay < 1)) {
+    fail("Kronecker factors: decay {} lies outside [0, 1)", request.decay);
+  }
+}
 
 template <class T>
 Index KroneckerSums<T>::samples_together() const {

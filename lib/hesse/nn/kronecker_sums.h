@@ -11,6 +11,10 @@
 
 namespace hesse {
 
+/// Throws Error on a request for another matrix than the sampled or the empirical Fisher matrix, or with a share or a
+/// decay out of range.
+void check_request(const FactorRequest& request);
+
 /// Adds what a pass of samples gives to the factors of one layer. Products run in T, sums over passes in double; each
 /// task owns some columns of a factor, so the bits do not depend on the number of threads. Keeps its workspace.
 template <class T>

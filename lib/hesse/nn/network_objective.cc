@@ -900,7 +900,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
 
   double kronecker_moments(const Vector& x, const FactorRequest& request, const std::vector<KroneckerBasis>& bases,
                            std::vector<Matrix>& moments) override {
-    check(request);
+    check_request(request);
     list_factors();
     if (bases.size() != factor_places_.size()) {
       fail("Kronecker moments: {} bases for {} layers", bases.size(), factor_places_.size());
@@ -964,7 +964,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   DrawnGradient sampled_gradient(const Vector& x, std::uint64_t seed, std::uint64_t draw, double share,
                                  Vector& g) override {
     const FactorRequest request{.kind = Curvature::fisher_sampled, .seed = seed, .draw = draw, .share = share};
-    check(request);
+    check_request(request);
     if (g.size() != size()) g.resize(size());
     if constexpr (!std::is_same_v<T, double>) reserve(scratch_, size());
     const double sweeps = with_single_adjoints(
@@ -1205,21 +1205,6 @@ class NetworkObjectiveOf final : public NetworkObjective {
     part.depth = adjoints ? Depth::backward : Depth::forward;
   }
 
-  static void check(const FactorRequest& request) {
-    if (request.kind != Curvature::fisher_sampled && request.kind != Curvature::fisher_empirical) {
-      fail(
-          "Kronecker factors: they model a Fisher matrix of single targets; ask for fisher-sampled or "
-          "fisher-empirical, not {}",
-          to_string(request.kind));
-    }
-    if (!(request.share > 0 && request.share <= 1)) {
-      fail("Kronecker factors: share {} lies outside (0, 1]", request.share);
-    }
-    if (!(request.decay >= 0 && request.decay < 1)) {
-      fail("Kronecker factors: decay {} lies outside [0, 1)", request.decay);
-    }
-  }
-
   void list_factors() {
     if (!factor_places_.empty()) return;
     for (std::size_t l = 0; l < model_->depth(); ++l) {
@@ -1229,7 +1214,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   }
 
   void shape_factors(const FactorRequest& request, std::vector<KroneckerFactors>& factors) {
-    check(request);
+    check_request(request);
     list_factors();
     if (factors.size() != factor_places_.size()) factors = kronecker_layers();
     for (std::size_t i = 0; i < factors.size(); ++i) {
