@@ -65,10 +65,9 @@ struct ClassifyOptions {
   Index inertia_limit = 0;
   /// Eigenpairs that are sought at the lower end of a larger Hessian, >= 1.
   Index negative_directions = 4;
-  double eigen_tolerance =
-      1e-6;  ///< of those, relative to |H|; at most 1e-10 where H is formed; at most 1e-10 counts where H is formed
-  Index max_restarts = 30;  ///< of the search for them, >= 1; where it does not converge the kind is undecided
-  std::uint64_t seed = 0;   ///< of their start vectors
+  double eigen_tolerance = 1e-6;  ///< of those, relative to |H|; at most 1e-10 counts where H is formed
+  Index max_restarts = 30;        ///< of the search for them, >= 1; where it does not converge the kind is undecided
+  std::uint64_t seed = 0;         ///< of their start vectors
   /// Looks at third and fourth order where a certified point is degenerate (curvature/higher_order.h).
   bool higher_order = false;
   HigherOrderOptions higher_order_options;
