@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <functional>
 #include <numeric>
@@ -31,6 +32,24 @@ namespace {
 constexpr Index kBatch = 1000;
 const std::vector<Index> kSizes = {784, 1000, 500, 250, 30, 250, 500, 1000, 784};
 
+/// Seconds of body(0), ..., body(n - 1) at once, one on each of n threads: the least of so many times.
+template <class Body>
+double seconds_at_once(int n, int times, const Body& body) {
+  double best = 1e300;
+  for (int i = 0; i < times; ++i) {
+    best =
+        std::min(best, seconds_of([&] { parallel_for(n, [&](Index task) { body(static_cast<std::size_t>(task)); }); }));
+  }
+  return best;
+}
+
+/// A positive definite matrix that is drawn.
+Matrix drawn_matrix(Index side, std::uint64_t seed) {
+  Matrix G(side, 2 * side);
+  RandomStream(seed, Purpose::synthetic_data).fill_normal(G.reshaped());
+  return G * G.transpose();
+}
+
 /// Flops per second of 1024^3 products, one on each thread at once: the best of ten.
 template <class T>
 double product_speed(int n) {
@@ -39,16 +58,10 @@ double product_speed(int n) {
   std::vector<M> a(static_cast<std::size_t>(n), M::Constant(size, size, T(0.5)));
   std::vector<M> b = a;
   std::vector<M> c = a;
-  double best = 1e300;
-  for (int i = 0; i < 10; ++i) {
-    best = std::min(best, seconds_of([&] {
-                      parallel_for(n, [&](Index task) {
-                        const auto k = static_cast<std::size_t>(task);
-                        gemm(Transpose::no, Transpose::no, size, size, size, T(1), a[k].data(), size, b[k].data(), size,
-                             T(0), c[k].data(), size);
-                      });
-                    }));
-  }
+  const double best = seconds_at_once(n, 10, [&](std::size_t k) {
+    gemm(Transpose::no, Transpose::no, size, size, size, T(1), a[k].data(), size, b[k].data(), size, T(0), c[k].data(),
+         size);
+  });
   return n * 2.0 * static_cast<double>(size * size * size) / best;
 }
 
@@ -72,46 +85,21 @@ struct Subject {
 
 /// Seconds of the eigenvectors of a matrix of side 500 where every thread makes one: the best of three.
 double eigen_seconds(int n) {
-  constexpr Index side = 500;
-  Matrix G(side, 2 * side);
-  RandomStream(3, Purpose::synthetic_data).fill_normal(G.reshaped());
-  const Matrix A = G * G.transpose();
+  const Matrix A = drawn_matrix(500, 3);
   const auto tasks = static_cast<std::size_t>(n);
+  std::vector<Vector> values(tasks);
   std::vector<Matrix> vectors(tasks);
-  std::vector<Vector> values(tasks, Vector(side));
   std::vector<SymmetricEigenWorkspace> workspaces(tasks);
-  double best = 1e300;
-  for (int i = 0; i < 3; ++i) {
-    for (Matrix& V : vectors) V = A;
-    best = std::min(best, seconds_of([&] {
-                      parallel_for(n, [&](Index task) {
-                        const auto k = static_cast<std::size_t>(task);
-                        symmetric_eigen_in_place(vectors[k], values[k], workspaces[k]);
-                      });
-                    }));
-  }
-  return best / n;
+  return seconds_at_once(n, 3, [&](std::size_t k) { symmetric_eigen(A, values[k], vectors[k], workspaces[k]); }) / n;
 }
 
 /// Seconds of an inverse fourth root of side 250 where every thread makes one: the best of five.
 double root_seconds(int n) {
-  constexpr Index side = 250;
-  Matrix G(side, 2 * side);
-  RandomStream(2, Purpose::synthetic_data).fill_normal(G.reshaped());
-  const Matrix A = G * G.transpose();
+  const Matrix A = drawn_matrix(250, 2);
   const auto tasks = static_cast<std::size_t>(n);
   std::vector<InverseRootWorkspace> workspaces(tasks);
-  std::vector<Matrix> roots(tasks, Matrix::Zero(side, side));
-  double best = 1e300;
-  for (int i = 0; i < 5; ++i) {
-    best = std::min(best, seconds_of([&] {
-                      parallel_for(n, [&](Index task) {
-                        const auto k = static_cast<std::size_t>(task);
-                        inverse_root(A, 4, {}, roots[k], workspaces[k]);
-                      });
-                    }));
-  }
-  return best / n;
+  std::vector<Matrix> roots(tasks, Matrix::Zero(A.rows(), A.cols()));
+  return seconds_at_once(n, 5, [&](std::size_t k) { inverse_root(A, 4, {}, roots[k], workspaces[k]); }) / n;
 }
 
 /// The equal cuts of a side that Shampoo makes: how many, and how long.

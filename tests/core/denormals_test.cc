@@ -21,8 +21,10 @@ float half_of_smallest() {
 }  // namespace
 
 TEST_CASE("Denormals are zero within a scope and in the tasks of its parallel loops alone on any number of threads") {
+#if !defined(__x86_64__) && !defined(__aarch64__)
+  return;
+#endif
   const std::uint64_t mode = floating_point_mode();
-  if (mode == 0) return;  // a processor whose mode is not known
   const int before = threads();
   for (const int n : {1, 2, 3}) {
     set_threads(n);

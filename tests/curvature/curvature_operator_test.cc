@@ -48,13 +48,8 @@ TEST_CASE("the gradient covariance is that of the gradients of single samples") 
 }
 
 TEST_CASE("the gradient covariance of a text's loss is that of its mean over places") {
-  auto data = std::make_shared<Dataset>();
-  data->name = "text";
-  data->inputs.resize(4, 3);
-  data->inputs << 0, 2, 1, 1, 2, 0, 1, 2, 0, 0, 1, 2;
-  data->class_count = 3;
-  data->places = 4;
-  data->labels = {1, 2, 1, 0, 2, 0, 1, 1, 0, 2, 2, 1};
+  const auto data =
+      make_text(3, Matrix{{0, 2, 1}, {1, 2, 0}, {1, 2, 0}, {0, 1, 2}}, {1, 2, 1, 0, 2, 0, 1, 1, 0, 2, 2, 1});
   const auto f = make_network_objective(std::make_shared<const Network>(transformer(3, 4, 4, 2, 1)),
                                         Loss::softmax_cross_entropy, data);
   const Vector x = f->network().initial_parameters(Initialisation::glorot_uniform, 1) + 0.3 * test_point(f->size());

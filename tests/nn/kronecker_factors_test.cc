@@ -253,14 +253,7 @@ TEST_CASE("The mean of empirical Fisher matrices over the model's labels at all 
   // All 3^3 texts of labels for one sample, each with its probability.
   const Index V = 3, T = 3;
   const auto with_labels = [&](std::vector<std::int32_t> labels) {
-    auto data = std::make_shared<Dataset>();
-    data->name = "text";
-    data->inputs.resize(T, 1);
-    data->inputs << 0, 2, 1;
-    data->class_count = V;
-    data->places = T;
-    data->labels = std::move(labels);
-    return data;
+    return make_text(V, Matrix{{0}, {2}, {1}}, std::move(labels));
   };
   const auto network = std::make_shared<const Network>(transformer(V, T, 4, 2, 1));
   Vector x = network->initial_parameters(Initialisation::glorot_uniform, 1);

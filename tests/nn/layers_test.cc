@@ -223,14 +223,7 @@ TEST_CASE("The error of central differences on whole models has its V shape") {
     network = std::make_shared<const Network>(
         normalised_perceptron(std::vector<Index>{36, 5, 4, 3}, Activation::tanh).training);
   } else {
-    auto text = std::make_shared<Dataset>();
-    text->name = "text";
-    text->inputs.resize(4, 2);
-    text->inputs << 0, 2, 1, 1, 2, 0, 1, 2;
-    text->class_count = 3;
-    text->places = 4;
-    text->labels = {1, 2, 1, 0, 2, 0, 1, 1};
-    data = text;
+    data = make_text(3, Matrix{{0, 2}, {1, 1}, {2, 0}, {1, 2}}, {1, 2, 1, 0, 2, 0, 1, 1});
     network = std::make_shared<const Network>(transformer(3, 4, 4, 2, 2));
   }
   CAPTURE(which);
@@ -371,13 +364,7 @@ TEST_CASE("Kronecker factors and single samples' gradients see the mask of dropo
 
 TEST_CASE("The loss of a text is the mean over its positions, and drawn scores have the Hessian as second moment") {
   const Index V = 3, T = 4;
-  auto data = std::make_shared<Dataset>();
-  data->name = "text";
-  data->inputs.resize(T, 2);
-  data->inputs << 0, 2, 1, 1, 2, 0, 1, 2;
-  data->class_count = V;
-  data->places = T;
-  data->labels = {1, 2, 1, 0, 2, 0, 1, 1};
+  const auto data = make_text(V, Matrix{{0, 2}, {1, 1}, {2, 0}, {1, 2}}, {1, 2, 1, 0, 2, 0, 1, 1});
   const auto f = make_network_objective(std::make_shared<const Network>(transformer(V, T, 4, 2, 1)),
                                         Loss::softmax_cross_entropy, data);
   Vector x = f->network().initial_parameters(Initialisation::glorot_uniform, 1);

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace hesse {
@@ -36,6 +38,17 @@ inline std::shared_ptr<const Dataset> make_data(Index features, Index outputs, I
     data->targets.resize(outputs, samples);
     stream.fill_uniform(Eigen::Map<Vector>(data->targets.data(), data->targets.size()), 0, 1);
   }
+  return data;
+}
+
+/// Texts, a column of tokens each, and the label of every place, sample by sample; labels are tokens too.
+inline std::shared_ptr<const Dataset> make_text(Index vocabulary, Matrix tokens, std::vector<std::int32_t> labels) {
+  auto data = std::make_shared<Dataset>();
+  data->name = "text";
+  data->places = tokens.rows();
+  data->inputs = std::move(tokens);
+  data->class_count = vocabulary;
+  data->labels = std::move(labels);
   return data;
 }
 

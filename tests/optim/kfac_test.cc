@@ -388,15 +388,9 @@ namespace {
 /// A network with a normalisation whose gains have no factors, and a text model with embeddings beside them.
 std::unique_ptr<NetworkObjective> with_other_parameters(const std::string& kind) {
   if (kind == "text") {
-    auto data = std::make_shared<Dataset>();
-    data->name = "text";
-    data->inputs.resize(3, 4);
-    data->inputs << 0, 2, 1, 1, 2, 0, 1, 2, 0, 0, 1, 2;
-    data->class_count = 3;
-    data->places = 3;
-    data->labels = {1, 2, 1, 0, 2, 0, 1, 1, 0, 2, 2, 1};
-    return make_network_objective(std::make_shared<const Network>(transformer(3, 3, 4, 2, 1)),
-                                  Loss::softmax_cross_entropy, data);
+    return make_network_objective(
+        std::make_shared<const Network>(transformer(3, 3, 4, 2, 1)), Loss::softmax_cross_entropy,
+        make_text(3, Matrix{{0, 2, 1, 1}, {2, 0, 1, 2}, {0, 0, 1, 2}}, {1, 2, 1, 0, 2, 0, 1, 1, 0, 2, 2, 1}));
   }
   std::vector<std::unique_ptr<Layer>> layers;
   layers.push_back(dense_layer(4, 5));
@@ -467,14 +461,8 @@ std::unique_ptr<NetworkObjective> with_shared_maps(const std::string& kind) {
   } else if (kind == "residual blocks with batch normalisation") {
     network = std::make_shared<const Network>(residual_network({1, 6, 6}, 2, 2, 1, 3).training);
   } else {
-    auto text = std::make_shared<Dataset>();
-    text->name = "text";
-    text->inputs.resize(4, 4);
-    text->inputs << 0, 2, 1, 1, 2, 0, 1, 2, 1, 1, 0, 2, 2, 0, 0, 1;
-    text->class_count = 3;
-    text->places = 4;
-    text->labels = {1, 2, 1, 0, 2, 0, 1, 1, 0, 0, 2, 1, 2, 1, 0, 2};
-    data = text;
+    data = make_text(3, Matrix{{0, 2, 1, 1}, {2, 0, 1, 2}, {1, 1, 0, 2}, {2, 0, 0, 1}},
+                     {1, 2, 1, 0, 2, 0, 1, 1, 0, 0, 2, 1, 2, 1, 0, 2});
     network = std::make_shared<const Network>(transformer(3, 4, 4, 2, 1));
   }
   return make_network_objective(network, Loss::softmax_cross_entropy, data, {});

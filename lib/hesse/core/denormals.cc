@@ -9,6 +9,7 @@ namespace {
 
 #if defined(__x86_64__)
 constexpr std::uint64_t kDenormalsAsZero = 0x8040;  // flush to zero, and denormals are zero
+constexpr unsigned kFlags = 0x3F;                   // of what has happened, which are no mode
 #elif defined(__aarch64__)
 constexpr std::uint64_t kDenormalsAsZero = std::uint64_t{1} << 24U;  // FZ
 #else
@@ -19,8 +20,7 @@ constexpr std::uint64_t kDenormalsAsZero = 0;
 
 std::uint64_t floating_point_mode() {
 #if defined(__x86_64__)
-  // Without the flags of what has happened, which are no mode.
-  return _mm_getcsr() & ~0x3FU;
+  return _mm_getcsr() & ~kFlags;
 #elif defined(__aarch64__)
   std::uint64_t mode = 0;
   asm volatile("mrs %0, fpcr" : "=r"(mode));
@@ -32,7 +32,7 @@ std::uint64_t floating_point_mode() {
 
 void set_floating_point_mode([[maybe_unused]] std::uint64_t mode) {
 #if defined(__x86_64__)
-  _mm_setcsr(static_cast<unsigned>(mode) | (_mm_getcsr() & 0x3FU));
+  _mm_setcsr(static_cast<unsigned>(mode) | (_mm_getcsr() & kFlags));
 #elif defined(__aarch64__)
   asm volatile("msr fpcr, %0" : : "r"(mode));
 #endif

@@ -3,7 +3,7 @@
 ///
 /// A product that meets a denormal operand or result costs some hundred cycles on current processors. Saturated units
 /// of a network in single precision have adjoints of that size by the million: on a deep autoencoder that had diverged
-/// into saturation a training step took three times as long as before.
+/// into saturation 120 steps of batches of 1000 take 11 seconds on two threads, and 40 with denormals.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,13 @@
 namespace hesse {
 
 /// What the processor does with denormals and how it rounds, on the calling thread: the control register of its vector
-/// unit (MXCSR on x86-64, FPCR on AArch64). 0 where Hesse does not know it.
+/// unit (MXCSR on x86-64, FPCR on AArch64), without the flags of what has happened. 0 on other processors.
 std::uint64_t floating_point_mode();
 /// Takes what floating_point_mode() gave, of this or another thread. Some ten cycles.
 void set_floating_point_mode(std::uint64_t mode);
 
 /// While it lives, the calling thread, and the tasks of the parallel loops that it starts, read and write denormal
-/// numbers as zero. Does nothing on processors that Hesse does not know.
+/// numbers as zero. Does nothing on other processors than those two.
 class DenormalsAsZero {
  public:
   DenormalsAsZero();

@@ -157,8 +157,10 @@ Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableO
       figures[0].push_back(bad ? kNaN : run->record.verdict->value);
       for (std::size_t m = 0; m < metrics.size(); ++m)
         figures[m + 1].push_back(bad ? kNaN : metric_of(*run->record.verdict, metrics[m]));
-      const auto effort = first_reach(*run, options.target);
-      for (std::size_t e = 0; e < effort.size(); ++e) reached[e].push_back(effort[e]);
+      if (has_target) {
+        const auto effort = first_reach(*run, options.target);
+        for (std::size_t e = 0; e < effort.size(); ++e) reached[e].push_back(effort[e]);
+      }
       const std::string ending = run->record.verdict ? run->record.verdict->termination : "unfinished";
       const auto known = std::find_if(endings.begin(), endings.end(), [&](const auto& e) { return e.first == ending; });
       if (known == endings.end()) {
