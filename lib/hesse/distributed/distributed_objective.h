@@ -27,7 +27,7 @@ struct SharingOptions {
   /// Most chunks of a selection: the ranks among which it can be shared. A power of two, >= 1.
   Index chunks = 64;
   /// Least samples of a chunk, below which matrix products lose their speed. >= 1.
-  Index least_samples = 64;
+  Index least_samples = 128;
   /// Bytes that a rank may spend on what chunks remember of a point (activations, weights in the network's precision).
   /// Where they need more, they are swept one after the other and again for every product.
   double memory_budget = 2147483648.0;

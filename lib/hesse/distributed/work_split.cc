@@ -1,7 +1,5 @@
 #include "hesse/distributed/work_split.h"
 
-#include "hesse/core/parallel.h"
-
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -11,12 +9,10 @@ namespace {
 
 constexpr std::size_t kNumber = sizeof(double);
 
-std::size_t numbers_for(std::size_t bytes) { return (bytes + kNumber - 1) / kNumber; }
-
 /// How many numbers the results of a task fill.
 class Measure final : public Results {
  public:
-  std::size_t numbers() const { return numbers_for(bytes_); }
+  Index numbers() const { return static_cast<Index>((bytes_ + kNumber - 1) / kNumber); }
 
  private:
   void bytes(void*, std::size_t n) override { bytes_ += n; }
@@ -49,11 +45,13 @@ class Unpack final : public Results {
   const std::byte* from_;
 };
 
-std::size_t length_of(SharedTasks& tasks, Index task) {
+Index length_of(SharedTasks& tasks, Index task) {
   Measure measure;
   tasks.show_results(task, measure);
   return measure.numbers();
 }
+
+Index overlap(Range a, Range b) { return std::max<Index>(0, std::min(a.end, b.end) - std::max(a.begin, b.begin)); }
 
 }  // namespace
 
@@ -87,31 +85,49 @@ void WorkSplit::share(Ranks& ranks, SharedTasks& tasks) {
     parallel_for(count, [&](Index i) { tasks.run(i); });
     return;
   }
-  const std::vector<int> owners = owners_of(costs_, ranks.size());
+  const int R = ranks.size();
+  const std::vector<int> owners = owners_of(costs_, R);
+  const auto owner_of = [&](Index task) { return owners[static_cast<std::size_t>(task)]; };
   ranks.together("shared work", fingerprint(costs_.data(), count, turn_++), [&] {
     mine_.clear();
-    counts_.assign(static_cast<std::size_t>(ranks.size()), 0);
+    std::vector<Index> ends(static_cast<std::size_t>(R), 0);  // of the ranks' results, one after the other
     for (Index i = 0; i < count; ++i) {
-      const int owner = owners[static_cast<std::size_t>(i)];
-      if (owner == ranks.rank()) mine_.push_back(i);
-      counts_[static_cast<std::size_t>(owner)] += static_cast<Index>(length_of(tasks, i));
+      if (owner_of(i) == ranks.rank()) mine_.push_back(i);
+      ends[static_cast<std::size_t>(owner_of(i))] += length_of(tasks, i);
     }
-    sent_.resize(static_cast<std::size_t>(counts_[static_cast<std::size_t>(ranks.rank())]));
-    received_.resize(static_cast<std::size_t>(std::accumulate(counts_.begin(), counts_.end(), Index{0})));
+    std::partial_sum(ends.begin(), ends.end(), ends.begin());
+    const Index all = ends.back();
+    const auto results_of = [&](int r) {
+      const auto i = static_cast<std::size_t>(r);
+      return Range{r == 0 ? 0 : ends[i - 1], ends[i]};
+    };
+    const Range own = results_of(ranks.rank());
+    const Range segment = segment_of(all, R, ranks.rank());
+    to_.clear();
+    from_.clear();
+    for (int r = 0; r < R; ++r) {
+      to_.push_back(overlap(own, segment_of(all, R, r)));
+      from_.push_back(overlap(results_of(r), segment));
+    }
+    own_.resize(static_cast<std::size_t>(own.size()));
+    segment_.resize(static_cast<std::size_t>(segment.size()));
+    all_.resize(static_cast<std::size_t>(all));
     parallel_for(std::ssize(mine_), [&](Index i) { tasks.run(mine_[static_cast<std::size_t>(i)]); });
-    double* to = sent_.data();
+    double* to = own_.data();
     for (const Index task : mine_) {
       Pack pack(to);
       tasks.show_results(task, pack);
       to += length_of(tasks, task);
     }
   });
-  ranks.communicator().all_gather_parts(sent_.data(), counts_, received_.data());
-  const double* from = received_.data();
-  for (int rank = 0; rank < ranks.size(); ++rank) {
+  ranks.communicator().exchange(own_.data(), to_, segment_.data(), from_);
+  for (int r = 0; r < R; ++r) to_[static_cast<std::size_t>(r)] = segment_of(std::ssize(all_), R, r).size();
+  ranks.communicator().all_gather_parts(segment_.data(), to_, all_.data());
+  const double* from = all_.data();
+  for (int r = 0; r < R; ++r) {
     for (Index i = 0; i < count; ++i) {
-      if (owners[static_cast<std::size_t>(i)] != rank) continue;
-      if (rank != ranks.rank()) {
+      if (owner_of(i) != r) continue;
+      if (r != ranks.rank()) {
         Unpack unpack(from);
         tasks.show_results(i, unpack);
       }

@@ -4,6 +4,7 @@
 /// 4/3 - 1/(3R) times what the best of all assignments would leave it (Graham 1969, theorem 3).
 #pragma once
 
+#include "hesse/core/parallel.h"
 #include "hesse/core/types.h"
 #include "hesse/distributed/ranks.h"
 #include "hesse/objective/work_sharing.h"
@@ -21,9 +22,14 @@ std::vector<int> owners_of(std::span<const double> costs, int ranks);
 /// What the rank that has most has to do.
 double longest_share(std::span<const double> costs, int ranks);
 
+/// The r-th of R equal parts of n numbers.
+inline Range segment_of(Index n, int ranks, int r) { return {r * n / ranks, (r + 1) * n / ranks}; }
+
 /// Runs the tasks. Keeps its workspace.
 ///
-/// A meeting, and an all-gather of all results: a rank sends those of its own tasks to R - 1 others.
+/// A meeting, and two collectives for the results: laid in the order of the ranks that have them, they are cut into R
+/// equal segments, each of which goes to one rank, which gives it to all (van de Geijn's broadcast, of all ranks at
+/// once). With N numbers in all a rank sends at most its own and N (R - 1) / R, even where all are those of one task.
 class WorkSplit {
  public:
   /// Tasks that cost at most `least_work` together are run by every rank for itself, without a meeting.
@@ -36,10 +42,12 @@ class WorkSplit {
   double least_work_;
   std::uint64_t turn_ = 0;
   std::vector<double> costs_;
-  std::vector<Index> mine_;       ///< tasks
-  std::vector<double> sent_;      ///< results, task by task, each from a whole number on
-  std::vector<double> received_;  ///< of all ranks
-  std::vector<Index> counts_;     ///< of numbers from each rank
+  std::vector<Index> mine_;      ///< tasks
+  std::vector<double> own_;      ///< results, task by task, each from a whole number on
+  std::vector<double> segment_;  ///< of all ranks' results
+  std::vector<double> all_;
+  std::vector<Index> to_;    ///< how many numbers go to each rank
+  std::vector<Index> from_;  ///< and come from it
 };
 
 }  // namespace hesse
