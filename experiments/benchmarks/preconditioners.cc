@@ -7,6 +7,7 @@
 #include "hesse/core/blas.h"
 #include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
+#include "hesse/linalg/eigen.h"
 #include "hesse/linalg/inverse_root.h"
 #include "hesse/nn/network_objective.h"
 #include "hesse/optim/registry.h"
@@ -64,8 +65,33 @@ struct Subject {
   std::string method;
   double single = 0;          ///< flops beyond the gradient, a step, in float
   double full = 0;            ///< likewise in double
-  double factorisations = 0;  ///< seconds of roots beyond the gradient, a step, by their own speed
+  double factorisations = 0;  ///< seconds of roots or eigenvectors beyond the gradient, a step, by their own speed
+  double inner = 0;           ///< flops of an inner iteration, in float
+  int period = 20;            ///< steps that are timed together
 };
+
+/// Seconds of the eigenvectors of a matrix of side 500 where every thread makes one: the best of three.
+double eigen_seconds(int n) {
+  constexpr Index side = 500;
+  Matrix G(side, 2 * side);
+  RandomStream(3, Purpose::synthetic_data).fill_normal(G.reshaped());
+  const Matrix A = G * G.transpose();
+  const auto tasks = static_cast<std::size_t>(n);
+  std::vector<Matrix> vectors(tasks);
+  std::vector<Vector> values(tasks, Vector(side));
+  std::vector<SymmetricEigenWorkspace> workspaces(tasks);
+  double best = 1e300;
+  for (int i = 0; i < 3; ++i) {
+    for (Matrix& V : vectors) V = A;
+    best = std::min(best, seconds_of([&] {
+                      parallel_for(n, [&](Index task) {
+                        const auto k = static_cast<std::size_t>(task);
+                        symmetric_eigen_in_place(vectors[k], values[k], workspaces[k]);
+                      });
+                    }));
+  }
+  return best / n;
+}
 
 /// Seconds of an inverse fourth root of side 250 where every thread makes one: the best of five.
 double root_seconds(int n) {
@@ -138,11 +164,17 @@ int main(int argc, char** argv) {
   const double root = root_seconds(n);
   const double gradient = batch * (6 * weights - 2 * first);
   const double product = f->cost_weights().hessian_product * gradient;
+  const double gauss_newton = f->cost_weights().gauss_newton_product * gradient;
+  // In the eigenbases there and back; moments of the share take a sweep and three products more.
+  const double eigen = over_layers([](double a, double g) { return std::pow(a / 500, 3) + std::pow(g / 500, 3); });
+  const double moments = back + over_layers([](double a, double g) { return 2 * (a * a + g * g + a * g); });
   std::vector<Subject> subjects = {
       {"sgd:lr=1e-5", 0, 0},
+      {"adam:lr=1e-5", 0, 0},
       {"kfac-fixed:lr=1e-5,targets=empirical,stats_share=1", apply + batch * outer, inverses / 20},
       {"kfac-fixed:lr=1e-5", apply + batch / 8 * (outer + back), inverses / 20},
       {"kfac:adapt_damping=false", apply + batch / 8 * (outer + back) + batch / 4 * 2 * 4 * weights, inverses / 20},
+      {"ekfac:lr=1e-5", 2 * apply + batch / 8 * (outer + back + moments), 0, eigen * eigen_seconds(n) / 20},
       {"shampoo", 3 * in_pieces, 0, roots * root / 10},
       {"soap", 5 * over_layers(sides) + bases / 10, 0},
       {"muon", polar, 0},
@@ -150,7 +182,10 @@ int main(int argc, char** argv) {
                     return 2 * (std::pow(a - 1, 3) + std::pow(g, 3));
                   })},
       {"sophia-g", gradient / 10, 0},
+      {"sophia-h", product / 10, 0},
       {"adahessian", product, 0},
+      {"hessian-free", 0, 0, 0, gauss_newton, 2},
+      {"lbfgs", 0, 0},
   };
   for (int i = 2; i < argc; ++i) subjects.push_back({argv[i], 0, 0});
 
@@ -163,18 +198,25 @@ int main(int argc, char** argv) {
   for (const Subject& subject : subjects) {
     const auto optimizer = make_optimizer(subject.method, {*f, 1});
     Vector x = network->initial_parameters(Initialisation::glorot_uniform, 1);
-    // Four steps in which everything is allocated and inverted, then two periods of twenty.
-    for (int k = 0; k < 4; ++k) optimizer->step(*f, x);
+    // Some steps in which everything is allocated and inverted, then three periods.
+    for (int k = 0; k < std::min(4, subject.period); ++k) optimizer->step(*f, x);
     double best = 1e300;
+    double inner = 0;  // iterations of the best period, a step
     for (int period = 0; period < 3; ++period) {
-      best = std::min(best, seconds_of([&] {
-                              for (int k = 0; k < 20; ++k) optimizer->step(*f, x);
-                            }) / 20);
+      Index iterations = 0;
+      const double seconds = seconds_of([&] {
+        for (int k = 0; k < subject.period; ++k) iterations += optimizer->step(*f, x).inner_iterations;
+      });
+      if (seconds / subject.period >= best) continue;
+      best = seconds / subject.period;
+      inner = static_cast<double>(iterations) / subject.period;
     }
     if (sgd == 0) sgd = best;
-    const double least = subject.single / in_float + subject.full / in_double + subject.factorisations;
+    const double single = subject.single + inner * subject.inner;
+    const double least = single / in_float + subject.full / in_double + subject.factorisations;
     fmt::print("{:<55} {:7.1f} ms a step  {:5.2f} of SGD's  beyond it {:6.1f} ms", subject.method, best * 1e3,
                best / sgd, (best - sgd) * 1e3);
+    if (inner > 0) fmt::print(", {:.1f} inner iterations", inner);
     if (least > 0)
       fmt::print(", {:.2f} times the {:.1f} ms of its products ({:.2f} of SGD's predicted)", (best - sgd) / least,
                  least * 1e3, 1 + least * in_float / gradient);

@@ -50,7 +50,8 @@ double misfit(const KroneckerFactors& k, const Matrix& F) {
 
 TEST_CASE("Kronecker factors: the product is the Fisher block of a single sample, and factors are means over samples") {
   for (const Case& c : {Case{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy},
-                        Case{{3, 2, 4, 2}, Activation::softplus, Loss::squared_error}}) {
+                        Case{{3, 2, 4, 2}, Activation::softplus, Loss::squared_error},
+                        Case{{3, 4, 2}, Activation::tanh, Loss::binary_cross_entropy}}) {
     const auto data = make_data(c.sizes.front(), c.sizes.back(), 7, c.loss);
     NetworkOptions options;
     options.pass_size = 3;  // three passes

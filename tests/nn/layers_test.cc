@@ -190,20 +190,16 @@ TEST_CASE("Gradients and Hessian products of networks with every layer agree wit
     const auto f = around(c.make(), samples, Precision::float64);
     const Vector x = 0.5 * test_point(f->size());
     const Vector v = test_point(f->size(), 1);
-    Vector g, up, down;
-    f->value_and_gradient(x, g);
-    const double h = 1e-5;
-    const double slope = (f->value(x + h * v) - f->value(x - h * v)) / (2 * h);
-    // h^2 / 6 times a third derivative along v, |v| of order 7 and derivatives of order one; eps / h from rounding.
-    CHECK(std::abs(slope - g.dot(v)) <= 1e-6 * (1 + std::abs(slope)));
-    f->value_and_gradient(x + h * v, up);
-    f->value_and_gradient(x - h * v, down);
-    Vector Hv(x.size());
-    f->curvature(x, Curvature::hessian)->apply(v, Hv);
-    CHECK((Hv - (up - down) / (2 * h)).norm() <= 1e-6 * (1 + Hv.norm()));
+    const DifferenceSweep sweep = sweep_differences(*f, x, v.normalized());
+    CHECK(sweep.gradient <= 1e-8);
+    CHECK(sweep.product <= 1e-6);
+    CHECK(sweep.first_product > 10 * sweep.product);
+    CHECK(sweep.last_product > 10 * sweep.product);
     const Matrix H = dense(*f->curvature(x, Curvature::hessian));
     CHECK((H - H.transpose()).norm() <= 1e-12 * H.norm());
-    // J'J from differences of the outputs.
+    // J'J from differences of the outputs: h^2 / 6 times a third derivative along v, |v| of order 7 and derivatives of
+    // order one; eps / h from rounding.
+    const double h = 1e-5;
     const Matrix Jv = (f->outputs(x + h * v) - f->outputs(x - h * v)) / (2 * h);
     Vector Gv(x.size());
     f->curvature(x, Curvature::gauss_newton)->apply(v, Gv);
@@ -212,6 +208,40 @@ TEST_CASE("Gradients and Hessian products of networks with every layer agree wit
     f->curvature_forms(x, Curvature::gauss_newton, 0, 0, 1, v, form);
     CHECK(form(0, 0) == Approx(v.dot(Gv)).epsilon(1e-12));
   }
+}
+
+TEST_CASE("The error of central differences on whole models has its V shape") {
+  const int which = GENERATE(0, 1, 2, 3);
+  std::shared_ptr<const Dataset> data = make_data(36, 3, 6, Loss::softmax_cross_entropy);
+  std::shared_ptr<const Network> network;
+  if (which == 0) {
+    network = std::make_shared<const Network>(
+        convolutional_network({1, 6, 6}, std::vector<Index>{2, 3}, 3, std::vector<Index>{4}, 3, Activation::gelu));
+  } else if (which == 1) {
+    network = std::make_shared<const Network>(residual_network({1, 6, 6}, 2, 2, 1, 3).training);
+  } else if (which == 2) {
+    network = std::make_shared<const Network>(
+        normalised_perceptron(std::vector<Index>{36, 5, 4, 3}, Activation::tanh).training);
+  } else {
+    auto text = std::make_shared<Dataset>();
+    text->name = "text";
+    text->inputs.resize(4, 2);
+    text->inputs << 0, 2, 1, 1, 2, 0, 1, 2;
+    text->class_count = 3;
+    text->places = 4;
+    text->labels = {1, 2, 1, 0, 2, 0, 1, 1};
+    data = text;
+    network = std::make_shared<const Network>(transformer(3, 4, 4, 2, 2));
+  }
+  CAPTURE(which);
+  const auto f = make_network_objective(network, Loss::softmax_cross_entropy, data);
+  Vector x = network->initial_parameters(Initialisation::glorot_uniform, 1);
+  x += 0.3 * test_point(x.size());
+  const DifferenceSweep sweep = sweep_differences(*f, x, test_point(x.size(), 1).normalized());
+  CHECK(sweep.gradient <= 1e-8);
+  CHECK(sweep.product <= 1e-6);
+  CHECK(sweep.first_product > 10 * sweep.product);
+  CHECK(sweep.last_product > 10 * sweep.product);
 }
 
 TEST_CASE("Networks with every layer agree in float and double") {
@@ -367,16 +397,7 @@ TEST_CASE("The loss of a text is the mean over its positions, and drawn scores h
   }
   CHECK(f->value(x) == Approx(loss).epsilon(1e-13));
   CHECK(f->evaluate(x).accuracy == Approx(static_cast<double>(right) / (2 * T)));
-  // Derivatives of the whole transformer.
-  const Vector v = test_point(x.size(), 1);
-  Vector g, up, down, Hv(x.size());
-  f->value_and_gradient(x, g);
-  const double h = 1e-5;
-  CHECK((f->value(x + h * v) - f->value(x - h * v)) / (2 * h) == Approx(g.dot(v)).epsilon(1e-6).margin(1e-6));
-  f->value_and_gradient(x + h * v, up);
-  f->value_and_gradient(x - h * v, down);
-  f->curvature(x, Curvature::hessian)->apply(v, Hv);
-  CHECK((Hv - (up - down) / (2 * h)).norm() <= 1e-5 * Hv.norm());
+  Vector g;
   // N g o g over draws estimates the diagonal of the Gauss-Newton matrix: its sum, within four standard errors.
   const Matrix G = dense(*f->curvature(x, Curvature::gauss_newton));
   double sum = 0, squares = 0;

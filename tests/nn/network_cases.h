@@ -5,6 +5,8 @@
 #include "hesse/core/random.h"
 #include "hesse/nn/network_objective.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -53,6 +55,32 @@ inline Matrix dense(const LinearOperator& A) {
   Matrix Y(A.size(), A.size());
   A.apply(Matrix::Identity(A.size(), A.size()), Y);
   return Y;
+}
+
+/// Errors of central differences over steps of 1e-1 to 1e-12 along v: of the value's against g'v relative to |g|, and
+/// of the gradient's against Hv relative to |Hv|.
+struct DifferenceSweep {
+  double gradient = 1;       ///< the least
+  double product = 1;        ///< the least
+  double first_product = 0;  ///< at the largest step, where truncation rules
+  double last_product = 0;   ///< at the smallest, where cancellation does
+};
+
+inline DifferenceSweep sweep_differences(NetworkObjective& f, const Vector& x, const Vector& v) {
+  Vector g, up, down, Hv(x.size());
+  f.value_and_gradient(x, g);
+  f.curvature(x, Curvature::hessian)->apply(v, Hv);
+  DifferenceSweep sweep;
+  for (double h = 1e-1; h > 1e-13; h /= 10) {
+    const double slope = (f.value(x + h * v) - f.value(x - h * v)) / (2 * h);
+    sweep.gradient = std::min(sweep.gradient, std::abs(slope - g.dot(v)) / g.norm());
+    f.value_and_gradient(x + h * v, up);
+    f.value_and_gradient(x - h * v, down);
+    sweep.last_product = ((up - down) / (2 * h) - Hv).norm() / Hv.norm();
+    sweep.product = std::min(sweep.product, sweep.last_product);
+    if (h == 1e-1) sweep.first_product = sweep.last_product;
+  }
+  return sweep;
 }
 
 }  // namespace hesse

@@ -90,27 +90,12 @@ TEST_CASE("the error of central differences against gradient and Hessian product
     auto f = make_objective(c, data);
     const Vector x = test_point(f->size());
     const Vector v = test_point(f->size(), 1).normalized();
-    Vector g, plus, minus;
-    f->value_and_gradient(x, g);
-    Vector Hv(f->size());
-    f->curvature(x, Curvature::hessian)->apply(v, Hv);
-    double best_gradient = 1, best_product = 1, first = 0, last = 0;
-    for (double h = 1e-1; h > 1e-13; h /= 10) {
-      const double slope = (f->value(x + h * v) - f->value(x - h * v)) / (2 * h);
-      const double gradient_error = std::abs(slope - g.dot(v)) / g.norm();
-      f->value_and_gradient(x + h * v, plus);
-      f->value_and_gradient(x - h * v, minus);
-      const double product_error = ((plus - minus) / (2 * h) - Hv).norm() / Hv.norm();
-      best_gradient = std::min(best_gradient, gradient_error);
-      best_product = std::min(best_product, product_error);
-      if (h == 1e-1) first = product_error;
-      last = product_error;
-    }
-    CHECK(best_gradient <= 1e-8);
-    CHECK(best_product <= 1e-6);
+    const DifferenceSweep sweep = sweep_differences(*f, x, v);
+    CHECK(sweep.gradient <= 1e-8);
+    CHECK(sweep.product <= 1e-6);
     // Truncation on the left arm, cancellation on the right. A quadratic has no truncation error.
-    if (c.sizes.size() > 2) CHECK(first > 10 * best_product);
-    CHECK(last > 10 * best_product);
+    if (c.sizes.size() > 2) CHECK(sweep.first_product > 10 * sweep.product);
+    CHECK(sweep.last_product > 10 * sweep.product);
   }
 }
 

@@ -56,8 +56,22 @@ TEST_CASE("a comparison has one row a method with median, quartiles and failures
   CHECK(table.rows[1][1].emphasised);
   CHECK_FALSE(table.rows[1][2].emphasised);
   // The trace falls to 1 at 10 gradient equivalents and never below.
-  CHECK(comparison_table(runs, {kHigher, 1.0}).rows[1][3].text == "10.00 [10.00, 10.00]");
+  const Table reached = comparison_table(runs, {kHigher, 1.0});
+  CHECK(reached.columns[4].name == "steps to target");
+  CHECK(reached.rows[1][3].text == "10.00 [10.00, 10.00]");
+  CHECK(reached.rows[1][4].text == "2.000 [2.000, 2.000]");
+  CHECK(reached.rows[1][5].text == "1.000 [1.000, 1.000]");
   CHECK(comparison_table(runs, {kHigher, 0.5}).rows[1][3].text == "inf [inf, inf] (2 of 2 failed)");
+  // A run that ended by the target got there between two rows.
+  std::vector<RecordedRun> stopped = {run("adam", 1.5, 0.5, 0.75)};
+  stopped[0].record.verdict->termination = "target";
+  stopped[0].record.verdict->progress.step = 17;
+  const Table exact = comparison_table(stopped, {kHigher, 1.5});
+  CHECK(exact.rows[0][3].text == "7.500 [7.500, 7.500]");
+  CHECK(exact.rows[0][4].text == "17.00 [17.00, 17.00]");
+  CHECK(exact.rows[0][5].text == "0.7500 [0.7500, 0.7500]");
+  // For a lower target than it stopped at, the trace decides.
+  CHECK(comparison_table(stopped, {kHigher, 1.25}).rows[0][5].text == "1.000 [1.000, 1.000]");
 }
 
 TEST_CASE("no runs, one method, and runs without a verdict make a table") {

@@ -1,5 +1,6 @@
 #include "hesse/core/parallel.h"
 
+#include "hesse/core/denormals.h"
 #include "hesse/core/error.h"
 
 #include <sched.h>
@@ -58,6 +59,7 @@ class Pool {
     const std::lock_guard lock(mutex_);
     call_ = call;
     context_ = context;
+    mode_ = floating_point_mode();
     error_ = nullptr;
     error_task_ = std::numeric_limits<Index>::max();
     Index begin = 0;
@@ -120,6 +122,7 @@ class Pool {
 
   void work(const std::stop_token& stop, int thread) {
     std::uint64_t seen = 0;
+    std::uint64_t mode = floating_point_mode();
     for (;;) {
       // About 50 microseconds of spinning cover the serial stretches inside a training step.
       for (int spin = 0; spin < 2000 && generation_.load(std::memory_order_acquire) == seen; ++spin) relax();
@@ -127,6 +130,8 @@ class Pool {
       if (stop.stop_requested()) return;
       seen = generation_.load(std::memory_order_acquire);
       if (!enter()) continue;
+      // The bits of a task must not depend on the thread that runs it.
+      if (mode_ != mode) set_floating_point_mode(mode = mode_);
       take_tasks(thread);
       gate_.fetch_sub(1, std::memory_order_release);
     }
@@ -136,6 +141,7 @@ class Pool {
   std::mutex mutex_;
   void (*call_)(void*, Index) = nullptr;
   void* context_ = nullptr;
+  std::uint64_t mode_ = 0;  // the caller's floating-point mode
   struct alignas(64) Share {
     std::atomic<Index> next{0};
     Index end = 0;

@@ -28,8 +28,8 @@ void run_tasks(Index tasks, void (*call)(void*, Index), void* context, const dou
 }
 
 /// Calls body(i) once for each i in [0, tasks), in any order and on any thread, and returns when all
-/// are done. Allocates nothing. Inside another parallel loop it runs in order on the calling
-/// thread. An exception thrown by a task is rethrown here after the others have ended (the one of
+/// are done, all in the caller's floating-point mode. Allocates nothing. Inside another parallel loop it runs in order
+/// on the calling thread. An exception thrown by a task is rethrown here after the others have ended (the one of
 /// the lowest task, so that even this is deterministic).
 ///
 /// A thread starts with its share of the list, the same stretch in every loop: tasks in the order of the

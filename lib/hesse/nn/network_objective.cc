@@ -1,6 +1,7 @@
 #include "hesse/nn/network_objective.h"
 
 #include "hesse/core/blas.h"
+#include "hesse/core/denormals.h"
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
@@ -27,6 +28,14 @@ Index chunk_size(Index samples) {
 
 /// Entries of one task when whole parameter vectors are converted.
 constexpr Index kConversionBlock = 32768;
+
+/// Stands at the head of whatever sweeps. In double nothing of interest is that small.
+template <class T>
+struct SweepMode {};
+template <>
+struct SweepMode<float> {
+  DenormalsAsZero denormals;
+};
 
 template <class T>
 using Buffer = Eigen::Matrix<T, Eigen::Dynamic, 1>;
@@ -547,6 +556,7 @@ class CurvatureOperator final : public LinearOperator {
   Index size() const override { return model_->parameters(); }
 
   void apply(ConstMatrixView V, MatrixView Y) const override {
+    [[maybe_unused]] const SweepMode<T> mode;
     const Model<T>& model = *model_;
     if (V.rows() != size() || Y.rows() != size() || V.cols() != Y.cols()) {
       fail("curvature product: {} x {} into {} x {}, but the operator has size {}", V.rows(), V.cols(), Y.rows(),
@@ -811,12 +821,14 @@ class NetworkObjectiveOf final : public NetworkObjective {
   }
 
   double value(const Vector& x) override {
+    [[maybe_unused]] const SweepMode<T> mode;
     Point<T>& point = at(x);
     if (point.kept && point.depth != Depth::none) return point.value;
     return for_each_pass(point, Depth::forward, [](Pass<T>&, Index) {});
   }
 
   double value_and_gradient(const Vector& x, Vector& g) override {
+    [[maybe_unused]] const SweepMode<T> mode;
     if (g.size() != size()) g.resize(size());
     Point<T>& point = at(x);
     if constexpr (!std::is_same_v<T, double>) reserve(scratch_, size());
@@ -836,6 +848,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   }
 
   std::shared_ptr<const LinearOperator> curvature(const Vector& x, Curvature kind) override {
+    [[maybe_unused]] const SweepMode<T> mode;
     std::shared_ptr<CurvatureOperator<T>> op = recycled_operator(kind);
     Point<T>& now = at(x);
     if (now.kept) {
@@ -874,6 +887,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
 
   double kronecker_factors(const Vector& x, const FactorRequest& request,
                            std::vector<KroneckerFactors>& factors) override {
+    [[maybe_unused]] const SweepMode<T> mode;
     shape_factors(request, factors);
     const double sweeps = with_single_adjoints(
         x, request,
@@ -900,6 +914,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
 
   double kronecker_moments(const Vector& x, const FactorRequest& request, const std::vector<KroneckerBasis>& bases,
                            std::vector<Matrix>& moments) override {
+    [[maybe_unused]] const SweepMode<T> mode;
     check_request(request);
     list_factors();
     if (bases.size() != factor_places_.size()) {
@@ -937,6 +952,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
 
   double curvature_forms(const Vector& x, Curvature kind, std::uint64_t seed, std::uint64_t draw, double share,
                          ConstMatrixView V, Matrix& forms) override {
+    [[maybe_unused]] const SweepMode<T> mode;
     if (kind == Curvature::hessian) fail("curvature forms: of a Gauss-Newton or Fisher matrix, not of the Hessian");
     if (!(share > 0 && share <= 1)) fail("curvature forms: share {} lies outside (0, 1]", share);
     constexpr Index kMost = 8;
@@ -963,6 +979,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
 
   DrawnGradient sampled_gradient(const Vector& x, std::uint64_t seed, std::uint64_t draw, double share,
                                  Vector& g) override {
+    [[maybe_unused]] const SweepMode<T> mode;
     const FactorRequest request{.kind = Curvature::fisher_sampled, .seed = seed, .draw = draw, .share = share};
     check_request(request);
     if (g.size() != size()) g.resize(size());
@@ -1010,6 +1027,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   double value_noise() const override { return std::is_same_v<T, float> ? 1e-7 : 1e-15; }
 
   Evaluation evaluate(const Vector& x) override {
+    [[maybe_unused]] const SweepMode<T> mode;
     Point<T>& point = at(x);
     point.depth = Depth::none;
     const bool classes = model_->targets.labels != nullptr;
@@ -1031,6 +1049,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   }
 
   Matrix outputs(const Vector& x, std::size_t layers) override {
+    [[maybe_unused]] const SweepMode<T> mode;
     if (layers < 1 || layers > model_->depth()) {
       fail("outputs of the first {} layers: the network has {}", layers, model_->depth());
     }
@@ -1059,6 +1078,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
   }
 
   std::string explain_non_finite(const Vector& x) override {
+    [[maybe_unused]] const SweepMode<T> mode;
     for (Index i = 0; i < x.size(); ++i) {
       if (!std::isfinite(x[i])) return fmt::format("parameter {} is {}", layout().describe_entry(i), x[i]);
     }

@@ -43,15 +43,25 @@ double metric_of(const Verdict& verdict, const std::string& name) {
   return kNaN;
 }
 
-/// Gradient equivalents at the first row whose training objective is at or below the target.
-double first_reach(const Trace& trace, double target) {
-  if (trace.find("train_value") < 0) return std::numeric_limits<double>::infinity();
-  const std::vector<double> values = trace.column("train_value");
-  const std::vector<double> cost = trace.column("gradient_equivalents");
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] <= target) return cost[i];
+/// What a run had taken when its training objective was first known to be at or below the target, in the order of
+/// kEfforts: at its end if that is why it ended, else by its trace. Infinite if it never was.
+constexpr std::array<const char*, 3> kEfforts = {"gradient_equivalents", "step", "seconds"};
+std::array<double, 3> first_reach(const RecordedRun& run, double target) {
+  const auto& verdict = run.record.verdict;
+  if (verdict && verdict->termination == to_string(Termination::target) && verdict->value <= target) {
+    const Progress& progress = verdict->progress;
+    return {progress.cost.gradient_equivalents, static_cast<double>(progress.step), progress.seconds};
   }
-  return std::numeric_limits<double>::infinity();
+  std::array<double, 3> effort;
+  effort.fill(std::numeric_limits<double>::infinity());
+  if (run.trace.find("train_value") < 0) return effort;
+  const std::vector<double> values = run.trace.column("train_value");
+  const auto first = std::find_if(values.begin(), values.end(), [&](double value) { return value <= target; });
+  if (first == values.end()) return effort;
+  for (std::size_t e = 0; e < kEfforts.size(); ++e) {
+    effort[e] = run.trace.column(kEfforts[e])[static_cast<std::size_t>(first - values.begin())];
+  }
+  return effort;
 }
 
 const char* label_of(std::string_view column) {
@@ -124,7 +134,10 @@ Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableO
   table.title = common_problem(runs);
   table.columns = {{"optimizer", false}, {"objective"}};
   for (const std::string& metric : metrics) table.columns.push_back({label_text(metric)});
-  if (has_target) table.columns.push_back({"gradients to target"});
+  if (has_target) {
+    for (const char* name : {"gradients to target", "steps to target", "seconds to target"})
+      table.columns.push_back({name});
+  }
   for (const char* name : {"gradients", "steps", "seconds", "n", "failed"}) table.columns.push_back({name});
   table.columns.push_back({"ended by", false});
 
@@ -132,7 +145,7 @@ Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableO
   std::vector<std::vector<double>> merits;
   for (const Method& method : methods_of(runs)) {
     std::vector<std::vector<double>> figures(metrics.size() + 1);
-    std::vector<double> reached;
+    std::array<std::vector<double>, kEfforts.size()> reached;
     std::vector<double> gradients;
     std::vector<double> steps;
     std::vector<double> seconds;
@@ -144,7 +157,8 @@ Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableO
       figures[0].push_back(bad ? kNaN : run->record.verdict->value);
       for (std::size_t m = 0; m < metrics.size(); ++m)
         figures[m + 1].push_back(bad ? kNaN : metric_of(*run->record.verdict, metrics[m]));
-      if (has_target) reached.push_back(first_reach(run->trace, options.target));
+      const auto effort = first_reach(*run, options.target);
+      for (std::size_t e = 0; e < effort.size(); ++e) reached[e].push_back(effort[e]);
       const std::string ending = run->record.verdict ? run->record.verdict->termination : "unfinished";
       const auto known = std::find_if(endings.begin(), endings.end(), [&](const auto& e) { return e.first == ending; });
       if (known == endings.end()) {
@@ -166,7 +180,9 @@ Table comparison_table(std::span<const RecordedRun> runs, const ComparisonTableO
       merit.push_back(up ? -sample.median : sample.median);
       row.emplace_back(median_and_quartiles(sample));
     }
-    if (has_target) row.emplace_back(median_and_quartiles(summarise(reached)));
+    if (has_target) {
+      for (const std::vector<double>& efforts : reached) row.emplace_back(median_and_quartiles(summarise(efforts)));
+    }
     for (const auto* numbers : {&gradients, &steps, &seconds})
       row.emplace_back(significant(summarise(*numbers).median));
     row.emplace_back(fmt::format("{}", method.runs.size()));

@@ -18,8 +18,8 @@ namespace hesse {
 /// What a comparison's table says besides the figures.
 struct ComparisonTableOptions {
   std::vector<std::string> higher_is_better;  ///< names of the metrics of which that is true
-  /// With a finite target, a column tells the gradient equivalents after which a run's training
-  /// objective was first at or below it; a run that never was ranks as infinity.
+  /// With a finite target, columns tell the gradient equivalents, steps and seconds after which a run's training
+  /// objective was first known to be at or below it; a run that never was ranks as infinity.
   double target = -std::numeric_limits<double>::infinity();
 };
 
