@@ -29,7 +29,7 @@ std::vector<double> everything(const std::shared_ptr<Ranks>& ranks, Precision pr
         options.memory_budget = budget;
         return make_objective(c, data, options);
       },
-      ranks, {16, 8, 1e9});
+      ranks, {.chunks = 16, .least_samples = 8, .memory_budget = 1e9, .split_above = 0});
   std::vector<double> all;
   const auto add = [&](const Matrix& m) { all.insert(all.end(), m.data(), m.data() + m.size()); };
   Vector x = test_point(f->size());
@@ -52,10 +52,10 @@ std::vector<double> everything(const std::shared_ptr<Ranks>& ranks, Precision pr
     add(k.A_next);
   }
   add(f->outputs(x, 2));
-  for (const char* method : {"kfac", "lbfgs"}) {
+  for (const std::string method : {"kfac", "ekfac:inverse_period=3", "shampoo:period=3", "lbfgs"}) {
     const auto optimizer = make_optimizer(parse_optimizer(method), {*f, 1});
     Vector at = test_point(f->size());
-    minimize(*optimizer, *f, at, {.max_steps = 8}, {method[0] == 'k' ? 100 : 0, 1});
+    minimize(*optimizer, *f, at, {.max_steps = 8}, {method == "lbfgs" ? 0 : 100, 1});
     add(at);
   }
   return all;

@@ -10,13 +10,15 @@
 #include <mutex>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 using namespace hesse;
 using Catch::Matchers::Contains;
 
 namespace {
 
-/// What each rank's call threw: its text, after "lost: " for a RankFailure; empty for nothing.
+/// What each rank's call threw: its text, after "lost: " for a RankFailure and after "machine: " for what is no Error;
+/// empty for nothing.
 std::vector<std::string> thrown(int size, const std::function<void(Ranks&)>& call) {
   std::vector<std::string> texts(static_cast<std::size_t>(size));
   test::on_ranks(size, [&](const std::shared_ptr<Ranks>& ranks) {
@@ -27,6 +29,8 @@ std::vector<std::string> thrown(int size, const std::function<void(Ranks&)>& cal
       text = std::string("lost: ") + e.what();
     } catch (const Error& e) {
       text = e.what();
+    } catch (const std::exception& e) {
+      text = std::string("machine: ") + e.what();
     }
   });
   return texts;
@@ -51,13 +55,21 @@ TEST_CASE("an error that all ranks meet is thrown as on one") {
   }
 }
 
-TEST_CASE("want of memory on one rank is an error on all") {
+TEST_CASE("want of memory or threads on one rank is thrown on all and not as bad input") {
   const auto texts = thrown(2, [](Ranks& ranks) {
     ranks.together("work", 0, [&] {
       if (ranks.rank() == 1) throw std::bad_alloc();
     });
   });
-  for (const std::string& text : texts) CHECK_THAT(text, Contains("rank 1: out of memory"));
+  for (const std::string& text : texts) CHECK_THAT(text, Contains("machine: rank 1: out of memory"));
+  for (const std::string& text : thrown(3, [](Ranks& ranks) {
+         ranks.together("work", 0, [&] {
+           if (ranks.rank() == 2)
+             throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+         });
+       })) {
+    CHECK_THAT(text, Contains("machine: rank 2: "));
+  }
 }
 
 TEST_CASE("after an error on one rank all go on together") {

@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/distributed/chunk_tree.h"
+#include "hesse/distributed/work_split.h"
 #include "hesse/nn/kronecker_sums.h"
 #include "hesse/objective/recycled.h"
 
@@ -42,6 +43,7 @@ class SharedSum {
       fail("sharing: least_samples {} and memory_budget {}; both have to be positive", options.least_samples,
            options.memory_budget);
     }
+    if (!(options.split_above >= 0)) fail("sharing: split_above {}; it has to be at least 0", options.split_above);
     whole_sum_ = dynamic_cast<FiniteSum*>(whole_.get());
     if (whole_sum_ == nullptr) fail("sharing: the objective is no mean over samples that could be selected");
     whole_network_ = dynamic_cast<NetworkObjective*>(whole_.get());
@@ -357,10 +359,12 @@ class DistributedOperator final : public LinearOperator {
 
 /// What every finite sum has, for objectives that differ in what else they have.
 template <class Base>
-class DistributedOf : public Base {
+class DistributedOf : public Base, public WorkSharing {
  public:
   DistributedOf(SharedSum::Make make, std::shared_ptr<Ranks> ranks, const SharingOptions& options)
-      : sum_(std::make_shared<SharedSum>(std::move(make), std::move(ranks), options)) {}
+      : sum_(std::make_shared<SharedSum>(std::move(make), std::move(ranks), options)), split_(options.split_above) {}
+
+  void share(SharedTasks& tasks) override { split_.share(sum_->ranks(), tasks); }
 
   const ParameterLayout& layout() const override { return sum_->whole().layout(); }
   Index samples() const override { return sum_->whole().samples(); }
@@ -430,6 +434,7 @@ class DistributedOf : public Base {
   std::shared_ptr<SharedSum> sum_;
 
  private:
+  WorkSplit split_;
   std::vector<std::shared_ptr<DistributedOperator>> operators_;
   std::vector<double> result_;
   Vector part_;

@@ -4,9 +4,9 @@
 ///     f(x) = (1/N) sum_i f_i(x)
 ///
 /// its gradient, its curvature products and its Kronecker factors; the parts are added across ranks in the order of a
-/// fixed tree (chunk_tree.h). The selection is the same on every rank, and so are the results, bit for bit, for any
-/// number of ranks. From one pass over all samples they differ by rounding alone: (log2(chunks) + 1) eps relative to
-/// the mean of |f_i| and its like.
+/// fixed tree (chunk_tree.h). Tasks that are no sums over samples are split over the ranks too (work_split.h). The
+/// selection is the same on every rank, and so are the results, bit for bit, for any number of ranks. From one pass
+/// over all samples they differ by rounding alone: (log2(chunks) + 1) eps relative to the mean of |f_i| and its like.
 ///
 /// Every rank calls everything alike: a method or an analysis that runs on all ranks on the same numbers does so by
 /// itself. Every rank holds the data, for batches are drawn from all of it.
@@ -27,10 +27,14 @@ struct SharingOptions {
   /// Most chunks of a selection: the ranks among which it can be shared. A power of two, >= 1.
   Index chunks = 64;
   /// Least samples of a chunk, below which matrix products lose their speed. >= 1.
-  Index least_samples = 64;
+  Index least_samples = 128;
   /// Bytes that a rank may spend on what chunks remember of a point (activations, weights in the network's precision).
   /// Where they need more, they are swept one after the other and again for every product.
   double memory_budget = 2147483648.0;
+  /// Flops above which tasks that are no sums over samples (objective/work_sharing.h) are split over the ranks:
+  /// inverses of Kronecker factors, roots and bases. Fewer take less time than a meeting, and every rank does all of
+  /// them; so it is always for infinity. >= 0.
+  double split_above = 1e6;
 };
 
 /// Makes one more of the same objective. A network keeps within the budget in bytes for what its curvature remembers.

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 namespace hesse {
@@ -13,6 +14,9 @@ namespace {
 
 constexpr std::size_t kTextBytes = 1024;
 constexpr const char* kEnd = "the end";
+
+/// Whose fault trouble is: of what was asked for, or of the machine (memory, threads).
+enum Trouble : std::int64_t { kNone, kOfInput, kOfMachine };
 
 }  // namespace
 
@@ -41,14 +45,14 @@ void Ranks::part(const std::string& why, int code) {
 }
 
 double Ranks::meet(const char* what, std::uint64_t fingerprint, double number, const std::string* trouble,
-                   bool largest) {
+                   bool of_machine, bool largest) {
   if (parted_) throw RankFailure("the ranks have parted already", 1, false);
   static_assert(sizeof(Greeting) == kGreetingBytes);
   Greeting mine;
   std::strncpy(mine.what.data(), what, mine.what.size() - 1);
   mine.fingerprint = fingerprint;
   mine.number = number;
-  mine.trouble = trouble != nullptr ? 1 : 0;
+  mine.trouble = trouble == nullptr ? kNone : of_machine ? kOfMachine : kOfInput;
   const std::vector<Greeting> all = greet(mine);
 
   // Every rank sees the same greetings, so all take the same of the ways below.
@@ -65,7 +69,9 @@ double Ranks::meet(const char* what, std::uint64_t fingerprint, double number, c
     }
     const auto r = static_cast<std::size_t>(in_trouble - all.begin());
     const bool all_the_same = std::all_of(texts.begin(), texts.end(), [&](const auto& t) { return t == texts[r]; });
-    throw Error(all_the_same ? texts[r] : fmt::format("rank {}: {}", r, texts[r]));
+    const std::string text = all_the_same ? texts[r] : fmt::format("rank {}: {}", r, texts[r]);
+    if (in_trouble->trouble == kOfMachine) throw std::runtime_error(text);
+    throw Error(text);
   }
   for (std::size_t r = 1; r < all.size(); ++r) {
     if (all[r].what != all[0].what) {
@@ -89,22 +95,26 @@ void Ranks::together(const char* what, std::uint64_t fingerprint, const std::fun
   if (size() == 1) return work();
   std::string trouble;
   bool failed = true;
+  bool of_machine = true;
   try {
     work();
     failed = false;
   } catch (const RankFailure&) {
     throw;
+  } catch (const Error& e) {
+    trouble = e.what();
+    of_machine = false;
   } catch (const std::bad_alloc&) {
     trouble = "out of memory; try a smaller problem, batch or precision float";
   } catch (const std::exception& e) {
     trouble = e.what();
   }
-  meet(what, fingerprint, 0, failed ? &trouble : nullptr);
+  meet(what, fingerprint, 0, failed ? &trouble : nullptr, of_machine);
 }
 
 double Ranks::of_first(double number) { return size() == 1 ? number : meet("a number", 0, number, nullptr); }
 
-double Ranks::largest(double mine) { return size() == 1 ? mine : meet("a maximum", 0, mine, nullptr, true); }
+double Ranks::largest(double mine) { return size() == 1 ? mine : meet("a maximum", 0, mine, nullptr, false, true); }
 
 std::string Ranks::of_first(const std::string& text) {
   if (size() == 1) return text;

@@ -46,9 +46,11 @@ class Ranks {
   int size() const { return communicator_->size(); }
   Communicator& communicator() { return *communicator_; }
 
-  /// Runs work() on every rank and then meets. Returns when every rank has done it. Where it threw on some ranks, Error
-  /// is thrown on all, with the text of the lowest of them (which is named unless all threw). Throws RankFailure when a
-  /// rank is elsewhere: at other work, at numbers with another fingerprint, or at its end. `what`: at most 23 letters.
+  /// Runs work() on every rank and then meets. Returns when every rank has done it. Where it threw on some ranks, all
+  /// throw with the text of the lowest of them (which is named unless all threw): Error where it was one, and
+  /// std::runtime_error where the machine failed, its memory being spent, so that nobody takes that for bad input.
+  /// Throws RankFailure when a rank is elsewhere: at other work, at numbers with another fingerprint, or at its end.
+  /// `what`: at most 23 letters.
   void together(const char* what, std::uint64_t fingerprint, const std::function<void()>& work);
 
   /// The number, or text, that rank 0 has.
@@ -75,7 +77,7 @@ class Ranks {
   struct Greeting;
   std::vector<Greeting> greet(const Greeting& mine);
   double meet(const char* what, std::uint64_t fingerprint, double number, const std::string* trouble,
-              bool largest = false);
+              bool of_machine = false, bool largest = false);
   [[noreturn]] void part(const std::string& why, int code);
 
   std::unique_ptr<Communicator> communicator_;

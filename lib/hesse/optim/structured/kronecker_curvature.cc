@@ -170,7 +170,7 @@ RefreshReport KroneckerCurvature::refresh(Objective& f, const Vector& x, std::in
       at += rest_[i].size;
     }
   }
-  const RefreshReport report = inverse_.factors->refresh(factors_, gammas_);
+  const RefreshReport report = inverse_.factors->refresh(factors_, gammas_, find<WorkSharing>(f));
   if (const auto* bases = inverse_.factors->bases()) {
     FactorRequest now = request(f, k);
     now.decay = 0;

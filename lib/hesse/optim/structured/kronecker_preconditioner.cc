@@ -19,6 +19,10 @@ struct Side {
   bool of_inputs;
 };
 
+Index size_of(const Side& side, const std::vector<KroneckerFactors>& layers) {
+  return side.of_inputs ? layers[side.layer].columns() : layers[side.layer].outputs;
+}
+
 /// Both sides of every layer, the largest first, so that threads end together.
 std::vector<Side> sides_of(const std::vector<KroneckerFactors>& layers) {
   std::vector<Side> all;
@@ -26,8 +30,8 @@ std::vector<Side> sides_of(const std::vector<KroneckerFactors>& layers) {
     all.push_back({l, true});
     all.push_back({l, false});
   }
-  const auto size = [&](const Side& s) { return s.of_inputs ? layers[s.layer].columns() : layers[s.layer].outputs; };
-  std::stable_sort(all.begin(), all.end(), [&](const Side& a, const Side& b) { return size(a) > size(b); });
+  std::stable_sort(all.begin(), all.end(),
+                   [&](const Side& a, const Side& b) { return size_of(a, layers) > size_of(b, layers); });
   return all;
 }
 
@@ -35,6 +39,11 @@ double split_damping(const KroneckerFactors& factors, double gamma, bool of_inpu
   const double pi = damping_split(factors);
   return of_inputs ? pi * gamma : gamma / pi;
 }
+
+// Multiples of n^3 flops.
+constexpr double kByCholesky = 1;
+constexpr double kByEigenvalues = 10;
+constexpr double kByConditioning = 30;  ///< two decompositions and five products
 
 /// C = op(A) op(B).
 void multiply(Transpose a_op, ConstMatrixView A, Transpose b_op, ConstMatrixView B, MatrixView C) {
@@ -66,6 +75,30 @@ RefreshReport gather(const std::vector<InverseReport>& each) {
   return report;
 }
 
+/// The inverses of all factors, of which `processes` do their parts.
+void invert(WorkSharing* processes, const std::vector<Side>& sides, const std::vector<KroneckerFactors>& factors,
+            const std::vector<double>& gamma, std::vector<Matrix>& inverse_A, std::vector<Matrix>& inverse_G,
+            std::vector<InverseReport>& reports) {
+  const auto inverse = [&](const Side& side) -> Matrix& {
+    return side.of_inputs ? inverse_A[side.layer] : inverse_G[side.layer];
+  };
+  share_work(
+      processes, std::ssize(sides),
+      [&](Index task) { return cubic(size_of(sides[static_cast<std::size_t>(task)], factors), kByCholesky); },
+      [&](Index task) {
+        const auto t = static_cast<std::size_t>(task);
+        const KroneckerFactors& f = factors[sides[t].layer];
+        reports[t] =
+            spd_inverse(sides[t].of_inputs ? f.A : f.G, split_damping(f, gamma[sides[t].layer], sides[t].of_inputs),
+                        inverse(sides[t]), workspace());
+      },
+      [&](Index task, Results& results) {
+        const auto t = static_cast<std::size_t>(task);
+        results.add(reports[t]);
+        results.add(inverse(sides[t]));
+      });
+}
+
 template <class T>
 class Factored final : public KroneckerPreconditioner {
  public:
@@ -77,14 +110,9 @@ class Factored final : public KroneckerPreconditioner {
     }
   }
 
-  RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma) override {
-    parallel_for(static_cast<Index>(sides_.size()), [&](Index task) {
-      const Side& side = sides_[static_cast<std::size_t>(task)];
-      const KroneckerFactors& f = factors[side.layer];
-      reports_[static_cast<std::size_t>(task)] =
-          spd_inverse(side.of_inputs ? f.A : f.G, split_damping(f, gamma[side.layer], side.of_inputs),
-                      side.of_inputs ? A_[side.layer] : G_[side.layer], workspace());
-    });
+  RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma,
+                        WorkSharing* processes) override {
+    invert(processes, sides_, factors, gamma, A_, G_, reports_);
     typed_A_.update(A_);
     typed_G_.update(G_);
     return gather(reports_);
@@ -129,30 +157,23 @@ class Eigenbasis final : public KroneckerPreconditioner {
     damping_ = Vector::Ones(static_cast<Index>(layers.size()));
   }
 
-  RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma) override {
-    parallel_for(static_cast<Index>(sides_.size()), [&](Index task) {
-      const auto t = static_cast<std::size_t>(task);
-      const Side& side = sides_[t];
-      const KroneckerFactors& f = factors[side.layer];
-      const Matrix& factor = side.of_inputs ? f.A : f.G;
-      InverseWorkspace& w = workspace();
-      // The library's solver reads the lower triangle.
-      const Index n = factor.rows();
-      auto vectors = matrix_in(w.matrix, n, n);
-      auto values = vector_in(w.values, n);
-      vectors = factor.transpose();
-      reports_[t] = {};
-      if (!symmetric_eigen_in_place(vectors, values, w.eigen)) {
-        reports_[t].status = InverseStatus::non_finite;
-        return;
-      }
-      const double damping = split_damping(f, gamma[side.layer], side.of_inputs);
-      reports_[t].condition =
-          (std::max(values.maxCoeff(), 0.0) + damping) / (std::max(values.minCoeff(), 0.0) + damping);
-      // Rounding may leave eigenvalues a little below 0.
-      (side.of_inputs ? values_A_ : values_G_)[side.layer] = values.cwiseMax(0.0);
-      (side.of_inputs ? bases_[side.layer].A : bases_[side.layer].G) = vectors;
-    });
+  RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma,
+                        WorkSharing* processes) override {
+    share_work(
+        processes, std::ssize(sides_),
+        [&](Index task) { return cubic(size_of(sides_[static_cast<std::size_t>(task)], factors), kByEigenvalues); },
+        [&](Index task) {
+          const auto t = static_cast<std::size_t>(task);
+          const KroneckerFactors& f = factors[sides_[t].layer];
+          reports_[t] = decompose(sides_[t], f, gamma[sides_[t].layer]);
+        },
+        [&](Index task, Results& results) {
+          const auto t = static_cast<std::size_t>(task);
+          const Side& side = sides_[t];
+          results.add(reports_[t]);
+          results.add(side.of_inputs ? values_A_[side.layer] : values_G_[side.layer]);
+          results.add(side.of_inputs ? bases_[side.layer].A : bases_[side.layer].G);
+        });
     for (std::size_t l = 0; l < scales_.size(); ++l) {
       damping_[static_cast<Index>(l)] = gamma[l] * gamma[l];
       // With moments, the caller fills them in the new bases.
@@ -195,6 +216,27 @@ class Eigenbasis final : public KroneckerPreconditioner {
   }
 
  private:
+  InverseReport decompose(const Side& side, const KroneckerFactors& f, double gamma) {
+    const Matrix& factor = side.of_inputs ? f.A : f.G;
+    InverseWorkspace& w = workspace();
+    // The library's solver reads the lower triangle.
+    const Index n = factor.rows();
+    auto vectors = matrix_in(w.matrix, n, n);
+    auto values = vector_in(w.values, n);
+    vectors = factor.transpose();
+    InverseReport report;
+    if (!symmetric_eigen_in_place(vectors, values, w.eigen)) {
+      report.status = InverseStatus::non_finite;
+      return report;
+    }
+    const double damping = split_damping(f, gamma, side.of_inputs);
+    report.condition = (std::max(values.maxCoeff(), 0.0) + damping) / (std::max(values.minCoeff(), 0.0) + damping);
+    // Rounding may leave eigenvalues a little below 0.
+    (side.of_inputs ? values_A_ : values_G_)[side.layer] = values.cwiseMax(0.0);
+    (side.of_inputs ? bases_[side.layer].A : bases_[side.layer].G) = vectors;
+    return report;
+  }
+
   void update_bases() {
     typed_.resize(2 * bases_.size());
     pointers_A_.resize(bases_.size());
@@ -249,25 +291,29 @@ class Tridiagonal final : public KroneckerPreconditioner {
     reports_.resize(sides_.size());
   }
 
-  RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma) override {
-    const auto tasks = static_cast<Index>(sides_.size());
-    parallel_for(tasks, [&](Index task) {
-      const Side& side = sides_[static_cast<std::size_t>(task)];
-      const KroneckerFactors& f = factors[side.layer];
-      reports_[static_cast<std::size_t>(task)] =
-          spd_inverse(side.of_inputs ? f.A : f.G, split_damping(f, gamma[side.layer], side.of_inputs),
-                      side.of_inputs ? inverse_A_[side.layer] : inverse_G_[side.layer], workspace());
-    });
+  RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma,
+                        WorkSharing* processes) override {
+    invert(processes, sides_, factors, gamma, inverse_A_, inverse_G_, reports_);
     const RefreshReport report = gather(reports_);
     // One factor that is not finite spoils its neighbours too: everything stays.
     if (report.non_finite > 0) return report;
-    parallel_for(tasks, [&](Index task) {
-      const Side& side = sides_[static_cast<std::size_t>(task)];
-      const std::size_t l = side.layer;
-      const KroneckerFactors& f = factors[l];
-      condition_on_next(side.of_inputs ? f.A : f.G, split_damping(f, gamma[l], side.of_inputs),
-                        side.of_inputs ? f.A_next : f.G_next, l, side.of_inputs);
-    });
+    share_work(
+        processes, std::ssize(sides_),
+        [&](Index task) { return cubic(size_of(sides_[static_cast<std::size_t>(task)], factors), kByConditioning); },
+        [&](Index task) {
+          const Side& side = sides_[static_cast<std::size_t>(task)];
+          const std::size_t l = side.layer;
+          const KroneckerFactors& f = factors[l];
+          condition_on_next(side.of_inputs ? f.A : f.G, split_damping(f, gamma[l], side.of_inputs),
+                            side.of_inputs ? f.A_next : f.G_next, l, side.of_inputs);
+        },
+        [&](Index task, Results& results) {
+          const Side& side = sides_[static_cast<std::size_t>(task)];
+          const std::size_t l = side.layer;
+          results.add(side.of_inputs ? K_A_[l] : K_G_[l]);
+          results.add(side.of_inputs ? s_A_[l] : s_G_[l]);
+          results.add(side.of_inputs ? Psi_A_[l] : Psi_G_[l]);
+        });
     update_types();
     return report;
   }

@@ -15,6 +15,7 @@
 
 #include "hesse/core/precision.h"
 #include "hesse/objective/kronecker_structure.h"
+#include "hesse/objective/work_sharing.h"
 #include "hesse/optim/optimizer.h"
 
 #include <memory>
@@ -38,8 +39,13 @@ class KroneckerPreconditioner {
   virtual ~KroneckerPreconditioner() = default;
 
   /// Computes the inverses of `factors` damped by gamma_l > 0 for layer l. About n^3 flops for a factor of size n by
-  /// Cholesky, 10 n^3 by eigenvalues; in parallel over factors.
-  virtual RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma) = 0;
+  /// Cholesky, 10 n^3 by eigenvalues; in parallel over factors, and by `processes` too unless that is null.
+  virtual RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma,
+                                WorkSharing* processes) = 0;
+  /// The same in this process.
+  RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma) {
+    return refresh(factors, gamma, nullptr);
+  }
 
   /// Writes the preconditioned gradient of the factored layers into `out`, and leaves its other entries alone. Two
   /// products a layer, (outputs + columns) outputs columns multiplications; `eigenvalues` and `ekfac` twice as many.

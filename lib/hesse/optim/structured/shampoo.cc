@@ -305,6 +305,24 @@ void Shampoo::renew(Factor& factor) {
   if (keeps_basis) std::copy_n(workspace->root.basis.data(), n * n, kept);
 }
 
+void Shampoo::renew_all(WorkSharing* processes) {
+  share_work(
+      processes, std::ssize(factors_),
+      [&](Index i) {
+        const Factor& factor = factors_[static_cast<std::size_t>(i)];
+        return factor.diagonal ? static_cast<double>(factor.extent) : cubic(factor.extent, 20);
+      },
+      [&](Index i) { renew(factors_[static_cast<std::size_t>(i)]); },
+      [&](Index i, Results& results) {
+        Factor& factor = factors_[static_cast<std::size_t>(i)];
+        results.add(factor.report);
+        results.add(factor.stale);
+        results.add(factor.renewed);
+        results.add(roots_.data() + factor.offset, factor.entries());
+        if (options_.staleness > 0) results.add(bases_.data() + factor.offset, factor.entries());
+      });
+}
+
 /// direction_ = the piece of `from`, times its roots.
 template <class T>
 void Shampoo::precondition(const Piece& piece, const double* from, double range, Buffers<T>& buffers) {
@@ -403,7 +421,7 @@ StepReport Shampoo::step(Objective& f, Vector& x) {
   const bool preconditions = t_ >= options_.start;
   double renewed = 0;
   if (preconditions && (t_ - options_.start) % options_.period == 0) {
-    parallel_for(static_cast<Index>(factors_.size()), [&](Index i) { renew(factors_[static_cast<std::size_t>(i)]); });
+    renew_all(find<WorkSharing>(f));
     last_.setZero();
     for (const Factor& factor : factors_) {
       const InverseRootReport& root = factor.report;

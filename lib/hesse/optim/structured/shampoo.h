@@ -26,12 +26,14 @@
 ///     |Q'AQ - diag(Q'AQ)|_F <= staleness |A|_F
 ///
 /// and the eigenvalues alone are renewed as diag(Q'AQ): 4 n^3 flops in place of some 20 n^3. A root that cannot be had
-/// leaves the former one in its place, the identity at first.
+/// leaves the former one in its place, the identity at first. Roots are shared by the processes of a run
+/// (objective/work_sharing.h).
 #pragma once
 
 #include "hesse/core/options.h"
 #include "hesse/core/workspaces.h"
 #include "hesse/linalg/inverse_root.h"
+#include "hesse/objective/work_sharing.h"
 #include "hesse/optim/optimizer.h"
 #include "hesse/optim/structured/tensor_modes.h"
 
@@ -133,6 +135,7 @@ class Shampoo final : public Optimizer {
   void scatter(const Piece& piece, const T* from, double* to, double factor) const;
   template <class T>
   void accumulate(const Factor& factor, double range, Buffers<T>& buffers);
+  void renew_all(WorkSharing* processes);
   void renew(Factor& factor);
   void renew_diagonal(Factor& factor);
   template <class T>

@@ -152,20 +152,45 @@ void Soap::accumulate(double beta, Buffers<T>& buffers) {
 }
 
 /// The eigenvectors of each A, greatest eigenvalue first.
-void Soap::set_up_bases() {
-  parallel_for(static_cast<Index>(factors_.size()), [&](Index i) {
-    Factor& factor = factors_[static_cast<std::size_t>(i)];
-    const Index n = factor.extent;
-    Map Q(bases_.data() + factor.offset, n, n);
-    Vector values;
-    Matrix vectors;
-    factor.failed = !symmetric_eigen(ConstMap(statistics_.data() + factor.offset, n, n), values, vectors);
-    if (factor.failed) {
-      Q.setIdentity();
-    } else {
-      Q = vectors.rowwise().reverse();
-    }
-  });
+void Soap::set_up_bases(WorkSharing* processes) {
+  share_work(
+      processes, std::ssize(factors_), [&](Index i) { return cubic(factors_[static_cast<std::size_t>(i)].extent, 10); },
+      [&](Index i) {
+        Factor& factor = factors_[static_cast<std::size_t>(i)];
+        const Index n = factor.extent;
+        Map Q(bases_.data() + factor.offset, n, n);
+        Vector values;
+        Matrix vectors;
+        factor.failed = !symmetric_eigen(ConstMap(statistics_.data() + factor.offset, n, n), values, vectors);
+        if (factor.failed) {
+          Q.setIdentity();
+        } else {
+          Q = vectors.rowwise().reverse();
+        }
+      },
+      [&](Index i, Results& results) {
+        Factor& factor = factors_[static_cast<std::size_t>(i)];
+        results.add(factor.failed);
+        results.add(bases_.data() + factor.offset, factor.extent * factor.extent);
+      });
+}
+
+template <class T>
+void Soap::renew_all(Buffers<T>& buffers, WorkSharing* processes) {
+  share_work(
+      processes, std::ssize(factors_), [&](Index i) { return cubic(factors_[static_cast<std::size_t>(i)].extent, 9); },
+      [&](Index i) { renew(factors_[static_cast<std::size_t>(i)], buffers); },
+      [&](Index i, Results& results) {
+        Factor& factor = factors_[static_cast<std::size_t>(i)];
+        const Index entries = factor.extent * factor.extent;
+        results.add(factor.renewed);
+        results.add(factor.failed);
+        results.add(factor.stale);
+        results.add(factor.condition);
+        results.add(factor.order.data(), factor.extent);
+        results.add(bases_.data() + factor.offset, entries);
+        results.add(buffers.rotations.data() + factor.offset, entries);
+      });
 }
 
 /// One step of orthogonal iteration for one basis; what m and v have to follow is left in its order and rotation.
@@ -276,14 +301,14 @@ void Soap::step_block(Block& block, const SoapCoefficients& c, Vector& x, Buffer
 }
 
 template <class T>
-void Soap::step_in(Buffers<T>& buffers, Vector& x, StepReport& report) {
+void Soap::step_in(Buffers<T>& buffers, Vector& x, WorkSharing* processes, StepReport& report) {
   prepare(buffers, report.gradient_norm);
   ++t_;
   report.step_size = options_.lr;
   double renewed = 0;
   if (t_ == 1) {
     accumulate(0, buffers);
-    set_up_bases();
+    set_up_bases(processes);
     report.step_norm = 0;
     renewed = 1;
   } else {
@@ -300,8 +325,7 @@ void Soap::step_in(Buffers<T>& buffers, Vector& x, StepReport& report) {
     report.step_norm = std::sqrt(squares);
     accumulate(options_.beta3, buffers);
     if ((t_ - 1) % options_.period == 0) {
-      parallel_for(static_cast<Index>(factors_.size()),
-                   [&](Index i) { renew(factors_[static_cast<std::size_t>(i)], buffers); });
+      renew_all(buffers, processes);
       for_each_item(block_work_, [&](Index i) { follow_basis(blocks_[static_cast<std::size_t>(i)], buffers); });
       last_.setZero();
       for (const Factor& factor : factors_) {
@@ -331,7 +355,7 @@ StepReport Soap::step(Objective& f, Vector& x) {
     if (each->size() != factor_entries_) *each = Vector::Zero(factor_entries_);
   }
   if (last_.size() != kFigures) last_ = Vector::Zero(kFigures);
-  std::visit([&](auto& buffers) { step_in(buffers, x, report); }, buffers_);
+  std::visit([&](auto& buffers) { step_in(buffers, x, find<WorkSharing>(f), report); }, buffers_);
   return report;
 }
 

@@ -16,13 +16,15 @@
 /// is measured; a basis with less than `staleness` stays as it is.
 ///
 /// Extents above `max_dim` have no basis: a matrix with one such side is preconditioned from the other, and a block
-/// with none, vectors among them, goes by Adam (Kingma and Ba 2015) to the bit.
+/// with none, vectors among them, goes by Adam (Kingma and Ba 2015) to the bit. Bases are shared by the processes of a
+/// run (objective/work_sharing.h).
 #pragma once
 
 #include "hesse/core/options.h"
 #include "hesse/core/workspaces.h"
 #include "hesse/linalg/eigen.h"
 #include "hesse/linalg/orthonormalize.h"
+#include "hesse/objective/work_sharing.h"
 #include "hesse/optim/optimizer.h"
 #include "hesse/optim/structured/tensor_modes.h"
 
@@ -108,14 +110,16 @@ class Soap final : public Optimizer {
 
   void plan(const Objective& f);
   template <class T>
-  void step_in(Buffers<T>& buffers, Vector& x, StepReport& report);
+  void step_in(Buffers<T>& buffers, Vector& x, WorkSharing* processes, StepReport& report);
   template <class T>
   void prepare(Buffers<T>& buffers, double gradient_norm);
   template <class T>
   void accumulate(double beta, Buffers<T>& buffers);
-  void set_up_bases();
+  void set_up_bases(WorkSharing* processes);
   template <class T>
   void step_block(Block& block, const SoapCoefficients& c, Vector& x, Buffers<T>& buffers);
+  template <class T>
+  void renew_all(Buffers<T>& buffers, WorkSharing* processes);
   template <class T>
   void renew(Factor& factor, Buffers<T>& buffers);
   template <class T>
