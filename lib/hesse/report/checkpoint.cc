@@ -145,8 +145,9 @@ Restored restore(const SafetensorsFile& file, const CheckpointIdentity& identity
     const StoredTensor& tensor = file.at(entry.name);
     const auto rank = [&](std::size_t wanted, TensorType type) {
       if (tensor.shape.size() != wanted || tensor.type != type) {
-        fail("{}: the state '{}' is {} of shape {}, this optimizer's is {} with {} dimensions", file.file(), entry.name,
-             to_string(tensor.type), shape_text(tensor.shape), to_string(type), wanted);
+        fail("{}: the state '{}' is {} of shape {}, this run's is {} with {} dimensions", file.file(),
+             entry.name.substr(entry.name.find('.') + 1), to_string(tensor.type), shape_text(tensor.shape),
+             to_string(type), wanted);
       }
     };
     if (auto* const* vector = std::get_if<Vector*>(&entry.data)) {
