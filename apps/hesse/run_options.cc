@@ -45,6 +45,14 @@ std::string obstacle_to(const std::filesystem::path& folder) {
   return {};
 }
 
+std::string curvature_measures_help() {
+  std::string names;
+  for (const CurvatureMeasure& measure : curvature_measures()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", measure.name);
+  }
+  return fmt::format("of such a row, joined by commas: {}", names);
+}
+
 }  // namespace
 
 void visit_precision(Precision& precision, OptionVisitor& v) {
@@ -76,8 +84,9 @@ void visit_run_settings(RunOptions& o, OptionVisitor& v) {
   v.option("trace-rows", o.trace_rows, Interval::closed(1, 1e6),
            "rows of the trace an epoch; methods without epochs have one a step");
   v.option("curvature-every", o.curvature_every, Interval::closed(0, 9e15),
-           "steps between rows of the Hessian's largest eigenvalues in curvature.csv; 0 for none");
-  v.option("curvature-top", o.curvature_top, Interval::closed(1, 100), "eigenvalues of such a row");
+           "steps between rows of the Hessian's figures in curvature.csv; 0 for none");
+  v.option("curvature-top", o.curvature_top, Interval::closed(1, 100), "largest eigenvalues of such a row");
+  v.option("curvature-measures", o.curvature_measures, curvature_measures_help());
   v.option("output", o.output, "folder for the records (default: a new one under runs/)");
   v.option("dry-run", o.dry_run, "say what would be run, and what time and memory it will take; run and write nothing");
   v.option("json", o.json, "print the result as JSON on standard output");
@@ -121,6 +130,7 @@ RunSettings settings_of(const RunOptions& o) {
   settings.trace_rows = o.trace_rows;
   settings.curvature_every = o.curvature_every;
   settings.curvature_top = o.curvature_top;
+  settings.curvature_measures = o.curvature_measures;
   settings.chunks = chunks_for_ranks();
   settings.ranks = ranks().size();
   return settings;

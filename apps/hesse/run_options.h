@@ -24,6 +24,7 @@ struct RunOptions {
   Index trace_rows = 1;
   Index curvature_every = 0;
   Index curvature_top = 1;
+  std::string curvature_measures = kDefaultCurvatureMeasures;
   Index threads = 0;  ///< 0: as many as there are processors
   std::string output;
   bool dry_run = false;

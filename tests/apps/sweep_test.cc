@@ -118,6 +118,10 @@ TEST_CASE("whatever changes the bits of a run changes the name of its cell and w
   differs([](SweepSettings& s) { s.run.gradient_tolerance = 1e-3; });
   differs([](SweepSettings& s) { s.run.escape = true; });
   differs([](SweepSettings& s) { s.run.curvature_every = 2; });
+  differs([](SweepSettings& s) {
+    s.run.curvature_every = 2;
+    s.run.curvature_measures = "trace";
+  });
   CHECK(name([](SweepSettings& s) { s.run.checkpoint_seconds = 7; }) == seen.front());
   CHECK(name([](SweepSettings& s) { s.repetitions = 5; }) == seen.front());
 }

@@ -2,6 +2,7 @@
 #include "hesse/experiment/run.h"
 
 #include "hesse/core/error.h"
+#include "hesse/report/atomic_file.h"
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/curvature_trace.h"
 #include "report/scratch.h"
@@ -123,6 +124,34 @@ TEST_CASE("looking at the curvature along training leaves every bit of the run a
   CHECK(std::isfinite(trace.column("preconditioned")[1]));
 }
 
+TEST_CASE("curvature along a run that was interrupted is that of one that was not to the last bit") {
+  const ScratchFolder folder;
+  RunSettings settings;
+  settings.problem = "mlp:data=gaussian-blobs,hidden=5";
+  settings.method = "adam";
+  settings.batch_size = 64;
+  settings.budget = "40steps";
+  settings.curvature_every = 6;
+  settings.curvature_measures = "top,bottom,preconditioned,trace,density,fisher-rao";
+  const auto make = [&] { return problems().make(parse_spec(settings.problem), {settings.precision}); };
+  Problem whole = make();
+  CHECK(run(settings, whole, folder / "whole").status == RunStatus::finished);
+  // Between two rows, on a row, and a step beyond one.
+  for (const int stop : {9, 12, 13}) {
+    const auto name = folder / fmt::format("stopped-{}", stop);
+    Problem problem = make();
+    int steps = 0;
+    RunHooks hooks;
+    hooks.interrupted = [&] { return ++steps >= stop; };
+    CHECK(run(settings, problem, name, hooks).status == RunStatus::interrupted);
+    CHECK(read_trace(name / kCurvatureFile).column("step").back() == stop);
+    Problem again = make();
+    CHECK(run(settings, again, name).status == RunStatus::finished);
+    CHECK(read_file(name / kCurvatureFile) == read_file(folder / "whole" / kCurvatureFile));
+    CHECK(read_file(name / kCurvatureDensityFile) == read_file(folder / "whole" / kCurvatureDensityFile));
+  }
+}
+
 TEST_CASE("settings survive their record") {
   const ScratchFolder folder;
   RunSettings settings;
@@ -135,6 +164,7 @@ TEST_CASE("settings survive their record") {
   settings.save_every = 4;
   settings.curvature_every = 3;
   settings.curvature_top = 2;
+  settings.curvature_measures = "bottom,trace";
   Problem problem = problems().make(parse_spec(settings.problem), {});
   CHECK(run(settings, problem, folder / "run").status == RunStatus::finished);
   const RunSettings read = settings_of(read_run_record(folder / "run" / kRunFile));
@@ -147,4 +177,5 @@ TEST_CASE("settings survive their record") {
   CHECK(read.save_every == settings.save_every);
   CHECK(read.curvature_every == settings.curvature_every);
   CHECK(read.curvature_top == settings.curvature_top);
+  CHECK(read.curvature_measures == settings.curvature_measures);
 }

@@ -61,6 +61,7 @@ Json comparison_json(const ComparisonSettings& settings) {
   if (settings.run.curvature_every > 0) {
     json["curvature_every"] = settings.run.curvature_every;
     json["curvature_top"] = settings.run.curvature_top;
+    json["curvature_measures"] = settings.run.curvature_measures;
   }
   if (settings.run.chunks > 0) json["chunks"] = settings.run.chunks;
   return json;
@@ -119,11 +120,7 @@ void draw_figures(Comparison& comparison, const Problem& problem, std::span<cons
     create_folders(telemetry);
     write_telemetry_plots(telemetry, runs, metric_names(problem, false), palette);
     if (comparison.settings.run.curvature_every > 0) {
-      std::vector<RecordedRun> curvatures(runs.begin(), runs.end());
-      for (std::size_t i = 0; i < curvatures.size(); ++i) {
-        curvatures[i].trace = read_trace(comparison.cells[i].folder / kCurvatureFile);
-      }
-      write_curvature_plots(figures, curvatures, palette);
+      write_curvature_plots(figures, with_curvature(runs), palette);
     }
   } catch (const Error& e) {
     comparison.warnings.push_back(fmt::format("not all figures were drawn: {}", e.what()));
@@ -307,6 +304,7 @@ ComparisonSettings read_comparison(const std::filesystem::path& folder) {
   if (view.has("curvature_every")) {
     settings.run.curvature_every = view.at("curvature_every").integer();
     settings.run.curvature_top = view.at("curvature_top").integer();
+    if (view.has("curvature_measures")) settings.run.curvature_measures = view.at("curvature_measures").text();
   }
   if (view.has("chunks")) settings.run.chunks = view.at("chunks").integer();
   return settings;

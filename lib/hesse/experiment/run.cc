@@ -113,7 +113,8 @@ RunRecord record_of(const RunSettings& settings, const Method& method, const Pro
                      {"trace_rows", fmt::format("{}", settings.trace_rows)},
                      {"save_every", fmt::format("{}", settings.save_every)},
                      {"curvature_every", fmt::format("{}", settings.curvature_every)},
-                     {"curvature_top", fmt::format("{}", settings.curvature_top)}};
+                     {"curvature_top", fmt::format("{}", settings.curvature_top)},
+                     {"curvature_measures", settings.curvature_measures}};
   if (settings.chunks > 0) {
     record.settings.emplace_back("chunks", fmt::format("{}", settings.chunks));
     record.settings.emplace_back("ranks", fmt::format("{}", settings.ranks));
@@ -124,6 +125,15 @@ RunRecord record_of(const RunSettings& settings, const Method& method, const Pro
   record.machine = this_machine();
   record.started = utc_now();
   return record;
+}
+
+CurvatureTraceOptions curvature_options(const RunSettings& settings) {
+  CurvatureTraceOptions options;
+  options.every_steps = settings.curvature_every;
+  options.top = settings.curvature_top;
+  options.measures = parse_curvature_measures(settings.curvature_measures);
+  options.seed = settings.seed;
+  return options;
 }
 
 /// What the command line checks too, for settings that come from a record or from code.
@@ -150,6 +160,7 @@ void check_settings(const RunSettings& settings) {
     fail("curvature_every: {} and curvature_top: {} are out of range; give whole numbers >= 0 (0 for none) and >= 1",
          settings.curvature_every, settings.curvature_top);
   }
+  parse_curvature_measures(settings.curvature_measures);
 }
 
 }  // namespace
@@ -180,6 +191,7 @@ void check_run(const RunSettings& settings, Problem& problem) {
   const Method method = parse_method(settings.method);
   const auto optimizer = make_optimizer(method, problem, settings.seed);
   check_growth(method, problem, batch_of(method, *optimizer, settings));
+  if (settings.curvature_every > 0) CurvatureMeter(problem.objective->size(), curvature_options(settings));
   stopping_of(settings);
 }
 
@@ -221,8 +233,16 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
   Vector x = problem.start(settings.seed);
   Progress progress;
   RunRecord record = record_of(settings, method, problem, batch);
+  std::optional<CurvatureTrace> curvature;
+  if (settings.curvature_every > 0) {
+    // On an objective of its own, so that neither the batch nor the state of the run's is disturbed.
+    std::shared_ptr<Objective> f =
+        problems().make(parse_spec(settings.problem), {settings.precision, problem.share}).objective;
+    curvature.emplace(folder, std::move(f), curvature_options(settings));
+  }
   if (has_checkpoint(folder)) {
-    const LoadedCheckpoint loaded = load_checkpoint(folder, identity, layout, x, optimizer->state());
+    const LoadedCheckpoint loaded =
+        load_checkpoint(folder, identity, layout, x, optimizer->state(), curvature ? curvature->state() : StateView());
     progress = loaded.progress;
     outcome.warning = loaded.warning;
     record.started = read_run_record(record_file).started;
@@ -239,23 +259,15 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
                                        ? TraceSchedule{TraceSchedule::Spacing::epochs, settings.trace_rows}
                                        : TraceSchedule{TraceSchedule::Spacing::steps, 1};
     TraceObserver trace(folder / kTraceFile, schedule, problem.value, problem.metrics);
-    CheckpointObserver checkpoints(folder, identity, layout, {0, settings.checkpoint_seconds});
+    CheckpointObserver checkpoints(folder, identity, layout, {0, settings.checkpoint_seconds},
+                                   [&] { return curvature ? curvature->state() : StateView(); });
     Interrupt interrupt(hooks.interrupted);
-    std::vector<Observer*> observers = {&trace, &interrupt, &checkpoints};
+    std::vector<Observer*> observers = {&trace, &interrupt};
+    if (curvature) observers.push_back(&*curvature);
+    observers.push_back(&checkpoints);
     std::optional<TrajectoryObserver> trajectory;
     if (settings.save_every > 0) {
       observers.push_back(&trajectory.emplace(folder / kTrajectoryFolder, layout, settings.save_every));
-    }
-    std::optional<CurvatureTrace> curvature;
-    if (settings.curvature_every > 0) {
-      // On an objective of its own, so that neither the batch nor the state of the run's is disturbed.
-      std::shared_ptr<Objective> f =
-          problems().make(parse_spec(settings.problem), {settings.precision, problem.share}).objective;
-      CurvatureTraceOptions options;
-      options.every_steps = settings.curvature_every;
-      options.top = settings.curvature_top;
-      options.seed = settings.seed;
-      observers.push_back(&curvature.emplace(folder / kCurvatureFile, std::move(f), options));
     }
     observers.insert(observers.end(), hooks.observers.begin(), hooks.observers.end());
     const Summary summary = minimize(*optimizer, *problem.objective, x, stopping,
@@ -314,9 +326,7 @@ void draw_run(const std::filesystem::path& folder, const Problem& problem) {
   }
   write_telemetry_plots(figures, runs, metrics, palette);
   if (std::filesystem::exists(folder / kCurvatureFile)) {
-    std::vector<RecordedRun> curvature = runs;
-    curvature.front().trace = read_trace(folder / kCurvatureFile);
-    write_curvature_plots(figures, curvature, palette);
+    write_curvature_plots(figures, with_curvature(runs), palette);
   }
 }
 
@@ -337,6 +347,7 @@ RunSettings settings_of(const RunRecord& record) {
     if (name == "save_every") settings.save_every = parse_whole_number(name, text);
     if (name == "curvature_every") settings.curvature_every = parse_whole_number(name, text);
     if (name == "curvature_top") settings.curvature_top = parse_whole_number(name, text);
+    if (name == "curvature_measures") settings.curvature_measures = text;
     if (name == "chunks") settings.chunks = parse_whole_number(name, text);
   }
   return settings;

@@ -5,6 +5,7 @@
 
 #include "hesse/core/precision.h"
 #include "hesse/core/registry.h"
+#include "hesse/curvature/curvature_meter.h"
 #include "hesse/optim/minimize.h"
 #include "hesse/optim/registry.h"
 #include "hesse/problems/problem.h"
@@ -46,6 +47,7 @@ struct RunSettings {
   Index save_every = 0;            ///< steps between points of the trajectory (report/trajectory.h), 0 for none
   Index curvature_every = 0;       ///< steps between rows of curvature.csv (report/curvature_trace.h), 0 for none
   Index curvature_top = 1;         ///< eigenvalues of such a row
+  std::string curvature_measures = kDefaultCurvatureMeasures;  ///< of such a row (curvature/curvature_meter.h)
   Index chunks = 0;  ///< most chunks in which ranks share the samples (distributed/), 0: they are not shared
   Index ranks = 1;   ///< that run in step; for the record
 };

@@ -475,7 +475,9 @@ std::vector<std::string> command_of(const SweepCell& cell, const std::filesystem
                                "--curvature-every",
                                fmt::format("{}", s.curvature_every),
                                "--curvature-top",
-                               fmt::format("{}", s.curvature_top)});
+                               fmt::format("{}", s.curvature_top),
+                               "--curvature-measures",
+                               s.curvature_measures});
     if (std::isfinite(s.target)) words.insert(words.end(), {fmt::format("--target={}", s.target)});
     if (s.escape) words.emplace_back("--escape");
   }

@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::string_view kFormat = "hesse-checkpoint-3";
 constexpr std::string_view kStatePrefix = "optimizer.";
+constexpr std::string_view kObserverPrefix = "observer.";
 constexpr std::string_view kRefuge = "progress.refuge";
 /// The checksum is the first thing in the header, so that its place is known before anything is parsed.
 constexpr std::string_view kBeforeChecksum = R"({"__metadata__":{"crc32":")";
@@ -124,6 +125,15 @@ struct Restored {
   Progress progress;
 };
 
+/// The state under the names of its tensors.
+StateView tensors_of(const StateView& optimizer, const StateView& observers) {
+  StateView all;
+  for (const StateEntry& entry : optimizer) all.push_back({fmt::format("{}{}", kStatePrefix, entry.name), entry.data});
+  for (const StateEntry& entry : observers)
+    all.push_back({fmt::format("{}{}", kObserverPrefix, entry.name), entry.data});
+  return all;
+}
+
 Restored restore(const SafetensorsFile& file, const CheckpointIdentity& identity, const ParameterLayout& layout,
                  const StateView& state) {
   check_identity(file, identity);
@@ -132,11 +142,12 @@ Restored restore(const SafetensorsFile& file, const CheckpointIdentity& identity
   for (const ParameterBlock& block : layout.blocks()) out.x.segment(block.offset, block.size) = block_of(file, block);
 
   for (const StateEntry& entry : state) {
-    const StoredTensor& tensor = file.at(fmt::format("{}{}", kStatePrefix, entry.name));
+    const StoredTensor& tensor = file.at(entry.name);
     const auto rank = [&](std::size_t wanted, TensorType type) {
       if (tensor.shape.size() != wanted || tensor.type != type) {
-        fail("{}: the state '{}' is {} of shape {}, this optimizer's is {} with {} dimensions", file.file(), entry.name,
-             to_string(tensor.type), shape_text(tensor.shape), to_string(type), wanted);
+        fail("{}: the state '{}' is {} of shape {}, this run's is {} with {} dimensions", file.file(),
+             entry.name.substr(entry.name.find('.') + 1), to_string(tensor.type), shape_text(tensor.shape),
+             to_string(type), wanted);
       }
     };
     if (auto* const* vector = std::get_if<Vector*>(&entry.data)) {
@@ -161,9 +172,7 @@ Restored restore(const SafetensorsFile& file, const CheckpointIdentity& identity
       const std::string_view name = tensor.name;
       if (name == kRefuge) continue;
       const bool is_state =
-          name.starts_with(kStatePrefix) && std::any_of(state.begin(), state.end(), [&](const StateEntry& entry) {
-            return entry.name == name.substr(kStatePrefix.size());
-          });
+          std::any_of(state.begin(), state.end(), [&](const StateEntry& entry) { return entry.name == name; });
       if (!is_state && layout.find(name) == nullptr) {
         fail("{}: the tensor '{}' belongs neither to this problem nor to this optimizer; the layouts differ",
              file.file(), name);
@@ -202,20 +211,21 @@ std::unique_ptr<SafetensorsFile> read_intact(const std::filesystem::path& path, 
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& folder, const CheckpointIdentity& identity,
-                     const ParameterLayout& layout, const Vector& x, const StateView& state, const Progress& progress) {
+                     const ParameterLayout& layout, const Vector& x, const StateView& state, const Progress& progress,
+                     const StateView& observers) {
   if (x.size() != layout.size()) {
     fail("checkpoint: the point has {} entries, its layout {}", x.size(), layout.size());
   }
   std::vector<TensorToWrite> tensors;
   for (const ParameterBlock& block : layout.blocks()) {
-    if (block.name.starts_with(kStatePrefix) || block.name == kRefuge) {
+    if (block.name.starts_with(kStatePrefix) || block.name.starts_with(kObserverPrefix) || block.name == kRefuge) {
       fail("checkpoint: the parameter block '{}' would be taken for optimizer state; give it another name", block.name);
     }
     tensors.push_back(TensorToWrite::of(block.name, block.shape, entries_of(x.data() + block.offset, block.size)));
   }
   std::deque<RowMajor> transposed;  // keeps its elements in place while it grows
-  for (const StateEntry& entry : state) {
-    std::string name = fmt::format("{}{}", kStatePrefix, entry.name);
+  for (const StateEntry& entry : tensors_of(state, observers)) {
+    std::string name = entry.name;
     if (auto* const* vector = std::get_if<Vector*>(&entry.data)) {
       tensors.push_back(
           TensorToWrite::of(std::move(name), {(*vector)->size()}, entries_of((*vector)->data(), (*vector)->size())));
@@ -266,7 +276,8 @@ void save_checkpoint(const std::filesystem::path& folder, const CheckpointIdenti
 }
 
 LoadedCheckpoint load_checkpoint(const std::filesystem::path& folder, const CheckpointIdentity& identity,
-                                 const ParameterLayout& layout, Vector& x, const StateView& state) {
+                                 const ParameterLayout& layout, Vector& x, const StateView& state,
+                                 const StateView& observers) {
   LoadedCheckpoint out;
   std::string trouble;
   out.file = folder / kCheckpointFile;
@@ -279,7 +290,7 @@ LoadedCheckpoint load_checkpoint(const std::filesystem::path& folder, const Chec
     if (!file) fail("{}; nor can the one before it be used: {}", trouble, older_trouble);
     out.warning = fmt::format("{}; the run continues from {}", trouble, out.file.string());
   }
-  Restored restored = restore(*file, identity, layout, state);
+  Restored restored = restore(*file, identity, layout, tensors_of(state, observers));
   x = restored.x;
   for (const auto& assign : restored.assign) assign();
   out.progress = restored.progress;
@@ -303,8 +314,13 @@ Vector load_parameters(const std::filesystem::path& path, const ParameterLayout&
 }
 
 CheckpointObserver::CheckpointObserver(std::filesystem::path folder, CheckpointIdentity identity,
-                                       const ParameterLayout& layout, CheckpointSchedule schedule)
-    : folder_(std::move(folder)), identity_(std::move(identity)), layout_(layout), schedule_(schedule) {
+                                       const ParameterLayout& layout, CheckpointSchedule schedule,
+                                       std::function<StateView()> observers)
+    : folder_(std::move(folder)),
+      identity_(std::move(identity)),
+      layout_(layout),
+      schedule_(schedule),
+      observers_(std::move(observers)) {
   if (schedule.every_steps < 0 || !(schedule.every_seconds >= 0)) {
     fail("checkpoint: the schedule has every_steps = {} and every_seconds = {}; both must be >= 0",
          schedule.every_steps, schedule.every_seconds);
@@ -334,7 +350,8 @@ void CheckpointObserver::end(const Summary& summary, const Vector& x) {
 }
 
 void CheckpointObserver::save(const Vector& x, const Progress& progress) {
-  save_checkpoint(folder_, identity_, layout_, x, optimizer_->state(), progress);
+  save_checkpoint(folder_, identity_, layout_, x, optimizer_->state(), progress,
+                  observers_ ? observers_() : StateView());
   saved_step_ = progress.step;
   saved_at_ = std::chrono::steady_clock::now();
 }

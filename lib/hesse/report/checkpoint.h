@@ -2,8 +2,8 @@
 /// Checkpoints: one safetensors file with all that a run needs to continue to the same bits.
 ///
 /// The parameters are tensors under their own names and shapes, so PyTorch and NumPy read the weights
-/// directly; the optimizer's state follows as "optimizer.NAME"; counters and the identity of the run
-/// are metadata. A CRC-32 over the whole file (its own eight digits taken as zeros) finds every
+/// directly; the optimizer's state follows as "optimizer.NAME", that of observers as "observer.NAME"; counters and the
+/// identity of the run are metadata. A CRC-32 over the whole file (its own eight digits taken as zeros) finds every
 /// change of up to 32 neighbouring bits, the header included.
 ///
 /// A folder keeps the last two, `checkpoint.safetensors` and `checkpoint.previous.safetensors`: a
@@ -18,6 +18,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace hesse {
@@ -34,10 +35,11 @@ struct CheckpointIdentity {
 };
 
 /// Writes `folder`/checkpoint.safetensors and keeps the one before it. Either all of it is there
-/// afterwards or the old files are as they were. Throws Error when it cannot be written, or when the layout
-/// has a block called "optimizer.*".
+/// afterwards or the old files are as they were. `observers` is what observers need to go on as they would have. Throws
+/// Error when it cannot be written, or when the layout has a block called "optimizer.*" or "observer.*".
 void save_checkpoint(const std::filesystem::path& folder, const CheckpointIdentity& identity,
-                     const ParameterLayout& layout, const Vector& x, const StateView& state, const Progress& progress);
+                     const ParameterLayout& layout, const Vector& x, const StateView& state, const Progress& progress,
+                     const StateView& observers = {});
 
 /// Where a run stood.
 struct LoadedCheckpoint {
@@ -46,11 +48,12 @@ struct LoadedCheckpoint {
   std::string warning;         ///< empty, or why the newest one was not used
 };
 
-/// Restores x, every entry of `state` (vectors and matrices are resized) and the progress, bit for
+/// Restores x, every entry of `state` and `observers` (vectors and matrices are resized) and the progress, bit for
 /// bit. Nothing is changed when it throws. Throws Error when there is no readable checkpoint, or
 /// when it is of another format, problem, optimizer, seed, precision, layout or state.
 LoadedCheckpoint load_checkpoint(const std::filesystem::path& folder, const CheckpointIdentity& identity,
-                                 const ParameterLayout& layout, Vector& x, const StateView& state);
+                                 const ParameterLayout& layout, Vector& x, const StateView& state,
+                                 const StateView& observers = {});
 
 /// True when `folder` holds a checkpoint or the one before it.
 bool has_checkpoint(const std::filesystem::path& folder);
@@ -69,9 +72,10 @@ struct CheckpointSchedule {
 /// last good checkpoints are worth more than a state that has diverged.
 class CheckpointObserver final : public Observer {
  public:
-  /// `layout` must outlive the observer.
+  /// `layout` must outlive the observer. `observers` names the state of other observers, which must come before this
+  /// one in the loop's list: what they have seen and what is saved then agree.
   CheckpointObserver(std::filesystem::path folder, CheckpointIdentity identity, const ParameterLayout& layout,
-                     CheckpointSchedule schedule);
+                     CheckpointSchedule schedule, std::function<StateView()> observers = {});
 
   void begin(const Progress& progress, const Vector& x, Optimizer& optimizer) override;
   bool after_step(const Iterate& iterate) override;
@@ -84,6 +88,7 @@ class CheckpointObserver final : public Observer {
   CheckpointIdentity identity_;
   const ParameterLayout& layout_;
   CheckpointSchedule schedule_;
+  std::function<StateView()> observers_;
   Optimizer* optimizer_ = nullptr;
   std::int64_t saved_step_ = -1;
   std::chrono::steady_clock::time_point saved_at_;

@@ -87,7 +87,7 @@ std::string script_of(const std::filesystem::path& path, const ContourPlot& plot
   out += "set encoding utf8\n";
   out += grid_block("grid", plot, plot.values, scale);
   out += "set contour base\nunset surface\nset cntrparam linear\n";
-  const std::vector<double> levels = crossed(scale.levels, plot.values);
+  const std::vector<double> levels = plot.lines ? crossed(scale.levels, plot.values) : std::vector<double>();
   if (!levels.empty()) out += contour_commands("grid", "lines", levels, scale.log);
   std::vector<double> model_levels;
   if (plot.model.size() > 0) model_levels = crossed(scale.levels, plot.model);

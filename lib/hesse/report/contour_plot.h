@@ -23,7 +23,8 @@ struct ContourPlot {
   Matrix values;  ///< x.size() x y.size(); NaN is left white
   Matrix model;   ///< of the same size, or empty
   std::string model_label = "quadratic model";
-  Curve path;  ///< in the same plane, its start an open circle and its end a star; empty for none
+  bool lines = true;  ///< contour lines over the colours
+  Curve path;         ///< in the same plane, its start an open circle and its end a star; empty for none
   std::string path_label = "trajectory";
 };
 

@@ -1,46 +1,167 @@
 #include "hesse/report/curvature_trace.h"
 
 #include "hesse/core/error.h"
-#include "hesse/core/vector_ops.h"
-#include "hesse/curvature/subspace.h"
-#include "hesse/linalg/block_lanczos.h"
-#include "hesse/linalg/operators.h"
+#include "hesse/core/options.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/comparison.h"
+#include "hesse/report/csv_table.h"
+#include "hesse/report/writing.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
 #include <cmath>
+#include <fstream>
 #include <limits>
+#include <map>
+#include <set>
 #include <system_error>
+#include <tuple>
+#include <utility>
 
 namespace hesse {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr const char* kDensityHeader = "step,probe,eigenvalue,weight\n";
 
-std::vector<std::string> columns_of(Index top) {
-  std::vector<std::string> columns = {"step", "sharpness"};
-  for (Index i = 2; i <= top; ++i) columns.push_back(fmt::format("eigenvalue_{}", i));
-  for (const char* name :
-       {"residual", "converged", "alignment", "products", "preconditioned", "preconditioned_residual"}) {
-    columns.emplace_back(name);
+void append(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary | std::ios::app);
+  out << text << std::flush;
+  if (!out) fail_to_write(path, "append to the file", errno);
+}
+
+bool has_figures(const RecordedRun& run, const std::string& column) {
+  if (run.trace.find(column) < 0) return false;
+  const std::vector<double> figures = run.trace.column(column);
+  return std::any_of(figures.begin(), figures.end(), [](double y) { return std::isfinite(y); });
+}
+
+/// No two of them are of one method.
+bool one_a_method(std::span<const RecordedRun> runs) {
+  std::set<std::string> methods;
+  return std::all_of(runs.begin(), runs.end(),
+                     [&](const RecordedRun& run) { return methods.insert(run.record.optimizer.text).second; });
+}
+
+/// A column over steps; with the interval beside it as the band where that is the only spread there is.
+Figure figure_of(std::span<const RecordedRun> runs, const CurvatureMeasure& measure) {
+  const std::string column = measure.column;
+  Figure figure{column, measure.title, fmt::format("{} on all samples.", measure.title)};
+  Plot plot = comparison_plot(runs, "step", column);
+  plot.y_label = measure.title;
+  const bool intervals = std::all_of(runs.begin(), runs.end(), [&](const RecordedRun& run) {
+    return run.trace.find(column + "_lower") >= 0 && run.trace.find(column + "_upper") >= 0;
+  });
+  if (intervals && one_a_method(runs)) {
+    plot.series.clear();
+    for (const RecordedRun& run : runs) {
+      const Trace& t = run.trace;
+      std::array<std::vector<double>, 4> kept;
+      const std::array<std::vector<double>, 4> all = {t.column("step"), t.column(column), t.column(column + "_lower"),
+                                                      t.column(column + "_upper")};
+      for (std::size_t i = 0; i < all[0].size(); ++i) {
+        if (!std::isfinite(all[1][i])) continue;
+        for (std::size_t c = 0; c < 4; ++c) kept[c].push_back(all[c][i]);
+      }
+      plot.series.push_back(band_series(run.record.optimizer.text, kept[0], kept[1], kept[2], kept[3]));
+      plot.log_y = plot.log_y && std::all_of(kept[2].begin(), kept[2].end(), [](double y) { return y > 0; });
+    }
+    plot.legend = figure.note = "estimate, 95 % interval";
+    plot.figures = {"estimate", "lower", "upper"};
+    figure.band_only = true;
   }
-  return columns;
+  figure.views.push_back({"steps", std::move(plot)});
+  return figure;
+}
+
+/// The edge that all have in this column.
+std::optional<StabilityEdge> common_edge(std::span<const RecordedRun> runs, const std::string& column) {
+  std::optional<StabilityEdge> common;
+  for (const RecordedRun& run : runs) {
+    std::optional<StabilityEdge> edge = stability_edge(run.record);
+    if (!edge || edge->column != column || (common && common->value != edge->value)) return std::nullopt;
+    common = std::move(edge);
+  }
+  return common;
+}
+
+/// Each run's largest eigenvalue, preconditioned where its method is, over its edge: those that have both.
+std::vector<RecordedRun> over_their_edges(std::span<const RecordedRun> runs, std::set<double>& edges) {
+  std::vector<RecordedRun> out;
+  for (const RecordedRun& run : runs) {
+    const std::optional<StabilityEdge> edge = stability_edge(run.record);
+    if (!edge || !has_figures(run, edge->column)) continue;
+    edges.insert(edge->value);
+    RecordedRun& one = out.emplace_back(run);
+    std::vector<double> ratios = run.trace.column(edge->column);
+    one.trace = {{"step", "over_edge"}, {}};
+    for (std::size_t i = 0; i < ratios.size(); ++i)
+      one.trace.rows.push_back({run.trace.rows[i][0], ratios[i] / edge->value});
+  }
+  return out;
+}
+
+/// One step's quadrature, as it is in the file.
+struct DensityRow {
+  double step = 0;
+  std::map<Index, std::vector<std::pair<double, double>>> probes;  ///< eigenvalues and weights
+};
+
+std::vector<DensityRow> read_density(const std::filesystem::path& path) {
+  const std::string file = path.string();
+  const Table table = read_csv_table(path);
+  const std::vector<double> steps = numbers_of(table, "step", file);
+  const std::vector<double> probes = numbers_of(table, "probe", file);
+  const std::vector<double> nodes = numbers_of(table, "eigenvalue", file);
+  const std::vector<double> weights = numbers_of(table, "weight", file);
+  std::vector<DensityRow> rows;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (rows.empty() || rows.back().step != steps[i]) rows.push_back({steps[i], {}});
+    rows.back().probes[static_cast<Index>(probes[i])].emplace_back(nodes[i], weights[i]);
+  }
+  return rows;
+}
+
+/// The mean over the probes of their blurred densities.
+Vector density_of(const DensityRow& row, const Vector& lambda, double sigma) {
+  Vector sum = Vector::Zero(lambda.size());
+  for (const auto& [probe, pairs] : row.probes) {
+    Quadrature rule{Vector(std::ssize(pairs)), Vector(std::ssize(pairs))};
+    for (Index j = 0; j < std::ssize(pairs); ++j) {
+      std::tie(rule.nodes[j], rule.weights[j]) = pairs[static_cast<std::size_t>(j)];
+    }
+    sum += density_at(rule, lambda, sigma);
+  }
+  return sum / static_cast<double>(row.probes.size());
+}
+
+/// Letters, digits, '_', '-' and '.' of a method's text.
+std::string file_name(std::string_view text) {
+  std::string out(text);
+  std::replace_if(
+      out.begin(), out.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '-' && c != '_' && c != '.'; },
+      '_');
+  return out;
 }
 
 }  // namespace
 
-CurvatureTrace::CurvatureTrace(std::filesystem::path path, std::shared_ptr<Objective> f,
+CurvatureTrace::CurvatureTrace(const std::filesystem::path& folder, std::shared_ptr<Objective> f,
                                const CurvatureTraceOptions& options)
-    : path_(std::move(path)), f_(std::move(f)), options_(options) {
-  if (options.every_steps < 1 || options.top < 1 || options.top > f_->size() || !(options.tolerance > 0)) {
-    fail(
-        "curvature trace: every {} steps, {} eigenvalues of {} parameters and a tolerance of {} are not possible; give "
-        ">= "
-        "1, 1 to all, and > 0",
-        options.every_steps, options.top, f_->size(), options.tolerance);
+    : path_(folder / kCurvatureFile),
+      density_path_(folder / kCurvatureDensityFile),
+      f_(std::move(f)),
+      every_steps_(options.every_steps),
+      meter_(f_->size(), options) {
+  if (options.every_steps < 1) {
+    fail("curvature trace: a row every {} steps is not possible; give a whole number >= 1", options.every_steps);
   }
-  trace_.columns = columns_of(options.top);
+  const auto& measures = options.measures;
+  with_density_ = std::find(measures.begin(), measures.end(), "density") != measures.end();
+  trace_.columns = {"step"};
+  trace_.columns.insert(trace_.columns.end(), meter_.columns().begin(), meter_.columns().end());
 }
 
 void CurvatureTrace::begin(const Progress& progress, const Vector& x, Optimizer& optimizer) {
@@ -50,76 +171,192 @@ void CurvatureTrace::begin(const Progress& progress, const Vector& x, Optimizer&
   if (progress.step > 0 && std::filesystem::exists(path_, error)) {
     Trace old = read_trace(path_);
     if (old.columns != trace_.columns) {
-      fail("{}: line 1: the columns are those of another run; give the resumed run the same number of eigenvalues",
-           path_.string());
+      fail("{}: line 1: the columns are those of another run; give the resumed run the same measures", path_.string());
     }
-    std::erase_if(old.rows, [&](const auto& row) { return row[0] > static_cast<double>(progress.step); });
+    // Rows after the checkpoint are made again, and one that only told where the run was interrupted is none of it.
+    std::erase_if(old.rows, [&](const auto& row) {
+      const auto step = static_cast<std::int64_t>(row[0]);
+      return step > progress.step || step % every_steps_ != 0;
+    });
     trace_ = std::move(old);
   }
+  if (with_density_) keep_density_until(trace_.rows.empty() ? -1 : static_cast<std::int64_t>(trace_.rows.back()[0]));
   if (trace_.rows.empty()) record(progress.step, x, optimizer);
 }
 
 bool CurvatureTrace::after_step(const Iterate& iterate) {
-  if (iterate.progress.step % options_.every_steps == 0) record(iterate.progress.step, iterate.x, iterate.optimizer);
+  if (iterate.progress.step % every_steps_ == 0) record(iterate.progress.step, iterate.x, iterate.optimizer);
   return false;
 }
 
 void CurvatureTrace::end(const Summary& summary, const Vector& x) {
   const bool recorded = !trace_.rows.empty() && trace_.rows.back()[0] >= static_cast<double>(summary.progress.step);
-  if (!recorded && summary.termination != Termination::non_finite) record(summary.progress.step, x, *optimizer_);
+  if (recorded || summary.termination == Termination::non_finite) return;
+  // A run that was interrupted goes on as if this row had not been.
+  const CurvatureMeter before = meter_;
+  record(summary.progress.step, x, *optimizer_);
+  meter_ = before;
 }
 
 void CurvatureTrace::record(std::int64_t step, const Vector& x, const Optimizer& optimizer) {
-  BlockLanczosOptions lanczos;
-  lanczos.pairs = options_.top;
-  lanczos.guard = std::min<Index>(2, f_->size() - options_.top);
-  lanczos.tolerance = options_.tolerance;
-  lanczos.max_products = options_.max_products;
-  lanczos.seed = options_.seed;
-  std::vector<double> row(trace_.columns.size(), kNone);
-  row[0] = static_cast<double>(step);
-  const auto at = [&](const char* column) -> double& { return row[static_cast<std::size_t>(trace_.find(column))]; };
-  Vector g;
-  f_->value_and_gradient(x, g);
-  if (all_finite(g)) {
-    const OperatorPtr H = f_->curvature(x, Curvature::hessian);
-    const BlockLanczosResult top = block_lanczos(*H, vectors_, lanczos);
-    Index products = top.products;
-    if (top.status != EigenStatus::non_finite) {
-      vectors_ = top.pairs.vectors;
-      for (Index i = 0; i < options_.top; ++i) row[1 + static_cast<std::size_t>(i)] = top.pairs.values[i];
-      at("residual") = top.pairs.residuals.maxCoeff();
-      at("converged") = top.status == EigenStatus::converged ? 1 : 0;
-      at("alignment") = alignment(g, vectors_);
-    }
-    const Vector P = optimizer.diagonal_preconditioner();
-    if (P.size() == x.size()) {
-      lanczos.pairs = 1;
-      lanczos.guard = std::min<Index>(2, f_->size() - 1);
-      const OperatorPtr scaled = scaled_coordinates(H, P.cwiseSqrt().cwiseInverse());
-      const BlockLanczosResult first = block_lanczos(*scaled, preconditioned_vectors_, lanczos);
-      products += first.products;
-      if (first.status != EigenStatus::non_finite) {
-        preconditioned_vectors_ = first.pairs.vectors;
-        at("preconditioned") = first.pairs.values[0];
-        at("preconditioned_residual") = first.pairs.residuals[0];
+  const CurvatureReading reading = meter_.read(*f_, x, optimizer.diagonal_preconditioner());
+  std::vector<double>& row = trace_.rows.emplace_back(1, static_cast<double>(step));
+  row.insert(row.end(), reading.figures.begin(), reading.figures.end());
+  if (with_density_ && writes_records()) {
+    std::string text;
+    for (std::size_t p = 0; p < reading.density.probes.size(); ++p) {
+      const Quadrature& rule = reading.density.probes[p];
+      for (Index j = 0; j < rule.nodes.size(); ++j) {
+        text += fmt::format("{},{},{},{}\n", step, p, rule.nodes[j], rule.weights[j]);
       }
     }
-    at("products") = static_cast<double>(products);
+    append(density_path_, text);
   }
-  trace_.rows.push_back(std::move(row));
   write_file(path_, trace_text(trace_));
 }
 
-void write_curvature_plots(const std::filesystem::path& folder, std::span<const RecordedRun> runs, Palette& palette) {
-  for (const char* column : {"sharpness", "preconditioned"}) {
-    std::vector<RecordedRun> with;
-    for (const RecordedRun& run : runs) {
-      const std::vector<double> figures = run.trace.column(column);
-      if (std::any_of(figures.begin(), figures.end(), [](double y) { return std::isfinite(y); })) with.push_back(run);
+/// The file with its rows up to a step, a last line that was being written left out.
+void CurvatureTrace::keep_density_until(std::int64_t step) {
+  if (!writes_records()) return;
+  std::string kept = kDensityHeader;
+  std::error_code error;
+  if (step >= 0 && std::filesystem::exists(density_path_, error)) {
+    const std::string old = read_file(density_path_);
+    std::set<std::int64_t> steps;
+    for (const auto& row : trace_.rows) steps.insert(static_cast<std::int64_t>(row[0]));
+    std::size_t begin = std::min(old.find('\n'), old.size() - 1) + 1;
+    for (std::size_t end = old.find('\n', begin); end != std::string::npos; end = old.find('\n', begin)) {
+      const std::string_view line(old.data() + begin, end + 1 - begin);
+      const std::string_view first = line.substr(0, line.find(','));
+      if (steps.contains(parse_whole_number(density_path_.string(), first))) kept += line;
+      begin = end + 1;
     }
+  }
+  write_file(density_path_, kept);
+}
+
+std::optional<StabilityEdge> stability_edge(const RunRecord& record) {
+  const RecordedSpec& optimizer = record.optimizer;
+  if (optimizer.text.find('+') != std::string::npos) return std::nullopt;
+  const std::string name = optimizer.text.substr(0, optimizer.text.find_first_of(": "));
+  const auto text = [&](std::string_view key) -> std::string {
+    for (const auto& [used, value] : optimizer.used) {
+      if (used == key) return value;
+    }
+    return {};
+  };
+  const auto option = [&](std::string_view key) {
+    const std::string value = text(key);
+    return value.empty() ? 0.0 : parse_number(key, value);
+  };
+  const double lr = option("lr");
+  if (!(lr > 0) || option("weight_decay") != 0) return std::nullopt;
+  const double beta = option("momentum");
+  if (name == "gd" || name == "sgd" || name == "momentum") {
+    if (beta == 0) return StabilityEdge{"sharpness", 2 / lr, "2 / lr"};
+    if (text("nesterov") == "true") {
+      return StabilityEdge{"sharpness", 2 * (1 + beta) / ((1 + 2 * beta) * lr), "2 (1 + beta) / ((1 + 2 beta) lr)"};
+    }
+    if (text("form") == "averaged") {
+      return StabilityEdge{"sharpness", 2 * (1 + beta) / ((1 - beta) * lr), "2 (1 + beta) / ((1 - beta) lr)"};
+    }
+    return StabilityEdge{"sharpness", 2 * (1 + beta) / lr, "2 (1 + beta) / lr"};
+  }
+  if (name == "rmsprop") return StabilityEdge{"preconditioned", 2 * (1 + beta) / lr, "2 (1 + beta) / lr"};
+  if (name == "adam") {
+    const double beta1 = option("beta1");
+    return StabilityEdge{"preconditioned", 2 * (1 + beta1) / ((1 - beta1) * lr), "2 (1 + beta1) / ((1 - beta1) lr)"};
+  }
+  return std::nullopt;
+}
+
+std::vector<RecordedRun> with_curvature(std::span<const RecordedRun> runs) {
+  std::vector<RecordedRun> out;
+  for (const RecordedRun& run : runs) {
+    if (!std::filesystem::exists(run.folder / kCurvatureFile)) continue;
+    RecordedRun& one = out.emplace_back(run);
+    one.trace = read_trace(run.folder / kCurvatureFile);
+    one.record.verdict.reset();  // the curvature of a run that diverged just ends
+  }
+  return out;
+}
+
+std::vector<CurvatureFigure> curvature_figures(std::span<const RecordedRun> runs) {
+  std::vector<CurvatureFigure> figures;
+  for (const CurvatureMeasure& measure : curvature_measures()) {
+    std::vector<RecordedRun> with;
+    std::copy_if(runs.begin(), runs.end(), std::back_inserter(with),
+                 [&](const RecordedRun& run) { return has_figures(run, measure.column); });
     if (with.empty()) continue;
-    write_plot(folder / fmt::format("{}_by_steps.svg", column), comparison_plot(with, "step", column), palette);
+    Figure figure = figure_of(with, measure);
+    if (const std::optional<StabilityEdge> edge = common_edge(with, measure.column)) {
+      figure.views.front().plot.target = edge->value;
+      figure.views.front().plot.target_label = edge->formula;
+    }
+    figures.push_back({std::move(figure), std::move(with)});
+  }
+  std::set<double> edges;
+  std::vector<RecordedRun> ratios = over_their_edges(runs, edges);
+  if (edges.size() > 1) {
+    Figure figure = figure_of(
+        ratios, {"over-edge", "over_edge", "largest eigenvalue, preconditioned where the method is, over its edge"});
+    figure.views.front().plot.target = 1;
+    figure.views.front().plot.target_label = "edge of stability";
+    figures.push_back({std::move(figure), std::move(ratios)});
+  }
+  return figures;
+}
+
+std::optional<ContourPlot> density_map(const RecordedRun& run) {
+  constexpr Index kMostColumns = 200;
+  constexpr Index kHeight = 160;
+  constexpr double kFloor = 1e-6;  // of the largest density
+  if (!std::filesystem::exists(run.folder / kCurvatureDensityFile)) return std::nullopt;
+  const std::vector<DensityRow> rows = read_density(run.folder / kCurvatureDensityFile);
+  if (rows.size() < 2) return std::nullopt;
+  double low = std::numeric_limits<double>::infinity();
+  double high = -low;
+  for (const DensityRow& row : rows) {
+    for (const auto& [probe, pairs] : row.probes) {
+      for (const auto& [eigenvalue, weight] : pairs) {
+        low = std::min(low, eigenvalue);
+        high = std::max(high, eigenvalue);
+      }
+    }
+  }
+  const double range = std::max(high - low, 1e-12 * std::max(std::abs(low), std::abs(high)));
+  if (!(range > 0)) return std::nullopt;
+  const double sigma = range / 100;
+  ContourPlot plot;
+  plot.title = run.record.optimizer.text;
+  plot.x_label = "steps";
+  plot.y_label = "eigenvalue of the Hessian";
+  plot.value_label = "density";
+  plot.lines = false;
+  const Index columns = std::min<Index>(kMostColumns, std::ssize(rows));
+  plot.x = Vector::LinSpaced(columns, rows.front().step, rows.back().step);
+  plot.y = Vector::LinSpaced(kHeight, low - 3 * sigma, high + 3 * sigma);
+  plot.values.resize(columns, kHeight);
+  std::size_t at = 0;
+  for (Index i = 0; i < columns; ++i) {
+    // A step that rounding puts just before its row is that row's.
+    while (at + 1 < rows.size() && rows[at + 1].step <= plot.x[i] + 1e-6) ++at;
+    plot.values.row(i) = density_of(rows[at], plot.y, sigma).transpose();
+  }
+  plot.values = plot.values.cwiseMax(kFloor * plot.values.maxCoeff());
+  return plot;
+}
+
+void write_curvature_plots(const std::filesystem::path& folder, std::span<const RecordedRun> runs, Palette& palette) {
+  for (const CurvatureFigure& each : curvature_figures(runs)) {
+    write_plot(folder / fmt::format("{}_by_steps.svg", each.figure.name), each.figure.views.front().plot, palette);
+  }
+  for (const RecordedRun& run : runs) {
+    const std::optional<ContourPlot> map = density_map(run);
+    if (!map) continue;
+    const std::string which =
+        runs.size() == 1 ? "" : fmt::format("_{}_seed-{}", file_name(run.record.optimizer.text), run.record.seed);
+    write_contour_plot(folder / fmt::format("density_by_steps{}.svg", which), *map);
   }
 }
 

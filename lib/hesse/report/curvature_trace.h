@@ -1,17 +1,21 @@
 /// \file
-/// Curvature along training: at every so many steps the largest eigenvalues of the Hessian on all samples, each with
-/// its residual, from the eigenvectors of the time before, into `curvature.csv`.
+/// Curvature along training: at every so many steps the figures of curvature/curvature_meter.h on all samples, into
+/// `curvature.csv`: the column `step` and those of the meter. With the measure `density` the spectrum as a whole goes
+/// into `curvature_density.csv`,
 ///
-///     step, sharpness (the largest), second, third, ..., residual (the largest of their residuals), converged (1 or
-///     0), alignment (share of |g|^2 in their space), products, preconditioned (the largest eigenvalue of P^-1/2 H
-///     P^-1/2 for a method with a diagonal P, Cohen et al. 2022), preconditioned_residual
+///     step, probe, eigenvalue, weight
 ///
-/// The run is not disturbed: the objective is one of its own.
+/// the nodes and weights of each probe's quadrature, whose mean over the probes is the density of eigenvalues at the
+/// step; where the matrix was small enough to be formed, probe 0 has every eigenvalue with the weight 1 / n.
+///
+/// The run is not disturbed: the objective is one of its own, and the loop's clock and counters stand.
 #pragma once
 
 #include "hesse/core/types.h"
+#include "hesse/curvature/curvature_meter.h"
 #include "hesse/objective/objective.h"
 #include "hesse/optim/minimize.h"
+#include "hesse/report/figure.h"
 #include "hesse/report/plot.h"
 #include "hesse/report/run_record.h"
 #include "hesse/report/trace.h"
@@ -19,47 +23,92 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace hesse {
 
-/// The file's name within the folder of a run.
+/// The files' names within the folder of a run.
 inline constexpr const char* kCurvatureFile = "curvature.csv";
+inline constexpr const char* kCurvatureDensityFile = "curvature_density.csv";
 
-/// When eigenvalues are taken along a run, and how many.
-struct CurvatureTraceOptions {
+/// When curvature is measured along a run, and what.
+struct CurvatureTraceOptions : CurvatureMeterOptions {
   std::int64_t every_steps = 1;  ///< >= 1; the start and the end always have a row
-  Index top = 1;                 ///< eigenvalues, >= 1, at most n
-  double tolerance = 1e-3;       ///< on |Hv - lambda v| / |H|
-  Index max_products = 500;      ///< of a row; what has not converged by then is recorded as such
-  std::uint64_t seed = 0;        ///< of the first vectors
 };
 
-/// A resumed run keeps the rows up to its checkpoint and begins again with random vectors: later rows agree with those
-/// of an uninterrupted run to the tolerance.
+/// A run that is resumed with `state()` from its checkpoint has the rows of one that was never interrupted, bit for
+/// bit.
 class CurvatureTrace final : public Observer {
  public:
   /// Throws Error on impossible options.
-  CurvatureTrace(std::filesystem::path path, std::shared_ptr<Objective> f, const CurvatureTraceOptions& options);
+  CurvatureTrace(const std::filesystem::path& folder, std::shared_ptr<Objective> f,
+                 const CurvatureTraceOptions& options);
 
   void begin(const Progress& progress, const Vector& x, Optimizer& optimizer) override;
   bool after_step(const Iterate& iterate) override;
   void end(const Summary& summary, const Vector& x) override;
 
+  /// What the next row depends on: for checkpoints (report/checkpoint.h), before which this observer has to be called.
+  StateView state() { return meter_.state(); }
+
  private:
   void record(std::int64_t step, const Vector& x, const Optimizer& optimizer);
+  void keep_density_until(std::int64_t step);
 
   std::filesystem::path path_;
+  std::filesystem::path density_path_;
   std::shared_ptr<Objective> f_;
-  CurvatureTraceOptions options_;
+  std::int64_t every_steps_;
+  CurvatureMeter meter_;
+  bool with_density_ = false;
   Trace trace_;
   Optimizer* optimizer_ = nullptr;
-  Matrix vectors_;                 // of the last row
-  Matrix preconditioned_vectors_;  // likewise
 };
 
-/// Draws sharpness_by_steps.svg, and preconditioned_by_steps.svg where a method has a diagonal preconditioner, of runs
-/// whose traces are read from curvature.csv. Throws Error where gnuplot is missing or complains.
+/// Where a method is at the edge of stability: the largest eigenvalue of a quadratic, preconditioned if the method is,
+/// beyond which its steps on all samples grow.
+struct StabilityEdge {
+  std::string column;   ///< "sharpness" or "preconditioned"
+  double value = 0;     ///< 20
+  std::string formula;  ///< "2 / lr"
+};
+
+/// The edge of a run's method, by the roots of its recurrence on a quadratic (Cohen, Kaur, Li, Kolter and Talwalkar
+/// 2021, appendix B; Cohen et al. 2022, eq. (2)), with beta the momentum:
+///
+///     gd, sgd, momentum             2 (1 + beta) / lr;  (1 + beta) / (1 - beta) 2 / lr in the averaged form
+///     the same, Nesterov's          2 (1 + beta) / ((1 + 2 beta) lr)
+///     rmsprop                       2 (1 + beta) / lr, preconditioned
+///     adam                          2 (1 + beta1) / ((1 - beta1) lr), preconditioned: 38 / lr
+///
+/// Nothing for other methods, with weight decay, and where a modifier or a schedule acts on the step.
+std::optional<StabilityEdge> stability_edge(const RunRecord& record);
+
+/// The runs that have a curvature.csv, with it in place of their traces.
+std::vector<RecordedRun> with_curvature(std::span<const RecordedRun> runs);
+
+/// A figure of what was measured, and the runs in it.
+struct CurvatureFigure {
+  Figure figure;
+  std::vector<RecordedRun> runs;
+};
+
+/// One figure for each measure that has a column, of the runs that have figures in it, and the edge of stability where
+/// all are of one; an estimate's interval is the band where there is but one run a method. Then the largest eigenvalues
+/// over their edges, where these differ. Runs are those of with_curvature().
+std::vector<CurvatureFigure> curvature_figures(std::span<const RecordedRun> runs);
+
+/// The density of a run's eigenvalues over its steps, from curvature_density.csv: a column for each of at most 200
+/// evenly spaced steps, that of the row at or before it, on 160 eigenvalues from end to end, blurred by a hundredth of
+/// the range, densities below a millionth of the largest raised to it. Nothing where the run has no such file or one
+/// row only.
+std::optional<ContourPlot> density_map(const RecordedRun& run);
+
+/// Draws each of these figures to COLUMN_by_steps.svg, and the density of each run to density_by_steps.svg or, of
+/// several runs, density_by_steps_METHOD_seed-N.svg. Throws Error where gnuplot is missing or complains.
 void write_curvature_plots(const std::filesystem::path& folder, std::span<const RecordedRun> runs, Palette& palette);
 
 }  // namespace hesse

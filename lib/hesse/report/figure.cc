@@ -116,6 +116,7 @@ Json json_of(const ContourPlot& plot, Arrays& arrays) {
                    {"low", json_number(scale.low)},
                    {"high", json_number(scale.high)}};
   json["values"] = rows_of(plot.values);
+  json["lines"] = plot.lines;
   if (plot.model.size() > 0) json["model"] = {{"label", plot.model_label}, {"values", rows_of(plot.model)}};
   if (!plot.path.x.empty()) {
     json["path"] = {{"label", plot.path_label}, {"x", arrays.add(plot.path.x)}, {"y", arrays.add(plot.path.y)}};

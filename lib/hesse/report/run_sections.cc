@@ -12,6 +12,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -194,61 +195,27 @@ void add_telemetry_figure(ReportSection& section, std::span<const RecordedRun> a
   section.blocks.emplace_back(std::move(figure));
 }
 
-/// 2 / lr, beyond which gradient descent on a quadratic diverges, where all runs are of one plain method.
-std::optional<double> edge_of_stability(std::span<const RecordedRun> runs) {
-  std::optional<double> edge;
-  for (const RecordedRun& run : runs) {
-    const RecordedSpec& optimizer = run.record.optimizer;
-    const std::string name = optimizer.text.substr(0, optimizer.text.find_first_of(":+ "));
-    if ((name != "gd" && name != "sgd") || optimizer.text.find('+') != std::string::npos) return std::nullopt;
-    double rate = 0;
-    for (const auto& [key, value] : optimizer.used) {
-      if (key == "lr") rate = parse_number(key, value);
-      if (key == "momentum" && parse_number(key, value) != 0) return std::nullopt;
-    }
-    if (!(rate > 0) || (edge && *edge != 2 / rate)) return std::nullopt;
-    edge = 2 / rate;
-  }
-  return edge;
-}
-
-/// curvature.csv of the runs that have one, in place of their traces.
-std::vector<RecordedRun> with_curvature(std::span<const RecordedRun> runs) {
-  std::vector<RecordedRun> out;
-  for (const RecordedRun& run : runs) {
-    if (!fs::exists(run.folder / kCurvatureFile)) continue;
-    RecordedRun& one = out.emplace_back(run);
-    one.trace = read_trace(run.folder / kCurvatureFile);
-    one.record.verdict.reset();  // the largest eigenvalue of a run that diverged just ends
-  }
-  return out;
-}
-
 ReportSection curvature_section(std::span<const RecordedRun> all) {
   ReportSection section{"Curvature along training"};
   const std::vector<RecordedRun> runs = with_curvature(all);
-  const auto add = [&](const std::string& column, const std::string& title, const std::string& caption) {
-    const std::vector<RecordedRun> with = that_have(runs, column);
-    if (with.empty()) return;
-    Figure figure;
-    figure.name = column;
-    figure.title = title;
-    figure.note = what_bands_are(with);
-    figure.views.push_back({"steps", comparison_plot(with, "step", column), run_names(with)});
-    Plot& plot = figure.views.front().plot;
-    plot.y_label = title;
-    const std::optional<double> edge = edge_of_stability(with);
-    if (column == "sharpness" && edge) {
-      plot.target = edge;
-      plot.target_label = "2 / lr";
+  for (auto& [figure, shown] : curvature_figures(runs)) {
+    if (!figure.band_only) {
+      figure.note = what_bands_are(shown);
+      figure.caption += fmt::format(" {}.", figure.note);
+      figure.views.front().runs = run_names(shown);
     }
-    figure.caption = fmt::format("{}: {}.", caption, what_bands_are(with));
     section.blocks.emplace_back(std::move(figure));
-  };
-  add("sharpness", "largest eigenvalue of the Hessian",
-      "Sharpness, the largest eigenvalue of the Hessian on all samples");
-  add("preconditioned", "largest eigenvalue of the preconditioned Hessian",
-      "The largest eigenvalue of P^-1/2 H P^-1/2, P the method's diagonal preconditioner");
+  }
+  for (const RecordedRun& run : runs) {
+    std::optional<ContourPlot> map = density_map(run);
+    if (!map) continue;
+    const std::string which =
+        runs.size() == 1 ? "" : fmt::format(" {} seed {}", run.record.optimizer.text, run.record.seed);
+    Figure figure{file_name("density" + which), "density of the Hessian's eigenvalues" + which,
+                  "The density of the Hessian's eigenvalues over steps, by Lanczos quadrature."};
+    figure.surface = std::move(map);
+    section.blocks.emplace_back(std::move(figure));
+  }
   if (runs.size() == 1) {
     // Further eigenvalues of one run beside the first.
     Figure figure{"eigenvalues", "largest eigenvalues of the Hessian", "Each eigenvalue's line is its own."};

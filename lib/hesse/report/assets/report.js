@@ -332,7 +332,7 @@
     layout.showlegend = Boolean(model || path);
     const traces = [{
       type: 'contour', x, y, z: grid, customdata: values, colorscale: heights(), zmin: bottom, zmax: top, zauto: false,
-      autocontour: false, contours: {coloring: 'heatmap', ...levels}, line: {width: 0.8, color: dark.matches ? '#c9d6e2' : '#33475b'},
+      autocontour: false, contours: {coloring: 'heatmap', showlines: surface.lines, ...levels}, line: {width: 0.8, color: dark.matches ? '#c9d6e2' : '#33475b'},
       colorbar: {title: {text: label, side: 'right', font: {size: 12, color: css('--quiet')}}, thickness: 12, outlinewidth: 0,
                  tickfont: {size: 11, color: css('--quiet')}, ...ticks},
       hovertemplate: hover, showlegend: false,
