@@ -8,7 +8,6 @@
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/terminal.h"
 
-#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -92,15 +91,6 @@ const std::vector<Command>& commands() {
   return table;
 }
 
-/// Starts the program again with better kernels of OpenBLAS named, where this processor has some that it does not know
-/// of. Goes on as it is where that cannot be done.
-void choose_blas_kernels(char** argv) {
-  const char* const kernels = better_blas_kernels();
-  if (kernels == nullptr || ::setenv("OPENBLAS_CORETYPE", kernels, 1) != 0) return;
-  ::execv("/proc/self/exe", argv);
-  ::unsetenv("OPENBLAS_CORETYPE");
-}
-
 /// An exit code, and what went wrong.
 struct Ending {
   int code = kDone;
@@ -133,7 +123,7 @@ Ending end_of(Arguments arguments) {
 
 int main(int argc, char** argv) {
   using namespace hesse::app;
-  choose_blas_kernels(argv);
+  restart_with_better_blas_kernels(argv);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   // A limit on file sizes is then an error that names the file, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);

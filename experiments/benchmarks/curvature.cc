@@ -5,6 +5,7 @@
 
 #include "timing.h"
 
+#include "hesse/core/blas_kernels.h"
 #include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
 #include "hesse/curvature/spectral_density.h"
@@ -82,6 +83,7 @@ void measure(Precision precision, const std::shared_ptr<const Dataset>& data) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  restart_with_better_blas_kernels(argv);
   const Index samples = argc > 1 ? std::atoll(argv[1]) : 1000;
   const auto data = random_images(samples);
   fmt::print("784-128-64-10 tanh, {} samples, {} threads\n", samples, threads());

@@ -8,6 +8,7 @@
 /// chunk's own time and its time a sample. From these the model predicts what is measured next on the ranks there are:
 /// the shared gradient, and the eigenbases of Kronecker factors. Then what smaller chunks would cost, and the model for
 /// more ranks, on a network with figures that are assumed.
+#include "hesse/core/blas_kernels.h"
 #include "hesse/core/random.h"
 #include "hesse/distributed/chunk_tree.h"
 #include "hesse/distributed/cost_model.h"
@@ -368,4 +369,7 @@ int run() {
 
 }  // namespace
 
-int main() { return run(); }
+int main(int /*argc*/, char** argv) {
+  restart_with_better_blas_kernels(argv);
+  return run();
+}

@@ -4,6 +4,7 @@
 //
 //     hesse_benchmark_lbfgs [n [memory [threads]]]        default 1000000 10 and all processors
 
+#include "hesse/core/blas_kernels.h"
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/optim/minimize.h"
@@ -107,6 +108,7 @@ void tell(const std::string& name, const Result& r) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  restart_with_better_blas_kernels(argv);
   const Index n = argc > 1 ? std::atol(argv[1]) : 1000000;
   const Index memory = argc > 2 ? std::atol(argv[2]) : 10;
   if (argc > 3) set_threads(std::atoi(argv[3]));

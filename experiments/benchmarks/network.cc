@@ -5,6 +5,7 @@
 #include "timing.h"
 
 #include "hesse/core/blas.h"
+#include "hesse/core/blas_kernels.h"
 #include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
 #include "hesse/nn/network_objective.h"
@@ -123,6 +124,7 @@ void measure_epoch(const char* method, const std::shared_ptr<const Dataset>& dat
 
 /// Usage: hesse_benchmark_network [threads]; on 1 and on 2 threads when left out.
 int main(int argc, char** argv) {
+  restart_with_better_blas_kernels(argv);
   const auto data = uniform_data(1000);
   const auto large = uniform_data(60000);
   const std::vector<Subject> subjects = {

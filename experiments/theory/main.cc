@@ -4,6 +4,7 @@
 
 #include "claims.h"
 
+#include "hesse/core/blas_kernels.h"
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
 #include "hesse/report/table.h"
@@ -71,6 +72,7 @@ int run(std::vector<std::string> wanted) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  restart_with_better_blas_kernels(argv);
   try {
     return run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const std::exception& e) {

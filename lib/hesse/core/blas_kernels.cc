@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <unistd.h>
+
 namespace hesse {
 
 const char* better_blas_kernels() {
@@ -17,6 +19,13 @@ const char* better_blas_kernels() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "Haswell";
 #endif
   return nullptr;
+}
+
+void restart_with_better_blas_kernels(char** argv) {
+  const char* const kernels = better_blas_kernels();
+  if (kernels == nullptr || ::setenv("OPENBLAS_CORETYPE", kernels, 1) != 0) return;
+  ::execv("/proc/self/exe", argv);
+  ::unsetenv("OPENBLAS_CORETYPE");
 }
 
 }  // namespace hesse

@@ -9,4 +9,8 @@ namespace hesse {
 /// processor can do; null where it has good ones, or where the variable is set already.
 const char* better_blas_kernels();
 
+/// Starts this program again with better kernels named where there are some, and goes on as it is where there are none
+/// or that cannot be done. For the first line of main, whose argv it takes.
+void restart_with_better_blas_kernels(char** argv);
+
 }  // namespace hesse
