@@ -123,7 +123,7 @@ Ending end_of(Arguments arguments) {
 
 int main(int argc, char** argv) {
   using namespace hesse::app;
-  restart_with_better_blas_kernels(argv);
+  hesse::restart_with_better_blas_kernels(argv);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   // A limit on file sizes is then an error that names the file, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);

@@ -166,6 +166,9 @@ TEST_CASE("The initial loss is log K where outputs are 0, and weights that start
   const Check zero = check_initial_loss(*b.f, b.x);
   CHECK(zero.figure == Approx(1).epsilon(1e-13));
   CHECK(zero.finding == Finding::good);
+  // At outputs of 0 the squared error of classes is a half, their distance to a unit vector.
+  const auto squared = make_network_objective(b.network, Loss::squared_error, blobs());
+  CHECK(check_initial_loss(*squared, b.x).figure == 1);
   Built large = sound();
   scale(large, 30);
   CHECK(check_initial_loss(*large.f, large.x).finding == Finding::bad);

@@ -341,6 +341,35 @@ TEST_CASE("extreme logits give a finite loss, and what is not finite is named") 
   CHECK_THAT(f->explain_non_finite(x), Catch::Contains("layer 1 (dense)") && Catch::Contains("sample 1"));
 }
 
+TEST_CASE("losses of values take classes for unit vectors where there is an output for each") {
+  const Loss loss = GENERATE(Loss::squared_error, Loss::binary_cross_entropy);
+  const Case c{{4, 5, 3}, Activation::tanh, loss};
+  const auto classes = make_data(4, 3, 20, Loss::softmax_cross_entropy);
+  const auto values = std::make_shared<Dataset>();
+  values->name = "unit vectors";
+  values->inputs = classes->inputs;
+  values->targets = Matrix::Zero(3, 20);
+  for (Index i = 0; i < 20; ++i) values->targets(classes->labels[static_cast<std::size_t>(i)], i) = 1;
+  const auto f = make_objective(c, classes);
+  const auto reference = make_objective(c, values);
+  const Vector x = test_point(f->size());
+  Vector g(f->size());
+  Vector g_reference(f->size());
+  // The same arithmetic on the same numbers: equal to the last bit.
+  CHECK(f->value_and_gradient(x, g) == reference->value_and_gradient(x, g_reference));
+  CHECK(g == g_reference);
+  // Only where there are classes is there an accuracy: that of the largest output.
+  const Matrix z = f->outputs(x);
+  Index right = 0;
+  for (Index i = 0; i < 20; ++i) {
+    Index largest = 0;
+    z.col(i).maxCoeff(&largest);
+    if (largest == classes->labels[static_cast<std::size_t>(i)]) ++right;
+  }
+  CHECK(f->evaluate(x).accuracy == static_cast<double>(right) / 20);
+  CHECK(std::isnan(reference->evaluate(x).accuracy));
+}
+
 TEST_CASE("a network that does not fit its data or loss is refused") {
   const auto classes = make_data(4, 3, 5, Loss::softmax_cross_entropy);
   const auto values = make_data(4, 3, 5, Loss::squared_error);
@@ -354,6 +383,8 @@ TEST_CASE("a network that does not fit its data or loss is refused") {
                     Catch::Contains("3 targets"));
   CHECK_THROWS_WITH(make_objective({{4, 1}, Activation::tanh, Loss::binary_cross_entropy}, classes),
                     Catch::Contains("needs 2 classes"));
+  CHECK_THROWS_WITH(make_objective({{4, 2}, Activation::tanh, Loss::squared_error}, classes),
+                    Catch::Contains("needs 1 or 3 outputs"));
   auto f = make_objective({{4, 3}, Activation::tanh, Loss::softmax_cross_entropy}, classes);
   CHECK_THROWS_WITH(f->select(std::vector<Index>{5}), Catch::Contains("sample 5 does not exist"));
   CHECK_THROWS_WITH(f->select(std::vector<Index>{}), Catch::Contains("no sample is selected"));

@@ -58,6 +58,23 @@ TEST_CASE("a perceptron with batch normalisation does not see the scale of a hid
   CHECK_THROWS_AS(problems().make(parse_spec(data + ",batch_norm=true,dropout=0.5"), {}), Error);
 }
 
+TEST_CASE("the squared error of classes is half the distance to their unit vectors, and accuracy is kept") {
+  for (const std::string name : {"mlp:data=digits,hidden=8", "convnet:data=digits,channels=2,kernel=3,hidden=4"}) {
+    CAPTURE(name);
+    const Problem f = problems().make(parse_spec(name + ",loss=squared-error"), {});
+    const Problem reference = problems().make(parse_spec(name), {});
+    // Where all outputs are 0, every unit vector is at distance 1.
+    CHECK(f.value(Vector::Zero(f.objective->size())) == 0.5);
+    // Which output is largest does not depend on the loss.
+    const Vector x = f.start(1);
+    for (std::size_t i = 0; i < f.metrics.size(); ++i) {
+      REQUIRE(f.metrics[i].name == reference.metrics[i].name);
+      const bool same = f.metrics[i].evaluate(x) == reference.metrics[i].evaluate(x);
+      CHECK(same == (f.metrics[i].name.find("accuracy") != std::string::npos));
+    }
+  }
+}
+
 TEST_CASE("the autoencoders of the literature have its numbers of parameters") {
   // Martens and Grosse (2015), section 13: 784-400-200-100-50-25-6 and 784-1000-500-250-30, mirrored.
   const auto parameters = [](const std::string& encoder) {

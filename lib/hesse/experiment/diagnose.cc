@@ -63,6 +63,8 @@ double loss_of_zero(const NetworkObjective& f) {
   }
   const Matrix& targets = f.reconstructs() ? f.data().inputs : f.data().targets;
   if (targets.size() > 0) return 0.5 * targets.squaredNorm() / static_cast<double>(targets.cols());
+  // Unit vectors of the classes, or the classes themselves.
+  if (f.network().output_size() > 1) return 0.5;
   double sum = 0;
   for (const std::int32_t label : f.data().labels) sum += 0.5 * label * label;
   return sum / static_cast<double>(f.data().labels.size());

@@ -10,8 +10,10 @@ namespace {
 
 template <class T>
 T target_of(const Targets<T>& targets, Index sample, Index output) {
-  return targets.labels != nullptr ? static_cast<T>(targets.labels[sample])
-                                   : targets.values[sample * targets.outputs + output];
+  if (targets.labels == nullptr) return targets.values[sample * targets.outputs + output];
+  const std::int32_t label = targets.labels[sample];
+  if (targets.outputs == 1) return static_cast<T>(label);
+  return output == label ? T(1) : T(0);
 }
 
 /// dz = scale (cache - t): common to the losses whose targets are values.

@@ -25,7 +25,7 @@ enum class Loss { softmax_cross_entropy, binary_cross_entropy, squared_error };
 const char* to_string(Loss loss);
 
 /// Where the targets of a chunk's columns are: a class (one for each place, next to each other) or a column of values
-/// for each sample of the data set. A class stands for the value t = class when the loss wants values.
+/// for each sample. To a loss that wants values a class is t = class of one output, t = e_class of several.
 template <class T>
 struct Targets {
   const std::int32_t* labels = nullptr;

@@ -71,7 +71,7 @@ struct Model {
     if (options.targets_are_inputs) {
       targets = {nullptr, input, features};
     } else if (!data->labels.empty()) {
-      targets = {data->labels.data(), nullptr, 1};
+      targets = {data->labels.data(), nullptr, network->output_size()};
     } else {
       typed_targets = data->targets.template cast<T>();
       targets = {nullptr, typed_targets.data(), typed_targets.rows()};
@@ -1378,13 +1378,13 @@ void check_fit(const Network& network, Loss loss, const Dataset& data, const Net
       fail("data set '{}': {} labels for {} samples of {} places", data.name, data.labels.size(), data.sample_count(),
            data.places);
     }
-    const Index needed = loss == Loss::softmax_cross_entropy ? data.class_count * data.places : 1;
-    if (outputs != needed) {
-      fail("data set '{}' has {} classes, for which the {} loss needs {} outputs, but the network has {}", data.name,
-           data.class_count, to_string(loss), needed, outputs);
+    const bool softmax = loss == Loss::softmax_cross_entropy;
+    if (outputs != data.class_count * data.places && (softmax || outputs != 1)) {
+      fail("data set '{}' has {} classes, for which the {} loss needs {}{} outputs, but the network has {}", data.name,
+           data.class_count, to_string(loss), softmax ? "" : "1 or ", data.class_count * data.places, outputs);
     }
-    if (loss == Loss::binary_cross_entropy && data.class_count > 2) {
-      fail("binary cross-entropy needs 2 classes, but data set '{}' has {}", data.name, data.class_count);
+    if (loss == Loss::binary_cross_entropy && outputs == 1 && data.class_count > 2) {
+      fail("binary cross-entropy of one output needs 2 classes, but data set '{}' has {}", data.name, data.class_count);
     }
     for (std::size_t i = 0; i < data.labels.size(); ++i) {
       if (data.labels[i] < 0 || data.labels[i] >= data.class_count) {

@@ -47,6 +47,12 @@ void visit_activation(Activation& activation, OptionVisitor& v) {
            "of the hidden units");
 }
 
+/// The loss of a network of classes.
+void visit_loss(Loss& loss, OptionVisitor& v) {
+  v.choice("loss", loss, {{"cross-entropy", Loss::softmax_cross_entropy}, {"squared-error", Loss::squared_error}},
+           "of classes: cross-entropy of the softmax, or half the squared distance to the unit vector of the class");
+}
+
 void visit_dropout(double& dropout, OptionVisitor& v) {
   v.option("dropout", dropout, Interval::half_open(0, 1), "share of units set to 0 at every step of training");
 }
@@ -57,6 +63,7 @@ void visit_options(RegressionOptions& o, OptionVisitor& v) { visit_data(o, v); }
 struct MlpOptions : DataOptions {
   std::vector<Index> hidden = {128, 64};
   Activation activation = Activation::tanh;
+  Loss loss = Loss::softmax_cross_entropy;
   bool batch_norm = false;
   double dropout = 0;
 };
@@ -66,6 +73,7 @@ void visit_options(MlpOptions& o, OptionVisitor& v) {
   v.option("batch_norm", o.batch_norm, "batch normalisation before each activation");
   visit_dropout(o.dropout, v);
   visit_activation(o.activation, v);
+  visit_loss(o.loss, v);
   visit_initialisation(o.init, v);
 }
 
@@ -85,6 +93,7 @@ struct ConvnetOptions : DataOptions {
   Index kernel = 5;
   std::vector<Index> hidden = {64};
   Activation activation = Activation::relu;
+  Loss loss = Loss::softmax_cross_entropy;
   double dropout = 0;
   std::vector<Index> image;
 };
@@ -98,6 +107,7 @@ void visit_options(ConvnetOptions& o, OptionVisitor& v) {
   v.option("hidden", o.hidden, "units of the dense layers behind them");
   visit_dropout(o.dropout, v);
   visit_activation(o.activation, v);
+  visit_loss(o.loss, v);
   visit_initialisation(o.init, v);
   visit_image(o.image, v);
 }
@@ -106,6 +116,7 @@ struct ResnetOptions : DataOptions {
   Index width = 16;
   Index stages = 3;
   Index blocks = 1;
+  Loss loss = Loss::softmax_cross_entropy;
   std::vector<Index> image;
 };
 void visit_options(ResnetOptions& o, OptionVisitor& v) {
@@ -113,6 +124,7 @@ void visit_options(ResnetOptions& o, OptionVisitor& v) {
   v.option("width", o.width, Interval::closed(1, 4096), "channels of the first stage, doubled from stage to stage");
   v.option("stages", o.stages, Interval::closed(1, 6), "each at half the extent of the one before");
   v.option("blocks", o.blocks, Interval::closed(1, 200), "residual blocks of a stage");
+  visit_loss(o.loss, v);
   visit_initialisation(o.init, v);
   visit_image(o.image, v);
 }
@@ -307,7 +319,7 @@ Problem make_mlp(const MlpOptions& o, const ProblemContext& context) {
   std::vector<Index> sizes = {split.train->feature_count()};
   sizes.insert(sizes.end(), o.hidden.begin(), o.hidden.end());
   sizes.push_back(classes ? split.train->class_count : target_count(split));
-  const Loss loss = classes ? Loss::softmax_cross_entropy : Loss::squared_error;
+  const Loss loss = classes ? o.loss : Loss::squared_error;
   if (o.batch_norm) {
     if (o.dropout > 0) fail("mlp: options batch_norm and dropout do not go together; leave one of them out");
     return normalised_problem(o, split, normalised_perceptron(sizes, o.activation), loss, context);
@@ -354,8 +366,7 @@ Problem make_convnet(const ConvnetOptions& o, const ProblemContext& context) {
     return convolutional_network(image_of(*split.train, o.image), o.channels, o.kernel, o.hidden,
                                  split.train->class_count, o.activation, dropout);
   };
-  return problem_of(o, split, network(o.dropout), Loss::softmax_cross_entropy, false, o.init, context,
-                    without_dropout(network, o.dropout));
+  return problem_of(o, split, network(o.dropout), o.loss, false, o.init, context, without_dropout(network, o.dropout));
 }
 
 Problem make_resnet(const ResnetOptions& o, const ProblemContext& context) {
@@ -363,8 +374,8 @@ Problem make_resnet(const ResnetOptions& o, const ProblemContext& context) {
   require_classes(split, "resnet-mini");
   return normalised_problem(
       o, split,
-      residual_network(image_of(*split.train, o.image), o.width, o.stages, o.blocks, split.train->class_count),
-      Loss::softmax_cross_entropy, context);
+      residual_network(image_of(*split.train, o.image), o.width, o.stages, o.blocks, split.train->class_count), o.loss,
+      context);
 }
 
 Problem make_transformer(const TransformerOptions& o, const ProblemContext& context) {
@@ -397,7 +408,7 @@ std::vector<ProblemEntry> network_entries() {
       entry("logistic-regression", "Binary cross-entropy with a linear model", "Berkson (1944)", "breast-cancer",
             make_logistic),
       entry("softmax-regression", "Softmax cross-entropy with a linear model", "Cox (1966)", "digits", make_softmax),
-      entry("mlp", "Multilayer perceptron: softmax cross-entropy on classes, squared error on real targets",
+      entry("mlp", "Multilayer perceptron: cross-entropy or squared error on classes, squared error on real targets",
             "Rumelhart, Hinton and Williams (1986)", "digits", make_mlp),
       entry("autoencoder", "Deep autoencoder with a linear code and binary cross-entropy",
             "Hinton and Salakhutdinov (2006); Martens (2010)", "mnist", make_autoencoder),
