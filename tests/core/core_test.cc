@@ -61,6 +61,24 @@ TEST_CASE("streams of another seed, purpose or step share no draw") {
   CHECK(draws.size() == 1200);
 }
 
+TEST_CASE("a vector filled by many threads has the draw of each position") {
+  const RandomStream stream(7, Purpose::test);
+  const int before = threads();
+  for (const int count : {1, 3}) {
+    set_threads(count);
+    Vector u(10001), z(10001);
+    stream.fill_uniform(u, -2, 3);
+    stream.fill_normal(z);
+    bool same = true;
+    for (Index i = 0; i < u.size(); ++i) {
+      const auto position = static_cast<std::uint64_t>(i);
+      same = same && u[i] == -2 + 5 * stream.uniform(position) && z[i] == stream.normal(position);
+    }
+    CHECK(same);
+  }
+  set_threads(before);
+}
+
 TEST_CASE("moments of uniform, normal and sign draws lie within five standard errors") {
   const RandomStream stream(42, Purpose::test);
   const Index n = 200000;

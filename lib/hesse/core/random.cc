@@ -1,6 +1,7 @@
 #include "hesse/core/random.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
 
 #include <Random123/philox.h>
 
@@ -77,12 +78,26 @@ std::uint64_t RandomStream::below(std::uint64_t n, std::uint64_t position) const
   }
 }
 
+namespace {
+
+/// out[i] = draw(i), by all threads where there are many.
+template <class Draw>
+void fill(VectorView out, const Draw& draw) {
+  constexpr Index kBlock = 4096;
+  parallel_for(block_count(out.size(), kBlock), [&](Index task) {
+    const Range r = block_range(out.size(), kBlock, task);
+    for (Index i = r.begin; i < r.end; ++i) out[i] = draw(i);
+  });
+}
+
+}  // namespace
+
 void RandomStream::fill_uniform(VectorView out, double low, double high) const {
-  for (Index i = 0; i < out.size(); ++i) out[i] = low + (high - low) * uniform(static_cast<std::uint64_t>(i));
+  fill(out, [&](Index i) { return low + (high - low) * uniform(static_cast<std::uint64_t>(i)); });
 }
 
 void RandomStream::fill_normal(VectorView out) const {
-  for (Index i = 0; i < out.size(); ++i) out[i] = normal(static_cast<std::uint64_t>(i));
+  fill(out, [&](Index i) { return normal(static_cast<std::uint64_t>(i)); });
 }
 
 void RandomStream::fill_rademacher(VectorView out, std::uint64_t first) const {
