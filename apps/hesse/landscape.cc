@@ -330,6 +330,7 @@ void draw_slice(Setting& s, const Slice& cut, const std::vector<std::string>& la
   if (path.cols() > 0) plot.path = curve_of(path.row(0), path.row(1));
   s.show(plot);
   write_contour_plot(s.file("slice_plot.svg"), plot);
+  write_surface_plot(s.file("slice_surface.svg"), plot);
   if (cut.gradient_norms.size() == 0) return;
   plot.value_label = "norm of the gradient";
   plot.values = cut.gradient_norms;

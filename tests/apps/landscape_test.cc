@@ -47,6 +47,7 @@ TEST_CASE("a slice of a formula leaves its values and its model with their large
   if (std::system("gnuplot --version > /dev/null 2>&1") == 0) {
     CHECK(r.err.empty());
     CHECK(std::filesystem::exists(folder / "l" / "slice_plot.svg"));
+    CHECK(std::filesystem::exists(folder / "l" / "slice_surface.svg"));
   }
 }
 

@@ -99,6 +99,39 @@ TEST_CASE("surface and model and path are drawn with holes where values are not 
   }
 }
 
+TEST_CASE("the surface stands over its contour lines with the path on it and holes where values are not finite") {
+  if (std::system("gnuplot --version > /dev/null 2>&1") != 0) return;
+  const ScratchFolder folder;
+  const auto draw = [&](const ContourPlot& plot) {
+    write_surface_plot(folder / "p.svg", plot);
+    return read_file(folder / "p.svg");
+  };
+  // A quadrangle of the surface is a filled shape: one for each cell whose four corners are finite. Of the 20 x 10
+  // cells those with x > 0.8 are holes, 2 x 10 of them.
+  const auto cells = [](const std::string& svg) {
+    std::size_t count = 0;
+    for (std::size_t at = svg.find("<polygon"); at != std::string::npos; at = svg.find("<polygon", at + 1)) ++count;
+    return count;
+  };
+  const std::string whole = draw(bowl());
+  CHECK(cells(whole) == 180);
+  CHECK_THAT(whole, Contains("it's &lt;a> bowl &amp; more") && Contains("u_1") && Contains("trajectory"));
+  ContourPlot plain = bowl();
+  plain.path = {};
+  CHECK_THAT(draw(plain), !Contains("trajectory"));
+  // A path that leaves the grid is drawn where it is inside, and a flat surface has no lines.
+  ContourPlot outside = bowl();
+  outside.values.setConstant(1);
+  outside.path = {{-2, 0, 0.5}, {0, 0, 0}};
+  CHECK(cells(draw(outside)) == 200);
+  for (const char* name : {"p.png", "p.pdf"}) {
+    write_surface_plot(folder / name, bowl());
+    CHECK(std::filesystem::file_size(folder / name) > 1000);
+  }
+  outside.y = Vector::LinSpaced(5, 0, 1);
+  CHECK_THROWS_WITH(write_surface_plot(folder / "q.svg", outside), Contains("do not fit"));
+}
+
 TEST_CASE("sizes that do not fit and unknown endings are refused") {
   const ScratchFolder folder;
   ContourPlot plot = bowl();

@@ -64,9 +64,10 @@ std::string contour_commands(const std::string& grid, const std::string& lines, 
       list, lines, grid);
 }
 
-/// Labels of the colours. On a logarithmic scale these are powers of ten, or 1, 2 and 5 of them on a short one.
-std::string color_tics(const ContourScale& scale) {
-  if (!scale.log) return "set format cb '%h'\n";
+/// Labels of the axis of colours or heights. On a logarithmic scale these are powers of ten, or 1, 2 and 5 of them on a
+/// short one.
+std::string tic_labels(const char* axis, const ContourScale& scale) {
+  if (!scale.log) return fmt::format("set format {} '%h'\n", axis);
   const double decades = std::log10(scale.high / scale.low);
   const int every = static_cast<int>(std::ceil(decades / 8));
   std::string list;
@@ -78,14 +79,26 @@ std::string color_tics(const ContourScale& scale) {
       list += fmt::format("{}'{:.4g}' {}", list.empty() ? "" : ", ", at, std::log10(at));
     }
   }
-  return fmt::format("set cbtics ({})\n", list);
+  return fmt::format("set {}tics ({})\n", axis, list);
+}
+
+/// Terminal, the grid, axes and colours, which contours and surface have in common.
+std::string common_commands(const std::filesystem::path& path, const ContourPlot& plot, const ContourScale& scale) {
+  std::string out = gnuplot_terminal(path, 760, 640);
+  out += "set encoding utf8\n";
+  out += grid_block("grid", plot, plot.values, scale);
+  out += "set tics textcolor rgb '#333333'\nset format x '%h'\nset format y '%h'\n";
+  out += "set palette defined (0 '#3F88C5', 0.35 '#8FBCDF', 0.7 '#D3E4F3', 1 '#FBFDFF')\n";
+  out += fmt::format("set cbrange [{}:{}]\n", number(scale.log ? std::log10(scale.low) : scale.low),
+                     number(scale.log ? std::log10(scale.high) : scale.high));
+  out += tic_labels("cb", scale);
+  if (!plot.title.empty()) out += fmt::format("set title {} noenhanced\n", gnuplot_quoted(plot.title));
+  return out;
 }
 
 std::string script_of(const std::filesystem::path& path, const ContourPlot& plot) {
   const ContourScale scale = contour_scale(plot.values);
-  std::string out = gnuplot_terminal(path, 760, 640);
-  out += "set encoding utf8\n";
-  out += grid_block("grid", plot, plot.values, scale);
+  std::string out = common_commands(path, plot, scale);
   out += "set contour base\nunset surface\nset cntrparam linear\n";
   const std::vector<double> levels = plot.lines ? crossed(scale.levels, plot.values) : std::vector<double>();
   if (!levels.empty()) out += contour_commands("grid", "lines", levels, scale.log);
@@ -97,17 +110,12 @@ std::string script_of(const std::filesystem::path& path, const ContourPlot& plot
   }
   out += "unset contour\n";
   out += "set border 15 linecolor rgb '#555555' linewidth 1\n";
-  out += "set tics out nomirror scale 0.6,0.3 textcolor rgb '#333333'\nset format x '%h'\nset format y '%h'\n";
-  out += "set palette defined (0 '#3F88C5', 0.35 '#8FBCDF', 0.7 '#D3E4F3', 1 '#FBFDFF')\n";
-  out += fmt::format("set cbrange [{}:{}]\n", number(scale.log ? std::log10(scale.low) : scale.low),
-                     number(scale.log ? std::log10(scale.high) : scale.high));
-  out += color_tics(scale);
+  out += "set tics out nomirror scale 0.6,0.3\n";
   // A value's cell reaches half a step to either side; gnuplot does not clip those at the edge.
   const double half_x = 0.5 * (plot.x[1] - plot.x[0]);
   const double half_y = 0.5 * (plot.y[1] - plot.y[0]);
   out += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", plot.x[0] - half_x, plot.x[plot.x.size() - 1] + half_x,
                      plot.y[0] - half_y, plot.y[plot.y.size() - 1] + half_y);
-  if (!plot.title.empty()) out += fmt::format("set title {} noenhanced\n", gnuplot_quoted(plot.title));
   out += fmt::format("set xlabel {} noenhanced offset 0,0.5\nset ylabel {} noenhanced\nset cblabel {} noenhanced\n",
                      gnuplot_quoted(plot.x_label), gnuplot_quoted(plot.y_label), gnuplot_quoted(plot.value_label));
   out += "set key below horizontal height 0.8 Left reverse samplen 3 noenhanced\n";
@@ -138,6 +146,83 @@ std::string script_of(const std::filesystem::path& path, const ContourPlot& plot
   return out + "plot " + drawn + "\n";
 }
 
+/// The height over a point of the plane, linear between the points of the grid; NaN outside it.
+double height_at(const ContourPlot& plot, const ContourScale& scale, double x, double y) {
+  const double i = (x - plot.x[0]) / (plot.x[1] - plot.x[0]);
+  const double j = (y - plot.y[0]) / (plot.y[1] - plot.y[0]);
+  const Index last_i = plot.x.size() - 1;
+  const Index last_j = plot.y.size() - 1;
+  const bool inside = i >= 0 && j >= 0 && i <= static_cast<double>(last_i) && j <= static_cast<double>(last_j);
+  if (!inside) return std::nan("");
+  const Index i0 = std::min(static_cast<Index>(i), last_i - 1);
+  const Index j0 = std::min(static_cast<Index>(j), last_j - 1);
+  const double s = i - static_cast<double>(i0);
+  const double t = j - static_cast<double>(j0);
+  const auto height = [&](Index a, Index b) {
+    const double v = plot.values(a, b);
+    const double shown = std::isnan(v) ? v : std::clamp(v, scale.low, scale.high);
+    return scale.log ? std::log10(shown) : shown;
+  };
+  return (1 - s) * ((1 - t) * height(i0, j0) + t * height(i0, j0 + 1)) +
+         s * ((1 - t) * height(i0 + 1, j0) + t * height(i0 + 1, j0 + 1));
+}
+
+std::string surface_script_of(const std::filesystem::path& path, const ContourPlot& plot) {
+  const ContourScale scale = contour_scale(plot.values);
+  std::string out = common_commands(path, plot, scale);
+  const std::vector<double> levels = crossed(scale.levels, plot.values);
+  if (!levels.empty()) {
+    out += "set contour base\nunset surface\nset cntrparam linear\n";
+    out += contour_commands("grid", "lines", levels, scale.log) + "unset contour\nset surface\n";
+  }
+  const double low = scale.log ? std::log10(scale.low) : scale.low;
+  const double high = scale.log ? std::log10(scale.high) : scale.high;
+  // Contours lie on the floor, half of the surface's height below it.
+  const double floor = low - 0.5 * (high - low);
+  out += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\nset zrange [{}:{}]\nset xyplane at {}\n", plot.x[0],
+                     plot.x[plot.x.size() - 1], plot.y[0], plot.y[plot.y.size() - 1], number(floor), number(high),
+                     number(floor));
+  out += tic_labels("z", scale);
+  out += "set view 55,35,1,1\nset ticslevel 0\nset border 127+256+512 linecolor rgb '#999999'\n";
+  // In the order of the plot: floor, surface, path, which is so seen behind the surface too.
+  out += "set pm3d scansautomatic border linecolor rgb '#5A7FA0' linewidth 0.3\n";
+  out += fmt::format(
+      "set xlabel {} noenhanced rotate parallel\nset ylabel {} noenhanced rotate parallel\n"
+      "set zlabel {} noenhanced rotate by 90\nunset colorbox\n",
+      gnuplot_quoted(plot.x_label), gnuplot_quoted(plot.y_label), gnuplot_quoted(plot.value_label));
+  out += "set key below horizontal height 0.8 Left reverse samplen 3 noenhanced\n";
+  std::string drawn;
+  if (!levels.empty()) {
+    drawn = fmt::format("$lines using 1:2:({}) with lines linewidth 1 linecolor rgb '#4A4A4A' notitle, ", floor);
+  }
+  drawn += "$grid using 1:2:3 with pm3d notitle";
+  if (!plot.path.x.empty()) {
+    // Lifted a little, so that the surface does not cut it.
+    const double lift = 0.01 * (high - low);
+    out += "$path << END_OF_DATA\n";
+    for (std::size_t i = 0; i < plot.path.x.size(); ++i) {
+      out += fmt::format("{} {} {}\n", number(plot.path.x[i]), number(plot.path.y[i]),
+                         number(height_at(plot, scale, plot.path.x[i], plot.path.y[i]) + lift));
+    }
+    out += "END_OF_DATA\n";
+    drawn += fmt::format(
+        ", $path using 1:2:3 with linespoints linewidth 1.8 pointtype 7 pointsize 0.35 linecolor rgb '#007A5A' title "
+        "{}",
+        gnuplot_quoted(plot.path_label));
+  }
+  return out + "splot " + drawn + "\n";
+}
+
+void check_sizes(const std::filesystem::path& path, const ContourPlot& plot) {
+  const bool fits = plot.values.rows() == plot.x.size() && plot.values.cols() == plot.y.size() && plot.x.size() > 1 &&
+                    plot.y.size() > 1 && plot.path.x.size() == plot.path.y.size();
+  if (!fits ||
+      (plot.model.size() > 0 && (plot.model.rows() != plot.values.rows() || plot.model.cols() != plot.values.cols()))) {
+    fail("{}: {} x {} values do not fit axes of {} and {} points, at least 2 each", path.string(), plot.values.rows(),
+         plot.values.cols(), plot.x.size(), plot.y.size());
+  }
+}
+
 }  // namespace
 
 ContourScale contour_scale(const Matrix& values) {
@@ -164,15 +249,15 @@ ContourScale contour_scale(const Matrix& values) {
 }
 
 void write_contour_plot(const std::filesystem::path& path, const ContourPlot& plot) {
-  const bool fits = plot.values.rows() == plot.x.size() && plot.values.cols() == plot.y.size() && plot.x.size() > 1 &&
-                    plot.y.size() > 1 && plot.path.x.size() == plot.path.y.size();
-  if (!fits ||
-      (plot.model.size() > 0 && (plot.model.rows() != plot.values.rows() || plot.model.cols() != plot.values.cols()))) {
-    fail("{}: {} x {} values do not fit axes of {} and {} points, at least 2 each", path.string(), plot.values.rows(),
-         plot.values.cols(), plot.x.size(), plot.y.size());
-  }
+  check_sizes(path, plot);
   if (!writes_records()) return;
   write_file(path, run_gnuplot(script_of(path, plot)));
+}
+
+void write_surface_plot(const std::filesystem::path& path, const ContourPlot& plot) {
+  check_sizes(path, plot);
+  if (!writes_records()) return;
+  write_file(path, run_gnuplot(surface_script_of(path, plot)));
 }
 
 std::string contour_text(const ContourPlot& plot, Index width) {

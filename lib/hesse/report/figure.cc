@@ -205,6 +205,10 @@ std::vector<fs::path> write_figure(const fs::path& folder, const Figure& figure,
     out.push_back(folder / fmt::format("{}{}.{}", figure.name, view, ending));
     write_drawing(out.back(), figure, v, palette);
   }
+  if (figure.surface && figure.surface->lines) {
+    out.push_back(folder / fmt::format("{}_surface.{}", figure.name, ending));
+    write_surface_plot(out.back(), *figure.surface);
+  }
   return out;
 }
 
