@@ -115,7 +115,8 @@ void write_file(const std::filesystem::path& path, std::string_view bytes) {
 }
 
 std::string read_file(const std::filesystem::path& path, std::size_t limit) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Without O_NONBLOCK, opening a pipe would wait for a writer that may never come.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) fail("{}: cannot open the file: {}", path.string(), reason(errno));
   struct Closer {
     int descriptor;
@@ -125,6 +126,9 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) fail("{}: cannot read the file: {}", path.string(), reason(errno));
   if (S_ISDIR(status.st_mode)) fail("{}: expected a file, found a folder", path.string());
+  if (S_ISFIFO(status.st_mode)) {
+    fail("{}: expected a file, found a pipe; save what comes through it to a file first", path.string());
+  }
   const auto too_large = [&](std::size_t size) {
     fail("{}: the file has {} bytes or more, which is above the limit of {}", path.string(), size, limit);
   };
