@@ -253,4 +253,17 @@ TEST_CASE("where nothing can be written every command says so and leaves nothing
     CHECK_THAT(last, !Contains("unexpected"));
     CHECK(files_below(folder.path()) == before);
   }
+  // A pipe or a device is not replaced.
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  for (const char* command :
+       {"completion bash --output pipe", "report run --output pipe", "validate --problem rosenbrock --csv pipe",
+        "validate --problem rosenbrock --csv /dev/full"}) {
+    const auto r = run_hesse(folder, command);
+    CAPTURE(command, r.out, r.err);
+    CHECK((r.exit_code == 1 || r.exit_code == 2));
+    CHECK(lines(r.err) == 1);
+    CHECK(fs::is_fifo(folder / "pipe"));
+    CHECK(fs::is_character_file("/dev/full"));
+    CHECK(files_below(folder.path()) == before + 1);
+  }
 }

@@ -53,6 +53,13 @@ void create_folders(const std::filesystem::path& folder) {
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   if (!writes_records()) return;
+  // The rename would put a file in its place: root has lost /dev/stdout that way.
+  std::error_code ignored;
+  const auto there = std::filesystem::status(path_, ignored);
+  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there) &&
+      !std::filesystem::is_directory(there)) {
+    throw WriteError(fmt::format("{}: is a device or a pipe, which would be replaced; name a file", path_.string()));
+  }
   static std::atomic<unsigned> counter{0};
   temporary_ = folder_of(path_) / fmt::format(".{}.{}-{}.partial", path_.filename().string(), ::getpid(), counter++);
   // Not O_EXCL: the counter makes the name ours among the living, and what a dead process of the
