@@ -150,6 +150,8 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
     return argument.first == "config" || (argument.first == "quiet" && !has_quiet(options));
   });
   for (const std::string& file : files) {
+    // What is said of a value later on names the file that it may be from.
+    spec.name += fmt::format(" --config {}", file);
     if (!std::filesystem::is_regular_file(file)) fail("{}: there is no such specification file", file);
     std::ifstream stream(file);
     if (!stream) fail("{}: cannot be opened for reading; check its permissions", file);

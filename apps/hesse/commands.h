@@ -28,6 +28,7 @@ int landscape_command(Arguments);
 int check_derivatives_command(Arguments);
 int constrained_command(Arguments);
 int validate_command(Arguments);
+int verify_command(Arguments);
 int profile_command(Arguments);
 int diagnose_command(Arguments);
 int find_lr_command(Arguments);

@@ -5,6 +5,7 @@
 #include "hesse/optim/globalization/globalization.h"
 #include "hesse/optim/registry.h"
 #include "hesse/optim/schedule.h"
+#include "hesse/oracles/oracle.h"
 #include "hesse/problems/constrained_problems.h"
 #include "hesse/problems/problem.h"
 #include "hesse/report/atomic_file.h"
@@ -75,6 +76,7 @@ Words all_words() {
   add(words, "schedule", schedules().entries());
   words.names["constrained"] = constrained_problems().names();
   words.names["data"] = data_sets().names();
+  for (const Oracle& oracle : oracles()) words.names["oracle"].push_back(oracle.name);
   for (const SetStatus& set : list_fetched_sets()) words.names["fetched"].push_back(set.name);
   std::set<std::string> all;
   for (const auto& [kind, names] : words.names) all.insert(names.begin(), names.end());
@@ -93,7 +95,8 @@ std::string completes(const std::string& command, const OptionInfo& option) {
                                                                 {"schedule name", "@schedule"},
                                                                 {"describe name", "@anything"},
                                                                 {"data name", "@fetched"},
-                                                                {"man name", "@command"}};
+                                                                {"man name", "@command"},
+                                                                {"verify oracle", "@oracle"}};
   if (const auto at = kByCommand.find(fmt::format("{} {}", command, option.name)); at != kByCommand.end()) {
     return at->second;
   }

@@ -76,6 +76,7 @@ const std::vector<Command>& commands() {
       {"constrained", "Solve problems with constraints, with the conditions of optimality", constrained_command},
       {"check-derivatives", "Check gradients and curvature products against differences", check_derivatives_command},
       {"validate", "Solve problems with Hesse and with Ceres, and judge both answers", validate_command},
+      {"verify", "Hold this binary against answers that are known without it", verify_command},
       {"profile", "Performance profiles of optimizers and of other libraries", profile_command},
       {"diagnose", "Run the checks that a person runs when training fails", diagnose_command},
       {"find-lr", "Find a learning rate by the range test", find_lr_command},

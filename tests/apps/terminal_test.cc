@@ -59,6 +59,7 @@ std::vector<std::string> every_command() {
           "constrained hs71",
           "check-derivatives --problem rosenbrock",
           "validate --problem rosenbrock",
+          "verify trust-region",
           "profile --optimizer lbfgs --problem rosenbrock --repetitions 1",
           "diagnose --problem rosenbrock --optimizer gd:lr=1e-4 --steps 5 --overfit-steps 5",
           "find-lr --problem rosenbrock --optimizer gd --steps 20",
@@ -225,6 +226,7 @@ TEST_CASE("bash completes commands, options, choices, names, keys and their valu
   CHECK(among(completed(folder, {"hesse", "train", "--optimizer", "adam+clip-norm", ":", ""}), "max="));
   CHECK(completed(folder, {"hesse", "describe", "rosen"}) == std::vector<std::string>{"rosenbrock"});
   CHECK(completed(folder, {"hesse", "list", "sched"}) == std::vector<std::string>{"schedules"});
+  CHECK(completed(folder, {"hesse", "verify", "trust"}) == std::vector<std::string>{"trust-region"});
   CHECK(completed(folder, {"hesse", "man", "lands"}) == std::vector<std::string>{"landscape"});
   fs::create_directory(folder / "some-run");
   CHECK(completed(folder, {"hesse", "resume", "some"}) == std::vector<std::string>{"some-run"});
@@ -294,6 +296,7 @@ TEST_CASE("wherever a name is typed the nearest one is suggested") {
            {"landscape --problem rosenbrock --directions eigenvectrs", "eigenvectors"},
            {"sharpness --problem rosenbrock --measures trce", "trace"},
            {"validate --suite nst", "nist"},
+           {"verify trust-regon", "trust-region"},
            {"validate --problem rosenbrock --ceres doglg", "dogleg"},
            {"profile --optimizer ceres-lbfg --problem rosenbrock", "ceres-lbfgs"},
            {"constrained hs710", "hs71"},

@@ -23,9 +23,9 @@
 namespace hesse::architecture {
 
 /// The layers, lowest first: a module may include itself and those before it.
-inline constexpr std::array<std::string_view, 13> kModules = {
-    "core",      "linalg",    "objective",  "data",        "nn",     "problems",  "optim",
-    "curvature", "landscape", "validation", "distributed", "report", "experiment"};
+inline constexpr std::array<std::string_view, 14> kModules = {
+    "core",      "linalg",    "objective",  "data",        "nn",     "problems",   "optim",
+    "curvature", "landscape", "validation", "distributed", "report", "experiment", "oracles"};
 
 /// Libraries that a header may bring to those who include it; the others stay in source files, so that who uses Hesse
 /// neither compiles nor has to install them.

@@ -4,6 +4,8 @@
 #include "report/scratch.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 
 #include <csignal>
@@ -87,6 +89,20 @@ TEST_CASE("folders that are missing, that are files, or that cannot be written a
   create_folders(scratch / "folder");
   create_folders(scratch / "folder");
   CHECK_THROWS_WITH(write_file(scratch / "folder", "x"), Contains("rename"));
+  CHECK(scratch.count() == 2);
+}
+
+TEST_CASE("a pipe or a device is neither replaced by a file nor waited for") {
+  const ScratchFolder scratch;
+  REQUIRE(::mkfifo((scratch / "pipe").c_str(), 0600) == 0);
+  std::filesystem::create_symlink("/dev/null", scratch / "device");
+  for (const char* name : {"pipe", "device"}) {
+    CHECK_THROWS_AS(write_file(scratch / name, "x"), WriteError);
+    CHECK_THROWS_WITH(write_file(scratch / name, "x"), Contains(name) && Contains("name a file"));
+  }
+  CHECK(std::filesystem::is_fifo(scratch / "pipe"));
+  CHECK(std::filesystem::is_symlink(scratch / "device"));
+  CHECK_THROWS_WITH(read_file(scratch / "pipe"), Contains("found a pipe"));
   CHECK(scratch.count() == 2);
 }
 

@@ -372,6 +372,10 @@ TEST_CASE("the other records have chapters too") {
 "verdict": "agree", "digits": 9.25, "hesse": {"value": 1, "kind": "minimum"}, "ceres": {"value": 1, "claim_is_false": true,
 "status": "convergence"}}]})"),
              Contains("mgh:1") && Contains("convergence (false)") && Contains("9.2"));
+  CHECK_THAT(page_with("verification.json", R"({"planted": false, "passed": false, "oracles": [{"name": "products",
+"failure": "", "findings": [{"what": "AB", "figure": 2.5, "low": "-inf", "high": 1, "derivation": "Higham", "passed": false}]},
+{"name": "threads", "failure": "out of order", "findings": []}]})"),
+             Contains("do not trust") && Contains("Higham") && Contains("2.5") && Contains("out of order"));
   CHECK_THAT(page_with("diagnosis.json", R"({"finding": "bad", "checks": [{"name": "units", "finding": "bad", "figure":
 "nan", "message": "all dead"}], "blocks": [], "units": []})"),
              Contains("in all: bad") && Contains("all dead"));

@@ -444,7 +444,7 @@ std::string profile_json(const Profile& profile) {
 
 void write_profile(Profile& profile, const std::filesystem::path& folder) {
   const auto figures = folder / "figures";
-  std::filesystem::create_directories(figures);
+  create_folders(figures);
   write_file(folder / "profile.json", profile_json(profile));
   write_file(folder / "results.csv", csv_text(results_table(profile)));
   write_file(folder / "ratios_evaluations.csv", csv_text(ratios_table(profile, &ProfileCell::evaluations)));

@@ -664,6 +664,41 @@ ReportSection validation_section(const fs::path& folder) {
   return section;
 }
 
+// ------------------------------------------------------------------------------------------------------ verification
+
+ReportSection verification_section(const fs::path& folder) {
+  ReportSection section{"Verification"};
+  const Json json = read_json(folder / "verification.json");
+  const bool planted = member(json, "planted") == true;
+  const bool passed = member(json, "passed") == true;
+  add_facts(section, facts_of(json, {{"comparisons", "comparisons"}, {"seconds", "seconds"}}));
+  add_verdict(section,
+              planted  ? passed ? "Every oracle found the fault that was planted in it."
+                                : "An oracle did not find the fault that was planted in it."
+              : passed ? "Every oracle passed."
+                       : "An oracle failed: do not trust results of this binary on this machine.",
+              passed);
+  Table table;
+  table.title = "answers that are known without this binary, and its own";
+  table.columns = {
+      {"oracle", false}, {"what is compared", false}, {"figure"}, {"from"}, {"to"}, {"why the range", false},
+      {"", false}};
+  for (const Json& oracle : member(json, "oracles")) {
+    for (const Json& finding : member(oracle, "findings")) {
+      const bool good = member(finding, "passed") == true;
+      table.add({Cell(shown(oracle, "name")), Cell(shown(finding, "what")), Cell(shown(finding, "figure")),
+                 Cell(shown(finding, "low")), Cell(shown(finding, "high")), Cell(shown(finding, "derivation")),
+                 Cell(good ? "passed" : "failed", !good)});
+    }
+    if (const std::string failure = shown(oracle, "failure"); !failure.empty()) {
+      table.add(
+          {Cell(shown(oracle, "name")), Cell(failure), Cell(""), Cell(""), Cell(""), Cell(""), Cell("failed", true)});
+    }
+  }
+  section.blocks.emplace_back(std::move(table));
+  return section;
+}
+
 // ----------------------------------------------------------------------------------------------------------- profile
 
 /// rho(tau): the share of problems that a solver solved within tau times the cost of the best, of Dolan and More
@@ -821,12 +856,13 @@ ReportSection one_spectrum_section(const fs::path& folder) {
 }  // namespace
 
 std::span<const AnalysisRecord> analysis_records() {
-  static constexpr std::array<AnalysisRecord, 8> kRecords = {
+  static constexpr std::array<AnalysisRecord, 9> kRecords = {
       {{"spectrum.json", "spectrum", one_spectrum_section},
        {"classification.json", "critical point", classification_section},
        {"sharpness.json", "sharpness", sharpness_section},
        {"landscape.json", "landscape", landscape_section},
        {"validation.json", "validation", validation_section},
+       {"verification.json", "verification", verification_section},
        {"profile.json", "performance profile", profile_section},
        {"diagnosis.json", "diagnosis", diagnosis_section},
        {"lr.json", "range test", range_test_section}}};

@@ -53,6 +53,13 @@ void create_folders(const std::filesystem::path& folder) {
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   if (!writes_records()) return;
+  // The rename would put a file in its place: root has lost /dev/stdout that way.
+  std::error_code ignored;
+  const auto there = std::filesystem::status(path_, ignored);
+  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there) &&
+      !std::filesystem::is_directory(there)) {
+    throw WriteError(fmt::format("{}: is a device or a pipe, which would be replaced; name a file", path_.string()));
+  }
   static std::atomic<unsigned> counter{0};
   temporary_ = folder_of(path_) / fmt::format(".{}.{}-{}.partial", path_.filename().string(), ::getpid(), counter++);
   // Not O_EXCL: the counter makes the name ours among the living, and what a dead process of the
@@ -115,7 +122,8 @@ void write_file(const std::filesystem::path& path, std::string_view bytes) {
 }
 
 std::string read_file(const std::filesystem::path& path, std::size_t limit) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Without O_NONBLOCK, opening a pipe would wait for a writer that may never come.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) fail("{}: cannot open the file: {}", path.string(), reason(errno));
   struct Closer {
     int descriptor;
@@ -125,6 +133,9 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) fail("{}: cannot read the file: {}", path.string(), reason(errno));
   if (S_ISDIR(status.st_mode)) fail("{}: expected a file, found a folder", path.string());
+  if (S_ISFIFO(status.st_mode)) {
+    fail("{}: expected a file, found a pipe; save what comes through it to a file first", path.string());
+  }
   const auto too_large = [&](std::size_t size) {
     fail("{}: the file has {} bytes or more, which is above the limit of {}", path.string(), size, limit);
   };

@@ -148,7 +148,10 @@ void write_drawing(const fs::path& path, const Figure& figure, std::size_t view,
 class MomentaryFolder {
  public:
   MomentaryFolder() {
-    std::string name = (fs::temp_directory_path() / "hesse-figure-XXXXXX").string();
+    std::error_code error;
+    const fs::path place = fs::temp_directory_path(error);
+    if (error) fail("the folder for temporary files is not there: {}; set TMPDIR to one that is", error.message());
+    std::string name = (place / "hesse-figure-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) fail_to_write(name, "make a folder for a figure", errno);
     path_ = name;
   }

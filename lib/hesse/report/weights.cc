@@ -139,7 +139,10 @@ class Store {
       return;
     }
     std::array<char, 4> magic{};
-    std::ifstream(path, std::ios::binary).read(magic.data(), magic.size());
+    // A pipe is left to the reader below, which refuses it: opening one here would wait for its writer.
+    if (std::filesystem::is_regular_file(path)) {
+      std::ifstream(path, std::ios::binary).read(magic.data(), magic.size());
+    }
     if (std::string_view(magic.data(), magic.size()) == "PK\x03\x04") {
       fail(
           "{}: this is a zip archive, as numpy.savez and torch.save write it; unpack an .npz into a folder and name "

@@ -1,0 +1,269 @@
+#include "apps/program.h"
+
+#include "hesse/core/error.h"
+#include "hesse/report/json.h"
+#include "hesse/report/safetensors.h"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <utility>
+
+using namespace hesse;
+using Catch::Matchers::Contains;
+using test::run_hesse;
+using test::ScratchFolder;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Index lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
+
+/// Every file below a folder, temporaries included.
+Index files_below(const fs::path& folder) {
+  Index count = 0;
+  for ([[maybe_unused]] const auto& entry : fs::recursive_directory_iterator(folder)) ++count;
+  return count;
+}
+
+/// What a run's folder holds of its results, as texts: the last checkpoint but for its clock, and the verdict.
+std::string results(const fs::path& folder) {
+  const SafetensorsFile file(folder / "checkpoint.safetensors");
+  std::string text;
+  for (const auto& tensor : file.tensors()) {
+    if (tensor.name.find("seconds") != std::string::npos) continue;
+    text += tensor.name + ":";
+    if (tensor.type == TensorType::i64) {
+      for (const auto n : file.whole_numbers(tensor)) text += fmt::format("{},", n);
+    } else {
+      for (const double x : file.numbers(tensor)) text += fmt::format("{:a},", x);
+    }
+  }
+  const Json run = read_json(folder / "run.json");
+  return text + json_text(run["verdict"]["value"]) + json_text(run["verdict"]["metrics"]);
+}
+
+std::string big_endian(std::uint32_t n) {
+  std::string out;
+  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(n >> static_cast<unsigned>(shift) & 0xFFU);
+  return out;
+}
+
+/// A NPY header of version 1 with this dictionary.
+std::string npy(const std::string& dictionary, const std::string& body = "") {
+  std::string header = dictionary;
+  header.resize((header.size() + 11) / 64 * 64 + 53, ' ');
+  header += '\n';
+  std::string length;
+  length += static_cast<char>(header.size() & 0xFFU);
+  length += static_cast<char>(header.size() >> 8U);
+  return "\x93NUMPY" + std::string("\1\0", 2) + length + header + body;
+}
+
+std::string safetensors(const std::string& header, std::size_t body = 0) {
+  std::string length(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> (8 * i) & 0xFFU);
+  return length + header + std::string(body, '\0');
+}
+
+/// 4 GB of addresses; a sanitizer's shadow memory takes more.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr const char* kLessMemory = ":";
+#else
+constexpr const char* kLessMemory = "ulimit -v 4000000";
+#endif
+
+}  // namespace
+
+TEST_CASE("a bad file of any format ends the program in one line that names it with exit code 2 and nothing written") {
+  const ScratchFolder folder;
+  // Where the program runs and would write; the files lie elsewhere.
+  const ScratchFolder files;
+  const std::string table = "1,2,0\n3,4,1\n5,6,0\n7,8,1\n";
+  const std::string images = std::string("\0\0\x08\3", 4) + big_endian(2) + big_endian(1) + big_endian(2);
+  std::vector<std::pair<std::string, std::string>> data = {
+      {"empty.csv", ""},
+      {"hole.csv", "1,2,0\n3,,1\n"},
+      {"nan.csv", "1,2,0\n3,nan,1\n"},
+      {"infinite.csv", "1,2,0\n3,1e999,1\n"},
+      {"word.csv", "1,2,0\n3,four,1\n"},
+      {"ragged.csv", "1,2,0\n3,4\n"},
+      {"quote.csv", "1,2,0\n3,\"4,1\n"},
+      {"twice.csv", "a,b,a\n1,2,0\n3,4,1\n"},
+      {"mark.csv", "\xef\xbb\xbf"},
+      {"utf16.csv", std::string("\xff\xfe\x31\0", 4)},
+      {"zero.csv", std::string("1,\0,0\n3,4,1\n", 12)},
+      {"blank.csv", "\r\n\r\n"},
+      {"header.csv", "a,b,c\n"},
+      {"descending.libsvm", "0 2:1 1:2\n1 1:3 2:4\n"},
+      {"negative.libsvm", "0 -1:1\n1 1:3\n"},
+      {"colon.libsvm", "0 1:1 2\n1 1:3 2:4\n"},
+      {"huge.libsvm", "0 1:1 999999999999:2\n1 1:3\n"},
+      {"nan.libsvm", "0 1:nan\n1 1:3\n"},
+      {"short-images-idx3-ubyte", images + "abc"},
+      {"long-images-idx3-ubyte", images + "abcde"},
+      {"overflow-images-idx3-ubyte",
+       std::string("\0\0\x0e\3", 4) + big_endian(~0U) + big_endian(~0U) + big_endian(~0U)},
+      {"type-images-idx3-ubyte", std::string("\0\0\x07\3", 4) + big_endian(1) + big_endian(1) + big_endian(1) + "a"},
+      {"cut.gz", std::string("\x1f\x8b\x08\0\0\0\0\0\0\3", 10) + table.substr(0, 5)},
+      {"magic.gz", std::string("\x1f\x8b\x07\0\0\0\0\0\0\3", 10)},
+      {"cut.npy", std::string("\x93NUMPY\1", 7)},
+      {"version.npy", "\x93NUMPY" + std::string("\x09\0\0\0", 4)},
+      {"negative.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 2), }")},
+      {"overflow.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296), }")},
+      {"object.npy", npy("{'descr': '|O', 'fortran_order': False, 'shape': (1, 2), }", std::string(16, 'x'))},
+      {"short.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }", std::string(31, '\0'))},
+      {"long.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }", std::string(33, '\0'))},
+      {"python.npy", npy("__import__('os')")},
+  };
+  std::vector<std::pair<std::string, std::string>> cases;  // the file, and the command line
+  for (const auto& [name, bytes] : data) {
+    write_file(files / name, bytes);
+    cases.emplace_back(
+        name, fmt::format("train --problem 'mlp:data=file:path={}' --optimizer adam", (files / name).string()));
+  }
+  const std::string f8 = R"({"dtype":"F64","shape":[2],"data_offsets":[0,16]})";
+  for (const auto& [name, bytes] : std::vector<std::pair<std::string, std::string>>{
+           {"empty.safetensors", ""},
+           {"cut.safetensors", "1234567"},
+           {"length.safetensors", std::string(8, '\xff')},
+           {"header.safetensors", safetensors("{")},
+           {"list.safetensors", safetensors("[]")},
+           {"twice.safetensors", safetensors("{\"x\":" + f8 + ",\"x\":" + f8 + "}", 16)},
+           {"negative.safetensors", safetensors(R"({"x":{"dtype":"F64","shape":[-1],"data_offsets":[0,8]}})", 8)},
+           {"overflow.safetensors",
+            safetensors(R"({"x":{"dtype":"F64","shape":[4294967296,4294967296],"data_offsets":[0,0]}})")},
+           {"body.safetensors", safetensors("{\"x\":" + f8 + "}", 15)},
+           {"shape.safetensors", safetensors(R"({"x":{"dtype":"F64","shape":[3],"data_offsets":[0,24]}})", 24)},
+           {"other.safetensors", safetensors("{\"y\":" + f8 + "}", 16)}}) {
+    write_file(files / name, bytes);
+    cases.emplace_back(name, fmt::format("spectrum --problem rosenbrock --at '{}'", (files / name).string()));
+    cases.emplace_back(name, fmt::format("classify --problem rosenbrock --at '{}'", (files / name).string()));
+  }
+  for (const auto& [name, bytes] :
+       std::vector<std::pair<std::string, std::string>>{{"word.ini", "nonsense\n"},
+                                                        {"unknown.ini", "sede = 1\n"},
+                                                        {"number.ini", "seed = one\n"},
+                                                        {"range.ini", "seed = -1\n"},
+                                                        {"twice.ini", "seed = 1\nseed = 2\n"},
+                                                        {"zero.ini", std::string("se\0d", 4)}}) {
+    write_file(files / name, bytes);
+    cases.emplace_back(name, fmt::format("train --problem rosenbrock --config '{}'", (files / name).string()));
+  }
+  // Records of runs, and what a report is drawn from.
+  for (const auto& [name, bytes] :
+       std::vector<std::pair<std::string, std::string>>{{"none", ""},
+                                                        {"text", "x"},
+                                                        {"cut", "{\"format\": 1"},
+                                                        {"repeated", "{\"a\": 1, \"a\": 2}"},
+                                                        {"number", "3"},
+                                                        {"fields", "{}"}}) {
+    fs::create_directory(files / name);
+    write_file(files.path() / name / "run.json", bytes);
+    cases.emplace_back("run.json", fmt::format("resume '{}'", (files / name).string()));
+  }
+  // What is no file at all.
+  fs::create_directory(files / "folder");
+  REQUIRE(::mkfifo((files / "pipe").c_str(), 0600) == 0);
+  for (const char* name : {"folder", "pipe", "missing"}) {
+    cases.emplace_back(name, fmt::format("train --problem 'mlp:data=file:path={}'", (files / name).string()));
+    cases.emplace_back(name, fmt::format("spectrum --problem rosenbrock --weights '{}'", (files / name).string()));
+  }
+  const Index before = files_below(files.path());
+  for (const auto& [name, line] : cases) {
+    const auto r = run_hesse(folder, line);
+    CAPTURE(line, r.out, r.err);
+    CHECK(r.exit_code == 2);
+    CHECK(r.out.empty());
+    CHECK(lines(r.err) == 1);
+    CHECK_THAT(r.err, Contains(name));
+    CHECK(folder.count() == 0);
+  }
+  CHECK(files_below(files.path()) == before);
+}
+
+TEST_CASE("a run and a spectrum have the same bits whatever the environment is") {
+  const ScratchFolder folder;
+  // A locale with a decimal comma, made here where the system has its sources.
+  const std::string comma = (folder / "locales" / "de_DE.UTF-8").string();
+  fs::create_directory(folder / "locales");
+  const bool made = std::system(fmt::format("localedef -i de_DE -f UTF-8 '{}' > /dev/null 2>&1", comma).c_str()) == 0;
+  const std::string decimal_comma =
+      fmt::format("export LC_ALL=de_DE.UTF-8 LOCPATH='{}'", (folder / "locales").string());
+  if (made) {
+    CHECK(std::system(fmt::format("LC_ALL=de_DE.UTF-8 LOCPATH='{}' env printf '%.1f' 1,5 > '{}' 2>&1",
+                                  (folder / "locales").string(), (folder / "one").string())
+                          .c_str()) == 0);
+  }
+  const std::string train =
+      "train --problem mlp:data=gaussian-blobs,hidden=20 --optimizer kfac --budget 2epochs --batch-size 100 --quiet "
+      "--output ";
+  const std::string spectrum = "spectrum --problem mlp:data=gaussian-blobs,hidden=8 --top 3 --json --quiet --output ";
+  const auto figures = [](const std::string& out) {
+    Json json = parse_json(out, "stdout");
+    json.erase("seconds");
+    json.erase("memory");
+    return json_text(json);
+  };
+  std::string run;
+  std::string eigenvalues;
+  int number = 0;
+  for (const std::string& environment :
+       {std::string(":"), std::string("unset HOME"), std::string("export HOME=/nowhere TMPDIR=/nowhere"), decimal_comma,
+        std::string("ulimit -n 32"), std::string(kLessMemory), std::string("unset LANG LC_ALL TERM PATH"),
+        std::string("export OPENBLAS_NUM_THREADS=4 OMP_NUM_THREADS=4 COLUMNS=1"), std::string("umask 077")}) {
+    const std::string name = fmt::format("run-{}", number++);
+    const auto trained = run_hesse(folder, train + name, environment);
+    const auto analysed = run_hesse(folder, spectrum + name + "-spectrum", environment);
+    CAPTURE(environment, trained.err, analysed.err);
+    REQUIRE(trained.exit_code == 0);
+    REQUIRE(analysed.exit_code == 0);
+    if (number == 1) {
+      run = results(folder / name);
+      eigenvalues = figures(analysed.out);
+    }
+    CHECK(results(folder / name) == run);
+    CHECK(figures(analysed.out) == eigenvalues);
+    // Numbers in the records have points, whatever the locale.
+    CHECK(read_file(folder / name / "trace.csv").find(",5,") == read_file(folder / "run-0" / "trace.csv").find(",5,"));
+  }
+}
+
+TEST_CASE("where nothing can be written every command says so and leaves nothing") {
+  const ScratchFolder folder;
+  CHECK(run_hesse(folder, "train --problem rosenbrock --budget 5steps --quiet --output run").exit_code == 0);
+  const Index before = files_below(folder.path());
+  // Not even root can make a folder or a file below /proc.
+  for (const char* command :
+       {"train --problem rosenbrock", "compare --problem rosenbrock --optimizer gd",
+        "tune --problem rosenbrock --optimizer gd", "sweep --problem rosenbrock --optimizer gd",
+        "spectrum --problem rosenbrock", "classify --problem rosenbrock", "sharpness --problem rosenbrock",
+        "landscape --problem rosenbrock --directions random", "validate --problem rosenbrock", "verify trust-region",
+        "profile --problem rosenbrock --optimizer lbfgs", "diagnose --problem rosenbrock --optimizer gd",
+        "find-lr --problem rosenbrock --optimizer gd", "report run", "completion bash", "man"}) {
+    const auto r = run_hesse(folder, fmt::format("{} --output /proc/nothing/here", command));
+    CAPTURE(command, r.out, r.err);
+    CHECK((r.exit_code == 1 || r.exit_code == 2));
+    // Its last line, behind what some say before they begin.
+    const std::string last = r.err.substr(r.err.rfind('\n', r.err.size() - 2) + 1);
+    CHECK_THAT(last, Catch::Matchers::StartsWith("hesse: ") && Contains("/proc/nothing"));
+    CHECK_THAT(last, !Contains("unexpected"));
+    CHECK(files_below(folder.path()) == before);
+  }
+  // A pipe or a device is not replaced.
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  for (const char* command :
+       {"completion bash --output pipe", "report run --output pipe", "validate --problem rosenbrock --csv pipe",
+        "validate --problem rosenbrock --csv /dev/full"}) {
+    const auto r = run_hesse(folder, command);
+    CAPTURE(command, r.out, r.err);
+    CHECK((r.exit_code == 1 || r.exit_code == 2));
+    CHECK(lines(r.err) == 1);
+    CHECK(fs::is_fifo(folder / "pipe"));
+    CHECK(fs::is_character_file("/dev/full"));
+    CHECK(files_below(folder.path()) == before + 1);
+  }
+}
