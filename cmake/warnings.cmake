@@ -11,7 +11,7 @@ endif()
 if(HESSE_SANITIZE)
   target_compile_options(hesse_build_flags INTERFACE -fsanitize=${HESSE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   # GCC's analysis of uninitialized values is misled by the sanitizers' own code; the other presets keep the warning.
-  target_compile_options(hesse_build_flags INTERFACE -Wno-maybe-uninitialized)
+  target_compile_options(hesse_build_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(hesse_build_flags INTERFACE -fsanitize=${HESSE_SANITIZE})
   # Functions resolved at load time run before the sanitizers are ready.
   target_compile_definitions(hesse_build_flags INTERFACE HESSE_NO_MULTIVERSION)

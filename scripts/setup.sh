@@ -4,6 +4,7 @@
 #   scripts/setup.sh              what the build, the tests and the main job need
 #   scripts/setup.sh --mnist      also npm, through which the full MNIST is fetched
 #   scripts/setup.sh --report     also npm, through which what draws the reports is fetched, and Chromium, which tests them
+#   scripts/setup.sh --fuzz       also Clang 19, which builds the fuzzers
 #   scripts/setup.sh --developer  also what formats, lints and measures coverage
 #
 # Needs root, or sudo, only when a package is missing.
@@ -37,8 +38,10 @@ for argument in "$@"; do
       command -v npm > /dev/null || packages+=(npm)
       packages+=(chromium)
       ;;
+    # The sanitizers and libFuzzer are in a package of their own; llvm names the functions in what they report.
+    --fuzz) packages+=(clang-19 libclang-rt-19-dev llvm-19) ;;
     --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr doxygen git) ;;
-    *) stop "setup" "unknown argument '$argument'; there are --mnist, --report and --developer" ;;
+    *) stop "setup" "unknown argument '$argument'; there are --mnist, --report, --fuzz and --developer" ;;
   esac
 done
 

@@ -1,6 +1,7 @@
 #include "command_line.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/printable.h"
 #include "hesse/report/terminal.h"
 
 #include <boost/program_options.hpp>
@@ -32,6 +33,10 @@ void append(const po::basic_parsed_options<char>& parsed, const std::vector<Opti
   for (const auto& option : parsed.options) {
     const std::string& key = option.string_key;
     if (before.contains(key)) continue;
+    for (const std::string& value : option.value) {
+      if (is_printable(value)) continue;
+      fail("{}: option {}: '{}' holds a control character; write it without", where, key, printable(value));
+    }
     bool repeatable = false;
     for (const OptionInfo& info : options) repeatable = repeatable || (info.name == key && info.type == "texts");
     if (!now.insert(key).second && !repeatable) fail("{}: option {} is given twice; keep one of them", where, key);
@@ -134,12 +139,12 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
     std::string word = e.get_option_name();
     word.erase(0, word.find_first_not_of('-'));
     word.erase(std::min(word.find('='), word.size()));
-    fail("hesse {}: there is no option --{}{}; 'hesse {} --help' shows all", command, word,
+    fail("hesse {}: there is no option --{}{}; 'hesse {} --help' shows all", command, printable(word),
          suggestion(word, names_on_line), command);
   } catch (const po::too_many_positional_options_error&) {
     fail("hesse {}: a word too many; 'hesse {} --help' shows what it takes", command, command);
   } catch (const po::error& e) {
-    fail("hesse {}: {}; 'hesse {} --help' shows what it takes", command, e.what(), command);
+    fail("hesse {}: {}; 'hesse {} --help' shows what it takes", command, printable(e.what()), command);
   }
 
   std::vector<std::string> files;
@@ -163,10 +168,10 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
     try {
       append(po::parse_config_file(stream, in_file), options, spec, file);
     } catch (const po::unknown_option& e) {
-      fail("{}: there is no option '{}'{}; 'hesse {} --help' shows all", file, e.get_option_name(),
+      fail("{}: there is no option '{}'{}; 'hesse {} --help' shows all", file, printable(e.get_option_name()),
            suggestion(e.get_option_name(), names), command);
     } catch (const po::error& e) {
-      fail("{}: {}; write lines of the form 'option = value'", file, e.what());
+      fail("{}: {}; write lines of the form 'option = value'", file, printable(e.what()));
     }
   }
   return spec;

@@ -145,6 +145,8 @@ TEST_CASE("bad options are refused with what, why and what to do") {
                                                         {"s:", "not of the form"},
                                                         {"s:rate", "not of the form"},
                                                         {"s:=1", "not of the form"},
+                                                        {"s\n", "'s?': holds a control character"},
+                                                        {"s:rate=\x1b[31m1", "control character"},
                                                         {"s:rate=1,rate=2", "given twice"},
                                                         {"s:rate=0", "give a number > 0"},
                                                         {"s:rate=", "not a finite number"},

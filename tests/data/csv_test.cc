@@ -167,6 +167,7 @@ TEST_CASE("every malformed CSV file is refused with file, line and remedy, and n
     CHECK_THAT(refused("\n\n\n"), Catch::Contains("no record"));
     CHECK_THAT(refused("a,b,c\n", {.header = CsvHeader::present}), Catch::Contains("no sample"));
     CHECK_THAT(refused("1\n2\n"), Catch::Contains("no feature"));
+    CHECK_THAT(refused("1\n2\n", {.separator = '\t'}), Catch::Contains("separator 'tab'"));
     CHECK_THAT(refused("width,y\n1,2\n", {.label = "widths"}), Catch::Contains("did you mean 'width'"));
     CHECK_THAT(refused("1,2\n3,4\n", {.label = "2"}), Catch::Contains("out of range"));
     CHECK_THAT(refused("1,2\n3,4\n", {.label = "-3"}), Catch::Contains("out of range"));

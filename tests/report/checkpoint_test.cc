@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -160,6 +161,7 @@ TEST_CASE("a change of any byte of a checkpoint, by any bit, is found and the ol
     INFO("byte " << i);
     REQUIRE(loaded.progress.step == 12345);
     REQUIRE_THAT(loaded.warning, Contains(kCheckpointFile) && Contains("continues from"));
+    REQUIRE(std::count(loaded.warning.begin(), loaded.warning.end(), '\n') == 0);
   }
 }
 
@@ -175,7 +177,10 @@ TEST_CASE("a checkpoint cut off at any length is found and the older one is used
     Vector x;
     Stateful other;
     INFO("length " << length);
-    REQUIRE(load_checkpoint(f.scratch.path(), kIdentity, f.layout, x, other.state()).progress.step == 12345);
+    const LoadedCheckpoint loaded = load_checkpoint(f.scratch.path(), kIdentity, f.layout, x, other.state());
+    REQUIRE(loaded.progress.step == 12345);
+    REQUIRE_THAT(loaded.warning, Contains(kCheckpointFile) && Contains("continues from"));
+    REQUIRE(std::count(loaded.warning.begin(), loaded.warning.end(), '\n') == 0);
   }
 }
 

@@ -87,6 +87,7 @@ TEST_CASE("malformed JSON is refused with the file, the byte and the line") {
       {"{\n\"a\":1,\n\"a\":2}", "byte 12 (line 3): the key 'a' is given twice"},
       {"{\"b\":{\"a\":1,\"a\":null}}", "the key 'a' is given twice"},
       {"{\"\\u0061\":1,\"a\":2}", "the key 'a' is given twice"},
+      {"{\"\\u001b[31m\\n\":1,\"\\u001b[31m\\n\":2}", "the key '?[31m?' is given twice"},
       {std::string("[\0]", 3), "line 1"},
       {"\xef\xbb\xbf", "line 1"},
       {nested(65), "nested deeper than 64"},

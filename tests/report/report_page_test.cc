@@ -349,6 +349,47 @@ TEST_CASE("a landscape's page has the grid of its file with gaps where the loss 
   CHECK_THAT(figures[0].caption, Contains("off by 0.500") && Contains("50.0 %"));
 }
 
+TEST_CASE("a file that holds no grid and no density and no list is refused by its own sentence") {
+  const ScratchFolder folder;
+  const auto page_with = [&](const std::string& json_name, const std::string& json, const std::string& csv_name,
+                             const std::string& csv) {
+    write_file(folder / json_name, json);
+    if (!csv_name.empty()) write_file(folder / csv_name, csv);
+    const std::string html = text_of(page_of({folder.path()}));
+    fs::remove(folder / json_name);
+    if (!csv_name.empty()) fs::remove(folder / csv_name);
+    CHECK(tag_trouble(html) == "");
+    CHECK(html.find("by a fault of hesse") == std::string::npos);
+    return html;
+  };
+  // The grid of 3 x 3 places that three rows name would be filled in part; of a hundred thousand rows it fits no
+  // memory.
+  CHECK_THAT(page_with("landscape.json", "{}", "slice.csv", "a,b,value,model\n0,0,1,1\n1,1,1,1\n2,2,1,1\n"),
+             Contains("slice.csv: 3 rows are no grid of 3 by 3 points"));
+  CHECK_THAT(page_with("landscape.json", "{}", "slice.csv", "a,b,value,model\n0,0,1,1\nnan,0,1,1\n"),
+             Contains("slice.csv: a point of the grid has NaN"));
+  CHECK_THAT(page_with("spectrum.json", "{}", "density.csv", "lambda,density,lower,upper\n"),
+             Contains("density.csv: there are no rows"));
+  CHECK_THAT(page_with("spectrum.json", R"({"layers": [{"name": "W", "largest": {"value": 1}}]})", "", ""),
+             Contains("diagonal blocks") && Contains("none"));
+  CHECK_THAT(page_with("sharpness.json", R"({"point": {"measures": {"name": 1}}})", "", ""), Contains("measures"));
+  CHECK_THAT(page_with("landscape.json", R"({"directions": {"label": 1}})", "slice.csv",
+                       "a,b,value,model\n0,0,1,1\n1,0,1,1\n"),
+             Contains("Landscape"));
+}
+
+TEST_CASE("the density over steps of a probe that is no number is refused") {
+  const ScratchFolder folder;
+  write_run(folder.path(), {});
+  write_file(folder / "curvature.csv", "step,sharpness\n0,1\n");
+  for (const char* probe : {"nan", "-1", "0.5", "1e300"}) {
+    write_file(folder / "curvature_density.csv",
+               fmt::format("step,probe,eigenvalue,weight\n0,0,1,1\n1,{},2,1\n", probe));
+    CHECK_THAT(text_of(page_of({folder.path()})),
+               Contains("curvature_density.csv: row 2: the probe is no whole number from 0"));
+  }
+}
+
 TEST_CASE("the other records have chapters too") {
   const ScratchFolder folder;
   const auto page_with = [&](const std::string& name, const std::string& json) {

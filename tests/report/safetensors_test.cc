@@ -123,6 +123,7 @@ TEST_CASE("broken safetensors files are refused, naming the file and the place")
       {file_of(R"({"__metadata__":{"k":1}})", 0), "expected a text"},
       {file_of(R"({"__metadata__":null})", 0), "expected an object"},
       {file_of(R"({"a":3})", 0), "expected an object"},
+      {file_of("{\"\\u001b[2J\":" + entry("F64", "[1]", "[0,8]") + "}", 8), "?[2J: a tensor's name holds a control"},
       {file_of(R"({"a":{"shape":[1],"data_offsets":[0,8]}})", 8), "'dtype' is missing"},
       {file_of(R"({"a":{"dtype":"F64","data_offsets":[0,8]}})", 8), "'shape' is missing"},
       {file_of(R"({"a":{"dtype":"F64","shape":[1]}})", 8), "'data_offsets' is missing"},

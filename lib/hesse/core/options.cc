@@ -1,6 +1,7 @@
 #include "hesse/core/options.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/printable.h"
 
 #include <algorithm>
 #include <charconv>
@@ -47,6 +48,9 @@ std::string Spec::text() const {
 }
 
 Spec parse_spec(std::string_view text) {
+  // What names things is quoted by whoever does not know them.
+  if (!is_printable(text))
+    fail("'{}': holds a control character; write name:key=value,... in one line", printable(text));
   Spec spec;
   const auto colon = text.find(':');
   spec.name = text.substr(0, colon);
@@ -230,7 +234,7 @@ double parse_number(std::string_view what, std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) {
-    fail("{}: '{}' is not a finite number", what, text);
+    fail("{}: '{}' is not a finite number", what, printable(text));
   }
   return value;
 }
@@ -239,7 +243,7 @@ Index parse_whole_number(std::string_view what, std::string_view text) {
   Index value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc{} || end != text.data() + text.size()) {
-    fail("{}: '{}' is not a whole number that fits in 64 bits", what, text);
+    fail("{}: '{}' is not a whole number that fits in 64 bits", what, printable(text));
   }
   return value;
 }
@@ -260,7 +264,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
   const std::string best = nearest(word, candidates);
-  return best.empty() ? std::string{} : fmt::format(" (did you mean '{}'?)", best);
+  return best.empty() ? std::string{} : fmt::format(" (did you mean '{}'?)", printable(best));
 }
 
 }  // namespace hesse

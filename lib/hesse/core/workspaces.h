@@ -27,6 +27,8 @@ inline Eigen::Map<Matrix> matrix_in(std::vector<double>& storage, Index rows, In
 /// A pool of workspaces, one for each thread that asks at once.
 template <class Workspace>
 class Workspaces {
+  struct Slot;
+
  public:
   /// A workspace for as long as this lives.
   class Lease {
@@ -39,7 +41,7 @@ class Workspaces {
     Workspace* operator->() { return &slot_.workspace; }
 
    private:
-    typename Workspaces::Slot& slot_;
+    Slot& slot_;
   };
 
   /// Makes one for each thread that there is now and calls prepare(workspace) on those that are new. Outside of

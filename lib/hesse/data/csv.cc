@@ -180,7 +180,7 @@ std::shared_ptr<Dataset> read_csv(const FileBytes& file, const CsvOptions& optio
   const std::size_t label = label_column(path, options.label, columns, names);
   if (columns - (label < columns ? 1 : 0) == 0) {
     fail("{}: line {}: has a label but no feature; check the separator '{}', or pass label=none", path, records.line(),
-         options.separator);
+         options.separator == '\t' ? "tab" : std::string(1, options.separator));
   }
 
   // First pass: every record has as many fields, and is every label a number?

@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
+#include "hesse/core/printable.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +10,9 @@
 namespace hesse {
 
 void apply_budget(std::string_view text, Stopping& stopping) {
+  if (!is_printable(text)) {
+    fail("budget '{}': holds a control character; write for example 10epochs or 30s", printable(text));
+  }
   std::string_view rest = text;
   for (;;) {
     const auto comma = rest.find(',');

@@ -686,7 +686,11 @@ SweepSettings read_sweep(const std::filesystem::path& folder) {
   record.precision = view.at("precision").text() == to_string(Precision::float32) ? "float32" : "float64";
   record.budget = view.at("budget").text();
   for (const auto& [name, text] : view.at("settings").members()) record.settings.emplace_back(name, text.text());
-  settings.run = settings_of(record);
+  try {
+    settings.run = settings_of(record);
+  } catch (const Error& e) {
+    view.at("settings").refuse(e.what());
+  }
   for (const JsonView& problem : view.at("problems").elements()) settings.problems.push_back(problem.text());
   for (const JsonView& method : view.at("methods").elements()) settings.methods.push_back(method.text());
   settings.seed = view.at("seed").unsigned_integer();

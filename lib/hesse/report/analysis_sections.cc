@@ -30,6 +30,12 @@ const Json& member(const Json& json, const char* key) {
   return json.is_object() && json.contains(key) ? json[key] : nothing;
 }
 
+/// Entry i of an array.
+const Json& entry(const Json& json, std::size_t i) {
+  static const Json nothing;
+  return json.is_array() && i < json.size() ? json[i] : nothing;
+}
+
 double number(const Json& json) {
   if (json.is_number()) return json.get<double>();
   if (json == "inf") return kInfinity;
@@ -42,6 +48,7 @@ double number(const Json& json, const char* key) { return number(member(json, ke
 std::string shown(const Json& json, int digits = 5) {
   if (json.is_null()) return "";
   if (json.is_boolean()) return json.get<bool>() ? "yes" : "no";
+  if (json.is_number_unsigned()) return fmt::format("{}", json.get<std::uint64_t>());
   if (json.is_number_integer()) return fmt::format("{}", json.get<std::int64_t>());
   if (json.is_number()) return fmt::format("{:.{}g}", json.get<double>(), digits);
   if (json.is_string()) return json.get<std::string>();
@@ -182,8 +189,8 @@ void add_layers(ReportSection& section, const Json& json) {
                    {"trace"},        {"lower"},      {"upper"},   {"status", false}};
   for (const Json& layer : layers) {
     const auto end = [&](const char* key) {
-      const Json& pairs = member(layer, key);
-      return pairs.empty() ? std::string("none") : significant(number(pairs[0], "value"), 6);
+      const Json& first = entry(member(layer, key), 0);
+      return first.is_null() ? std::string("none") : significant(number(first, "value"), 6);
     };
     const Json& trace = member(layer, "trace");
     table.add({Cell(shown(layer, "name")), Cell(shown(layer, "parameters")), Cell(end("largest")),
@@ -307,13 +314,13 @@ Table measures_table(const Json& json) {
   table.columns.push_back({"note", false});
   const Json& measures = member(here, "measures");
   for (std::size_t i = 0; i < measures.size(); ++i) {
-    const Json& m = measures[i];
+    const Json& m = entry(measures, i);
     const bool interval = number(m, "lower") != number(m, "upper");
     std::vector<Cell> row = {Cell(shown(m, "name")), Cell(significant(number(m, "value"), 5)),
                              Cell(interval ? significant(number(m, "lower"), 4) : ""),
                              Cell(interval ? significant(number(m, "upper"), 4) : "")};
     if (two) {
-      const double other = i < member(there, "measures").size() ? number(member(there, "measures")[i], "value") : kNaN;
+      const double other = number(entry(member(there, "measures"), i), "value");
       row.emplace_back(significant(other, 5));
       row.emplace_back(significant(other / number(m, "value"), 4));
     }
@@ -390,7 +397,11 @@ ReportSection sharpness_section(const fs::path& folder) {
 
 // --------------------------------------------------------------------------------------------------------- landscape
 
-std::vector<double> distinct(std::vector<double> values) {
+/// The values in order, each once; NaN has no place among them.
+std::vector<double> distinct(std::vector<double> values, const std::string& file) {
+  if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); })) {
+    fail("{}: a point of the grid has NaN or no number for its place", file);
+  }
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
   return values;
@@ -413,8 +424,8 @@ Matrix grid_of(const std::vector<double>& a, const std::vector<double>& b, const
 }
 
 std::string direction_label(const Json& json, std::size_t i) {
-  const Json& directions = member(json, "directions");
-  return i < directions.size() ? shown(directions[i], "label") : fmt::format("direction {}", i + 1);
+  const Json& direction = entry(member(json, "directions"), i);
+  return direction.is_null() ? fmt::format("direction {}", i + 1) : shown(direction, "label");
 }
 
 void add_slice(ReportSection& section, const fs::path& folder, const Json& json) {
@@ -427,8 +438,11 @@ void add_slice(ReportSection& section, const fs::path& folder, const Json& json)
   const auto values = numbers_of(table, "value", file);
   const auto model = numbers_of(table, "model", file);
   if (!any_finite(values)) return;
-  const std::vector<double> xs = distinct(a);
-  const std::vector<double> ys = distinct(b);
+  const std::vector<double> xs = distinct(a, file);
+  const std::vector<double> ys = distinct(b, file);
+  if (xs.size() * ys.size() != values.size()) {
+    fail("{}: {} rows are no grid of {} by {} points", file, values.size(), xs.size(), ys.size());
+  }
   const std::string error = fmt::format("the quadratic model is off by {} at most",
                                         significant(number(member(json, "largest_model_error"), "error"), 3));
   if (ys.size() < 2) {
@@ -913,6 +927,7 @@ ReportSection spectra_section(std::span<const fs::path> folders, std::span<const
       const std::string file = csv.string();
       const Table density = read_csv_table(csv);
       std::vector<double> line = numbers_of(density, "density", file);
+      if (line.empty()) fail("{}: there are no rows", file);
       const double floor = 1e-6 * *std::max_element(line.begin(), line.end());
       const auto raised = [floor](std::vector<double> values) {
         for (double& v : values) v = std::max(v, floor);

@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
+#include "hesse/core/printable.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/safetensors.h"
 #include "hesse/report/writing.h"
@@ -82,7 +83,7 @@ void check_sum(const std::string& bytes, const std::string& file) {
   const std::string text = fmt::format("{:08x}", computed);
   if (all.substr(kChecksumAt, kNoChecksum.size()) != text) {
     fail("{}: byte {}: the checksum is {}, but the file's bytes give {}; the file is damaged", file, kChecksumAt,
-         all.substr(kChecksumAt, kNoChecksum.size()), text);
+         printable(all.substr(kChecksumAt, kNoChecksum.size())), text);
   }
 }
 
@@ -107,8 +108,8 @@ void check_identity(const SafetensorsFile& file, const CheckpointIdentity& ident
   const auto same = [&](const char* key, const std::string& wanted) {
     const std::string& found = metadata_at(file, key);
     if (found != wanted) {
-      fail("{}: the checkpoint's {} is '{}', this run's is '{}'; resume it as it was started", file.file(), key, found,
-           wanted);
+      fail("{}: the checkpoint's {} is '{}', this run's is '{}'; resume it as it was started", file.file(), key,
+           printable(found), wanted);
     }
   };
   same("format", std::string(kFormat));
@@ -188,11 +189,17 @@ Restored restore(const SafetensorsFile& file, const CheckpointIdentity& identity
     } else {
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), field);
       if (error != std::errc{} || end != text.data() + text.size()) {
-        fail("{}: the checkpoint's {} is '{}', which is not a number", file.file(), key, text);
+        fail("{}: the checkpoint's {} is '{}', which is not a number", file.file(), key, printable(text));
       }
     }
   });
-  if (const std::string& name = out.progress.ended; !name.empty()) termination_of(name);
+  if (const std::string& name = out.progress.ended; !name.empty()) {
+    try {
+      termination_of(name);
+    } catch (const Error& e) {
+      fail("{}: the checkpoint's progress.ended: {}", file.file(), printable(e.what()));
+    }
+  }
   return out;
 }
 

@@ -110,6 +110,7 @@ struct DensityRow {
 };
 
 std::vector<DensityRow> read_density(const std::filesystem::path& path) {
+  constexpr double kMostProbes = 1e9;
   const std::string file = path.string();
   const Table table = read_csv_table(path);
   const std::vector<double> steps = numbers_of(table, "step", file);
@@ -118,6 +119,10 @@ std::vector<DensityRow> read_density(const std::filesystem::path& path) {
   const std::vector<double> weights = numbers_of(table, "weight", file);
   std::vector<DensityRow> rows;
   for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (!(probes[i] >= 0 && probes[i] <= kMostProbes) || probes[i] != std::floor(probes[i])) {
+      fail("{}: row {}: the probe is no whole number from 0 to {}", file, i + 1, kMostProbes);
+    }
+    if (!std::isfinite(steps[i]) || !std::isfinite(nodes[i]) || !std::isfinite(weights[i])) continue;
     if (rows.empty() || rows.back().step != steps[i]) rows.push_back({steps[i], {}});
     rows.back().probes[static_cast<Index>(probes[i])].emplace_back(nodes[i], weights[i]);
   }

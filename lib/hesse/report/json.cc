@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
+#include "hesse/core/printable.h"
 #include "hesse/report/atomic_file.h"
 
 #include <algorithm>
@@ -121,7 +122,7 @@ Json parse_json(std::string_view text, std::string_view file) {
   const char* reached = text.data();
   const auto refuse = [&](std::string_view what) {
     const auto byte = static_cast<std::size_t>(reached - text.data());
-    fail("{}: byte {} (line {}): {}", file, byte, 1 + std::count(text.data(), reached, '\n'), what);
+    fail("{}: byte {} (line {}): {}", file, byte, 1 + std::count(text.data(), reached, '\n'), printable(what));
   };
   std::vector<std::set<std::string>> keys;
   int depth = 0;
@@ -162,8 +163,8 @@ JsonView::JsonView(const Json& value, std::string file, std::string path)
     : value_(&value), file_(std::move(file)), path_(std::move(path)) {}
 
 void JsonView::refuse(std::string_view complaint) const {
-  if (path_.empty()) fail("{}: {}", file_, complaint);
-  fail("{}: {}: {}", file_, path_, complaint);
+  if (path_.empty()) fail("{}: {}", file_, printable(complaint));
+  fail("{}: {}: {}", file_, printable(path_), printable(complaint));
 }
 
 void JsonView::expected(std::string_view what) const {

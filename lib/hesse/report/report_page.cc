@@ -65,12 +65,18 @@ std::vector<std::string> names_of(const std::vector<fs::path>& folders) {
 /// The section that `make` makes, or one that says why there is none.
 template <class Make>
 void add_guarded(std::vector<ReportSection>& sections, const std::string& title, const Make& make) {
+  const auto explain = [&](const char* what, const std::exception& e) {
+    ReportSection section{title};
+    section.blocks.emplace_back(
+        html_paragraph(fmt::format("The record cannot be shown{}: {}", what, e.what()), "verdict bad"));
+    sections.push_back(std::move(section));
+  };
   try {
     make();
+  } catch (const Error& e) {
+    explain("", e);
   } catch (const std::exception& e) {
-    ReportSection section{title};
-    section.blocks.emplace_back(html_paragraph(fmt::format("The record cannot be shown: {}", e.what()), "verdict bad"));
-    sections.push_back(std::move(section));
+    explain(", by a fault of hesse", e);
   }
 }
 

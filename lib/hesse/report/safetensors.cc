@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
+#include "hesse/core/printable.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
 
@@ -151,6 +152,7 @@ void SafetensorsFile::parse() {
       for (const auto& [key, text] : view.members()) metadata_.emplace_back(key, text.text());
       continue;
     }
+    if (!is_printable(name)) view.refuse("a tensor's name holds a control character; give it another");
     view.allow_only({"dtype", "shape", "data_offsets"});
     Placed next{{name, TensorType::f64, {}, 0, {}}, 0, 0};
     const std::string type = view.at("dtype").text();

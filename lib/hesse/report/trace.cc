@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
+#include "hesse/core/printable.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/writing.h"
 
@@ -22,6 +23,9 @@ namespace {
 
 const std::vector<std::string> kCommonColumns = {"step",  "epoch",         "seconds",   "gradient_equivalents",
                                                  "value", "gradient_norm", "step_size", "train_value"};
+
+/// Beyond it doubles are further apart than one step.
+constexpr double kMostSteps = 0x1p53;
 
 bool well_formed(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -87,7 +91,7 @@ Trace parse_trace(std::string_view text, std::string_view file) {
     const auto cells = split(line);
     if (line_number == 1) {
       for (const std::string_view name : cells) {
-        if (!well_formed(name)) fail("{}: line 1: '{}' is not a column name", file, name);
+        if (!well_formed(name)) fail("{}: line 1: '{}' is not a column name", file, printable(name));
         if (trace.find(name) >= 0) fail("{}: line 1: the column '{}' is there twice", file, name);
         trace.columns.emplace_back(name);
       }
@@ -101,10 +105,11 @@ Trace parse_trace(std::string_view text, std::string_view file) {
     for (std::size_t i = 0; i < cells.size(); ++i) {
       const auto [end, error] = std::from_chars(cells[i].data(), cells[i].data() + cells[i].size(), row[i]);
       if (error != std::errc{} || end != cells[i].data() + cells[i].size()) {
-        fail("{}: line {}: column '{}': '{}' is not a number", file, line_number, trace.columns[i], cells[i]);
+        fail("{}: line {}: column '{}': '{}' is not a number", file, line_number, trace.columns[i],
+             printable(cells[i]));
       }
     }
-    if (!(row[0] > last_step) || !std::isfinite(row[0]) || row[0] != std::floor(row[0])) {
+    if (!(row[0] > last_step) || !(row[0] <= kMostSteps) || row[0] != std::floor(row[0])) {
       fail("{}: line {}: the step {} does not follow the step {}", file, line_number, cells[0], last_step);
     }
     last_step = row[0];
