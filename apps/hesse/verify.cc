@@ -56,7 +56,7 @@ Json json_of(const Oracle& oracle, const OracleReport& report) {
   json["failure"] = report.failure;
   json["seconds"] = json_number(report.seconds);
   json["findings"] = Json::array();
-  for (const Finding& f : report.findings) {
+  for (const OracleFinding& f : report.findings) {
     json["findings"].push_back({{"what", f.what},
                                 {"figure", json_number(f.figure)},
                                 {"low", json_number(f.low)},
@@ -76,7 +76,7 @@ void print_list(const std::vector<Oracle>& list) {
 
 /// A line for each finding; those that passed are left out where `only_failed`.
 void print_report(const OracleReport& report, bool only_failed) {
-  for (const Finding& f : report.findings) {
+  for (const OracleFinding& f : report.findings) {
     if (only_failed && f.passed()) continue;
     say("{:<6}  {:<20}  {}: {} ({})\n", f.passed() ? "passed" : "FAILED", report.name, f.what, f.text(), f.derivation);
   }
@@ -89,7 +89,7 @@ Table csv_table(const std::vector<OracleReport>& reports) {
   Table table;
   table.columns = {{"oracle"}, {"what"}, {"figure"}, {"low"}, {"high"}, {"derivation"}, {"passed"}};
   for (const OracleReport& report : reports) {
-    for (const Finding& f : report.findings) {
+    for (const OracleFinding& f : report.findings) {
       table.add({Cell(report.name), Cell(f.what), Cell(fmt::format("{}", f.figure)), Cell(fmt::format("{}", f.low)),
                  Cell(fmt::format("{}", f.high)), Cell(f.derivation), Cell(f.passed() ? "yes" : "no")});
     }
@@ -143,8 +143,8 @@ int verify_command(Arguments arguments) {
     } else if (!found) {
       say("BLIND   {:<20}  does not find: {}\n", report.name, oracle.fault);
     } else if (!quiet()) {
-      const auto at =
-          std::find_if(report.findings.begin(), report.findings.end(), [](const Finding& f) { return !f.passed(); });
+      const auto at = std::find_if(report.findings.begin(), report.findings.end(),
+                                   [](const OracleFinding& f) { return !f.passed(); });
       say("found   {:<20}  {}: {} is refused\n", report.name, oracle.fault, at->text());
     }
     std::fflush(stdout);

@@ -16,16 +16,16 @@ namespace {
 
 std::filesystem::path last_scratch;
 
-std::vector<Finding> throws(const OracleContext& context) {
+std::vector<OracleFinding> throws(const OracleContext& context) {
   last_scratch = context.scratch;
   std::ofstream(context.scratch / "left-behind") << "x";
   set_threads(1);
   throw std::runtime_error("out of order");
 }
 
-std::vector<Finding> finds_nothing(const OracleContext&) { return {}; }
+std::vector<OracleFinding> finds_nothing(const OracleContext&) { return {}; }
 
-std::vector<Finding> half_right(const OracleContext&) {
+std::vector<OracleFinding> half_right(const OracleContext&) {
   return {at_most("one", 1, 2, "by definition"), at_most("three", 3, 2, "by definition")};
 }
 
@@ -44,8 +44,8 @@ TEST_CASE("A finding passes within its range and never where its figure is not a
   CHECK(between("", 0.95, 0.93, 0.97, "").passed());
   CHECK_FALSE(between("", 0.98, 0.93, 0.97, "").passed());
   CHECK_FALSE(between("", 0.92, 0.93, 0.97, "").passed());
-  for (const Finding& f : {at_most("", nan, 1, ""), at_least("", nan, 1, ""), equal_to("", nan, 1, ""),
-                           between("", nan, 0, 1, ""), at_most("", 0, nan, ""), Finding{}}) {
+  for (const OracleFinding& f : {at_most("", nan, 1, ""), at_least("", nan, 1, ""), equal_to("", nan, 1, ""),
+                                 between("", nan, 0, 1, ""), at_most("", 0, nan, ""), OracleFinding{}}) {
     CHECK_FALSE(f.passed());
   }
 }

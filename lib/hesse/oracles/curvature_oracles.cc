@@ -35,10 +35,10 @@ bool covers(double exact, double value, double half, bool planted) {
   return std::abs(value - exact) <= (planted ? 0.5 : 1.0) * half;
 }
 
-std::vector<Finding> trace_coverage(const OracleContext& context) {
+std::vector<OracleFinding> trace_coverage(const OracleContext& context) {
   const Matrix M = planted_matrix();
   const OperatorPtr A = dense_operator(M);
-  std::vector<Finding> findings;
+  std::vector<OracleFinding> findings;
   for (const auto& [method, name] :
        {std::pair{TraceMethod::hutchinson, "Hutchinson"}, std::pair{TraceMethod::hutch_pp, "Hutch++"},
         std::pair{TraceMethod::xtrace, "XTrace"}}) {
@@ -58,7 +58,7 @@ std::vector<Finding> trace_coverage(const OracleContext& context) {
   return findings;
 }
 
-std::vector<Finding> diagonal_coverage(const OracleContext& context) {
+std::vector<OracleFinding> diagonal_coverage(const OracleContext& context) {
   const Matrix M = planted_matrix();
   const OperatorPtr A = dense_operator(M);
   // Student's 97.5 % point with as many degrees of freedom as there are independent probes but one.
@@ -99,7 +99,7 @@ struct PlantedPoint {
   }
 };
 
-std::vector<Finding> saddles(const OracleContext& context) {
+std::vector<OracleFinding> saddles(const OracleContext& context) {
   constexpr Index n = 10;
   Index right = 0;
   Index certified = 0;

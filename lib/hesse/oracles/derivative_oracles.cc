@@ -92,8 +92,8 @@ std::vector<Kind> every_kind() {
   return kinds;
 }
 
-std::vector<Finding> differences(const OracleContext& context) {
-  std::vector<Finding> findings;
+std::vector<OracleFinding> differences(const OracleContext& context) {
+  std::vector<OracleFinding> findings;
   double rise = std::numeric_limits<double>::infinity();
   for (Kind& kind : every_kind()) {
     SpoiledDerivatives spoiled(*kind.f);
@@ -161,7 +161,7 @@ struct PerceptronFormula {
   }
 };
 
-std::vector<Finding> dense_hessian(const OracleContext& context) {
+std::vector<OracleFinding> dense_hessian(const OracleContext& context) {
   const auto data = planted_classes(PerceptronFormula::kInputs, PerceptronFormula::kClasses, 12, 15);
   const auto network = planted_perceptron(
       {PerceptronFormula::kInputs, PerceptronFormula::kHidden, PerceptronFormula::kClasses}, Activation::tanh, data);

@@ -55,7 +55,7 @@ double product_ratio(Transpose a_op, Transpose b_op, Index m, Index n, Index k, 
   return worst;
 }
 
-std::vector<Finding> products(const OracleContext& context) {
+std::vector<OracleFinding> products(const OracleContext& context) {
   double in_double = 0;
   double in_float = 0;
   for (const Transpose a : {Transpose::no, Transpose::yes}) {
@@ -71,7 +71,7 @@ std::vector<Finding> products(const OracleContext& context) {
           at_most("matrix products in float, against sums in long double", in_float, 1, why)};
 }
 
-std::vector<Finding> decompositions(const OracleContext& context) {
+std::vector<OracleFinding> decompositions(const OracleContext& context) {
   double residual = 0;
   double orthogonality = 0;
   for (const Index n : {1, 2, 3, 5, 10, 50, 100}) {
@@ -120,7 +120,7 @@ std::pair<double, Index> root_error(RootMethod method, double tolerance, double 
   return {worst, own};
 }
 
-std::vector<Finding> inverse_roots(const OracleContext& context) {
+std::vector<OracleFinding> inverse_roots(const OracleContext& context) {
   constexpr double kCondition = 1e4;
   constexpr double kTolerance = 1e-10;
   const auto [eigen, own_eigen] = root_error(RootMethod::eigen, kTolerance, kCondition, context.planted);
@@ -157,14 +157,14 @@ class LinearForm final : public Objective {
   Vector g_;
 };
 
-std::vector<Finding> shampoo_step(const OracleContext& context) {
+std::vector<OracleFinding> shampoo_step(const OracleContext& context) {
   const Index n = 5;
   const Matrix U = planted_basis(n, 4);
   const Matrix V = planted_basis(n, 5);
   const Vector values = Vector::LinSpaced(n, 1, 3);
   LinearForm f(U * values.asDiagonal() * V.transpose());
   constexpr double kRidge = 1e-13;
-  std::vector<Finding> findings;
+  std::vector<OracleFinding> findings;
   for (const RootMethod root : {RootMethod::eigen, RootMethod::newton}) {
     ShampooOptions options;
     options.lr = 1;
@@ -190,7 +190,7 @@ std::vector<Finding> shampoo_step(const OracleContext& context) {
   return findings;
 }
 
-std::vector<Finding> trust_region(const OracleContext& context) {
+std::vector<OracleFinding> trust_region(const OracleContext& context) {
   // g has no part along the eigenvector of -20: lambda = 20 and s = (-1/20, +-t, 1/20), t^2 = 1 - 2/400.
   const double t = std::sqrt(1 - 2.0 / 400);
   const Vector g0 = Eigen::Vector3d(1, 0, -1);
@@ -232,7 +232,7 @@ std::vector<Finding> trust_region(const OracleContext& context) {
           at_least("found to be the hard case", static_cast<double>(hard), 1, "the diagonal one at least")};
 }
 
-std::vector<Finding> multiple_eigenvalues(const OracleContext& context) {
+std::vector<OracleFinding> multiple_eigenvalues(const OracleContext& context) {
   Vector values = Vector::LinSpaced(200, 0, 5);
   values.head(5).setConstant(10);
   values[5] = 9;

@@ -61,7 +61,7 @@ Vector with_one(const Vector& a) {
   return out;
 }
 
-std::vector<Finding> kronecker_fisher(const OracleContext& context) {
+std::vector<OracleFinding> kronecker_fisher(const OracleContext& context) {
   constexpr Index kInputs = 3;
   constexpr Index kHidden = 4;
   constexpr Index kClasses = 3;
@@ -146,7 +146,7 @@ std::vector<Finding> kronecker_fisher(const OracleContext& context) {
                   distance(Curvature::fisher_empirical, empirical), bound, why)};
 }
 
-std::vector<Finding> permutation(const OracleContext& context) {
+std::vector<OracleFinding> permutation(const OracleContext& context) {
   constexpr Index kInputs = 4;
   constexpr Index kHidden = 6;
   constexpr Index kClasses = 3;
@@ -182,7 +182,7 @@ std::vector<Finding> permutation(const OracleContext& context) {
               why)};
 }
 
-std::vector<Finding> rescaling(const OracleContext& context) {
+std::vector<OracleFinding> rescaling(const OracleContext& context) {
   constexpr double kAlpha = 10;
   const auto f = planted_perceptron({6, 8, 3}, Activation::relu, planted_classes(6, 3, 60, 25));
   const Vector x = f->network().initial_parameters(Initialisation::he_normal, 1);

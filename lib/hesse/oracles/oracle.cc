@@ -53,7 +53,7 @@ class TemporaryFolder {
 
 }  // namespace
 
-std::string Finding::text() const {
+std::string OracleFinding::text() const {
   const std::string found = short_text(figure) + (passed() ? "" : " not");
   if (low == high) return fmt::format("{} = {}", found, short_text(low));
   if (low == -kInfinity) return fmt::format("{} <= {}", found, short_text(high));
@@ -61,22 +61,22 @@ std::string Finding::text() const {
   return fmt::format("{} in [{}, {}]", found, short_text(low), short_text(high));
 }
 
-Finding at_most(std::string what, double figure, double bound, std::string derivation) {
+OracleFinding at_most(std::string what, double figure, double bound, std::string derivation) {
   return {std::move(what), figure, -kInfinity, bound, std::move(derivation)};
 }
-Finding at_least(std::string what, double figure, double bound, std::string derivation) {
+OracleFinding at_least(std::string what, double figure, double bound, std::string derivation) {
   return {std::move(what), figure, bound, kInfinity, std::move(derivation)};
 }
-Finding equal_to(std::string what, double figure, double value, std::string derivation) {
+OracleFinding equal_to(std::string what, double figure, double value, std::string derivation) {
   return {std::move(what), figure, value, value, std::move(derivation)};
 }
-Finding between(std::string what, double figure, double low, double high, std::string derivation) {
+OracleFinding between(std::string what, double figure, double low, double high, std::string derivation) {
   return {std::move(what), figure, low, high, std::move(derivation)};
 }
 
 bool OracleReport::passed() const {
   return failure.empty() && !findings.empty() &&
-         std::all_of(findings.begin(), findings.end(), [](const Finding& f) { return f.passed(); });
+         std::all_of(findings.begin(), findings.end(), [](const OracleFinding& f) { return f.passed(); });
 }
 
 const std::vector<Oracle>& oracles() {

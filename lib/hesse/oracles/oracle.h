@@ -17,7 +17,7 @@
 namespace hesse {
 
 /// One comparison: a figure, the range that it is held to, and why the range is what it is.
-struct Finding {
+struct OracleFinding {
   std::string what;  ///< is compared
   double figure = std::numeric_limits<double>::quiet_NaN();
   double low = -std::numeric_limits<double>::infinity();
@@ -31,10 +31,10 @@ struct Finding {
 };
 
 /// figure <= bound, figure >= bound, figure == value, low <= figure <= high.
-Finding at_most(std::string what, double figure, double bound, std::string derivation);
-Finding at_least(std::string what, double figure, double bound, std::string derivation);
-Finding equal_to(std::string what, double figure, double value, std::string derivation);
-Finding between(std::string what, double figure, double low, double high, std::string derivation);
+OracleFinding at_most(std::string what, double figure, double bound, std::string derivation);
+OracleFinding at_least(std::string what, double figure, double bound, std::string derivation);
+OracleFinding equal_to(std::string what, double figure, double value, std::string derivation);
+OracleFinding between(std::string what, double figure, double low, double high, std::string derivation);
 
 /// How an oracle is run.
 struct OracleContext {
@@ -47,7 +47,7 @@ struct Oracle {
   std::string name;
   std::string claim;  ///< one clause
   std::string fault;  ///< that can be planted, one clause
-  std::vector<Finding> (*run)(const OracleContext& context);
+  std::vector<OracleFinding> (*run)(const OracleContext& context);
 };
 
 /// All of them, those of lower modules first. Names are unique.
@@ -56,7 +56,7 @@ const std::vector<Oracle>& oracles();
 /// What an oracle found.
 struct OracleReport {
   std::string name;
-  std::vector<Finding> findings;
+  std::vector<OracleFinding> findings;
   std::string failure;  ///< what was thrown instead; empty if nothing
   double seconds = 0;
 

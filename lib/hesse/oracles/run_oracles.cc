@@ -37,8 +37,8 @@ std::unique_ptr<NetworkObjective> small_network() {
   return planted_perceptron({6, 10, 3}, Activation::tanh, planted_classes(6, 3, 60, 61));
 }
 
-std::vector<Finding> resume(const OracleContext& context) {
-  std::vector<Finding> findings;
+std::vector<OracleFinding> resume(const OracleContext& context) {
+  std::vector<OracleFinding> findings;
   for (const char* method : {"adam", "momentum", "lbfgs", "newton-cg", "kfac", "shampoo"}) {
     const bool full = std::string_view(method) == "lbfgs" || std::string_view(method) == "newton-cg";
     const Batches batches{.size = full ? 0 : Index{20}, .seed = 5};
@@ -76,7 +76,7 @@ std::vector<Finding> resume(const OracleContext& context) {
   return findings;
 }
 
-std::vector<Finding> thread_bits(const OracleContext& context) {
+std::vector<OracleFinding> thread_bits(const OracleContext& context) {
   // Large enough that every loop has several tasks.
   const auto data = planted_classes(40, 4, 3000, 62);
   const auto bits = [&](int count) {
@@ -114,7 +114,7 @@ std::vector<Finding> thread_bits(const OracleContext& context) {
     return joined;
   };
   const Vector one = bits(1);
-  std::vector<Finding> findings;
+  std::vector<OracleFinding> findings;
   for (const int count : {2, 3}) {
     findings.push_back(equal_to(
         fmt::format("numbers of gradient, product, trace and three methods that differ on {} threads from 1", count),
@@ -143,7 +143,7 @@ class NotANumber final : public Objective {
   int calls_ = 0;
 };
 
-std::vector<Finding> ceres(const OracleContext& context) {
+std::vector<OracleFinding> ceres(const OracleContext& context) {
   // Least-squares problems whose minimum has a Hessian of full rank, so that answers can be compared as points.
   constexpr std::array kProblems = {1, 5, 7, 8, 14, 15, 16, 32};
   Index agreed = 0;
@@ -224,7 +224,7 @@ class Spoiled final : public Objective {
   int calls_ = 0;
 };
 
-std::vector<Finding> not_finite(const OracleContext& context) {
+std::vector<OracleFinding> not_finite(const OracleContext& context) {
   FunctorObjective<ChainedRosenbrock> clean({4}, 4);
   constexpr double kTolerance = 1e-6;
   Index runs = 0;
