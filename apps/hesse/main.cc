@@ -98,6 +98,9 @@ const std::vector<Command>& commands() {
 void choose_blas_kernels(char** argv) {
   const char* const kernels = better_blas_kernels();
   if (kernels == nullptr || ::setenv("OPENBLAS_CORETYPE", kernels, 1) != 0) return;
+  // BLAS runs on the thread that calls it (core/blas.h). The threads that OpenBLAS starts of its own would have nothing
+  // to do, and where memory is short it waits for them for ever at the end.
+  ::setenv("OPENBLAS_NUM_THREADS", "1", 0);
   ::execv("/proc/self/exe", argv);
   ::unsetenv("OPENBLAS_CORETYPE");
 }
