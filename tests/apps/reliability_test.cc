@@ -267,3 +267,29 @@ TEST_CASE("where nothing can be written every command says so and leaves nothing
     CHECK(files_below(folder.path()) == before + 1);
   }
 }
+
+TEST_CASE("with too few addresses for its work the program ends and leaves no half of a file") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return;
+#endif
+  const ScratchFolder folder;
+  // From too few to load the libraries to enough for some of the work: OpenBLAS waits for ever for a buffer that it
+  // cannot have, unless it is asked only where there is room.
+  for (const int kilobytes : {60000, 100000, 120000, 160000, 220000, 300000}) {
+    const std::string name = fmt::format("run-{}", kilobytes);
+    const auto r = run_hesse(folder,
+                             "train --problem mlp:data=gaussian-blobs:samples=20000:features=50,hidden=300-300 "
+                             "--optimizer kfac --budget 2steps "
+                             "--batch-size 2000 --quiet --threads 2 --output " +
+                                 name,
+                             fmt::format("ulimit -v {}", kilobytes));
+    CAPTURE(kilobytes, r.exit_code, r.out, r.err);
+    if (r.exit_code != 0) CHECK_FALSE(fs::exists(folder.path() / name / "checkpoint.safetensors"));
+    if (fs::exists(folder.path() / name / "run.json")) {
+      CHECK_NOTHROW(read_json(folder.path() / name / "run.json"));
+    }
+    for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+      CHECK(entry.path().extension() != ".partial");
+    }
+  }
+}

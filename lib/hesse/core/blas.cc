@@ -5,6 +5,8 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <new>
 
 namespace hesse {
 namespace {
@@ -32,6 +34,16 @@ void thin_product(Transpose a_op, Transpose b_op, Index m, Index n, Index k, con
   } else {
     panel_product(columns, rows, k, beta != T(0), C, ldc, 1);
   }
+}
+
+/// Throws std::bad_alloc where there is no room for the buffer that OpenBLAS keeps for each thread that calls it: where
+/// it cannot have it, OpenBLAS 0.3.21 asks again and again for ever. Nothing of it is touched, so it costs no memory.
+void want_blas_buffer() {
+  constexpr std::size_t kBuffer = std::size_t{129} << 20U;
+  // volatile: a compiler may leave out what is freed unused.
+  void* volatile const buffer = std::malloc(kBuffer);
+  if (buffer == nullptr) throw std::bad_alloc();
+  std::free(buffer);
 }
 
 }  // namespace
@@ -67,7 +79,7 @@ void solve_upper(Side side, Transpose op, Index m, Index n, const double* U, Ind
 void keep_blas_on_calling_thread() {
   // One call for the process would do with the build that has threads of its own; the one on OpenMP asks each calling
   // thread how many to use.
-  thread_local const bool once = (openblas_set_num_threads(1), true);
+  thread_local const bool once = (want_blas_buffer(), openblas_set_num_threads(1), true);
   static_cast<void>(once);
 }
 

@@ -24,6 +24,9 @@ const char* better_blas_kernels() {
 void restart_with_better_blas_kernels(char** argv) {
   const char* const kernels = better_blas_kernels();
   if (kernels == nullptr || ::setenv("OPENBLAS_CORETYPE", kernels, 1) != 0) return;
+  // BLAS runs on the thread that calls it (core/blas.h). The threads that OpenBLAS starts of its own would have nothing
+  // to do, and where memory is short it waits for them for ever at the end.
+  ::setenv("OPENBLAS_NUM_THREADS", "1", 0);
   ::execv("/proc/self/exe", argv);
   ::unsetenv("OPENBLAS_CORETYPE");
 }
