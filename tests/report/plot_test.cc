@@ -212,6 +212,21 @@ TEST_CASE("every scale, format and odd shape of data can be drawn") {
   write_plot(scratch / fmt::format("constant{}", ending), constant, palette);
 }
 
+TEST_CASE("runs that reach from one end of the doubles to the other are drawn") {
+  if (!gnuplot_is_there()) return;
+  const ScratchFolder scratch;
+  Palette palette;
+  const double most = std::numeric_limits<double>::max();
+  for (const bool log : {false, true}) {
+    Plot plot;
+    plot.log_y = log;
+    // The ratio of both ends, and their difference on a linear axis, are infinite.
+    plot.series = {{"diverged", {{{0, 1, 2}, {log ? 1e-320 : -most, 1, most}}}}};
+    write_plot(scratch / "plot.svg", plot, palette);
+    CHECK_THAT(read_file(scratch / "plot.svg"), Contains("</svg>"));
+  }
+}
+
 TEST_CASE("what cannot be drawn is refused in one sentence, and missing gnuplot is said so") {
   const ScratchFolder scratch;
   Palette palette;

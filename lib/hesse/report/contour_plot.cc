@@ -68,7 +68,7 @@ std::string contour_commands(const std::string& grid, const std::string& lines, 
 /// short one.
 std::string tic_labels(const char* axis, const ContourScale& scale) {
   if (!scale.log) return fmt::format("set format {} '%h'\n", axis);
-  const double decades = std::log10(scale.high / scale.low);
+  const double decades = std::log10(scale.high) - std::log10(scale.low);
   const int every = static_cast<int>(std::ceil(decades / 8));
   std::string list;
   for (int e = static_cast<int>(std::floor(std::log10(scale.low))); e <= std::log10(scale.high); ++e) {
@@ -242,8 +242,9 @@ ContourScale contour_scale(const Matrix& values) {
   }
   for (int i = 1; i <= kLevels; ++i) {
     const double share = static_cast<double>(i) / (kLevels + 1);
-    scale.levels.push_back(scale.log ? scale.low * std::pow(scale.high / scale.low, share)
-                                     : scale.low + share * (scale.high - scale.low));
+    scale.levels.push_back(scale.log
+                               ? scale.low * std::pow(10.0, share * (std::log10(scale.high) - std::log10(scale.low)))
+                               : scale.low + share * (scale.high - scale.low));
   }
   return scale;
 }

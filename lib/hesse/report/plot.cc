@@ -66,20 +66,22 @@ struct Axis {
     low = std::min(low, value);
     high = std::max(high, value);
   }
+  double decades() const { return std::log10(high) - std::log10(low); }
   bool empty() const { return !(low <= high); }
   /// Into [low, high]; for what reaches past the edge of the plot.
   double clamp(double value) const { return std::isnan(value) ? value : std::clamp(value, low, high); }
 
   void widen(double share) {
     if (log) {
-      const double margin = std::max(share * std::log10(high / low), 0.02);
-      low *= std::pow(10.0, -margin);
-      high *= std::pow(10.0, margin);
+      // Of a run that diverges high / low is infinite, and room beside the largest number there is none.
+      const double margin = std::max(share * decades(), 0.02);
+      low = std::max(low * std::pow(10.0, -margin), std::numeric_limits<double>::min());
+      high = std::min(high * std::pow(10.0, margin), std::numeric_limits<double>::max());
     } else {
       // A constant needs room around it as well.
-      const double margin = high > low ? share * (high - low) : std::max(std::abs(high) * 0.1, 1e-12);
-      low -= margin;
-      high += margin;
+      const double margin = high > low ? share * high - share * low : std::max(std::abs(high) * 0.1, 1e-12);
+      low = std::max(low - margin, std::numeric_limits<double>::lowest());
+      high = std::min(high + margin, std::numeric_limits<double>::max());
     }
   }
 
@@ -87,11 +89,10 @@ struct Axis {
   std::string tics(char name) const {
     // The default format leaves a space for a sign, which moves the numbers off their tics.
     if (!log) return fmt::format("set format {} '%h'\n", name);
-    const double decades = std::log10(high / low);
     std::string list;
-    if (decades > 2.5) {
+    if (decades() > 2.5) {
       // Powers of ten, at most nine of them with their label; level 1 marks a small tic.
-      const int every = static_cast<int>(std::ceil(decades / 9));
+      const int every = static_cast<int>(std::ceil(decades() / 9));
       for (int e = static_cast<int>(std::floor(std::log10(low))); e <= std::log10(high); ++e) {
         for (int factor = 1; factor <= (every == 1 ? 9 : 1); ++factor) {
           const double at = factor * std::pow(10.0, e);
@@ -106,7 +107,7 @@ struct Axis {
     const auto mark = [&](double at) {
       if (at >= low && at <= high) list += fmt::format("{}'{:.4g}' {}", list.empty() ? "" : ", ", at, at);
     };
-    if (decades < 0.7) {
+    if (decades() < 0.7) {
       // So short a logarithmic axis is nearly linear: about five even steps of 1, 2 or 5 units.
       const double unit = std::pow(10.0, std::floor(std::log10((high - low) / 5)));
       const double ratio = (high - low) / 5 / unit;
