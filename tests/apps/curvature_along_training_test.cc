@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* kTrain =
     "train --problem mlp:data=gaussian-blobs,hidden=4,activation=tanh --optimizer sgd:lr=0.1 --budget 40steps "
-    "--batch-size 0 --quiet --curvature-every 20 ";
+    "--batch-size 0 --precision double --quiet --curvature-every 20 ";
 
 }  // namespace
 
