@@ -5,9 +5,9 @@
 
 #include "hesse/core/blas_kernels.h"
 #include "hesse/core/error.h"
+#include "hesse/core/failure_text.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/terminal.h"
-
 
 #include <cerrno>
 #include <csignal>
@@ -112,8 +112,8 @@ Ending end_of(Arguments arguments) {
     return {kWriteFailed, e.what()};
   } catch (const Error& e) {
     return {kBadInput, e.what()};
-  } catch (const std::bad_alloc&) {
-    return {1, "out of memory; try a smaller problem, batch or precision float"};
+  } catch (const std::bad_alloc& e) {
+    return {1, failure_text(e)};
   } catch (const std::exception& e) {
     const bool printing = std::ferror(stdout) != 0;
     return {1, fmt::format("{}: {}", printing ? "standard output cannot be written" : "unexpected failure", e.what())};

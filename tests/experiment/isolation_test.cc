@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <new>
 #include <stdexcept>
 #include <thread>
 
@@ -23,6 +24,7 @@ namespace {
 /// for a single product, as `newton-cg` asks for one after the other.
 class Quirky final : public Objective {
  public:
+  explicit Quirky(bool starved = false) : starved_(starved) {}
   const ParameterLayout& layout() const override { return layout_; }
   double value(const Vector& x) override { return 0.5 * x.dot(d_.cwiseProduct(x)); }
   double value_and_gradient(const Vector& x, Vector& g) override {
@@ -31,6 +33,7 @@ class Quirky final : public Objective {
   }
   std::shared_ptr<const LinearOperator> curvature(const Vector&, Curvature) override {
     return function_operator(4, [this](ConstMatrixView X, MatrixView Y) {
+      if (X.cols() > 1 && starved_) throw std::bad_alloc();
       if (X.cols() > 1) throw std::runtime_error("the Hessian is out of order");
       std::this_thread::sleep_for(std::chrono::milliseconds(40));
       Y = d_.asDiagonal() * X;
@@ -38,6 +41,7 @@ class Quirky final : public Objective {
   }
 
  private:
+  bool starved_;
   ParameterLayout layout_{4};
   Vector d_ = Vector::LinSpaced(4, 1, 4);
 };
@@ -93,8 +97,17 @@ TEST_CASE("A method that diverges and one that throws and one that hangs are row
     }
   }
 
-  Problem without = quirky();
+  // Memory that a method cannot have is told as what it is.
+  settings.methods = {"newton"};
+  Problem short_of_memory = quirky();
+  short_of_memory.objective = std::make_unique<Quirky>(true);
+  const Comparison starved = compare(settings, short_of_memory, folder / "starved", hooks_of);
+  REQUIRE(starved.cells.size() == 2);
+  CHECK(starved.cells[0].outcome.status == RunStatus::failed);
+  CHECK_THAT(starved.cells[0].outcome.verdict.message, Catch::Contains("out of memory"));
   settings.methods = sound;
+
+  Problem without = quirky();
   const Comparison few = compare(settings, without, folder / "without", hooks_of);
   REQUIRE(few.cells.size() == 4);
   for (const ComparisonCell& cell : few.cells) {

@@ -1,11 +1,12 @@
 #include "hesse/distributed/ranks.h"
 
+#include "hesse/core/failure_text.h"
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
 #include <exception>
-#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -104,10 +105,8 @@ void Ranks::together(const char* what, std::uint64_t fingerprint, const std::fun
   } catch (const Error& e) {
     trouble = e.what();
     of_machine = false;
-  } catch (const std::bad_alloc&) {
-    trouble = "out of memory; try a smaller problem, batch or precision float";
   } catch (const std::exception& e) {
-    trouble = e.what();
+    trouble = failure_text(e);
   }
   meet(what, fingerprint, 0, failed ? &trouble : nullptr, of_machine);
 }

@@ -1,6 +1,7 @@
 #include "hesse/experiment/run.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/failure_text.h"
 #include "hesse/core/parallel.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/curvature/critical_point.h"
@@ -297,10 +298,10 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     if (settings.ranks > 1 && dynamic_cast<const Error*>(&e) == nullptr) throw;
     // A method that throws is a row of the comparison like any other.
     outcome.status = RunStatus::failed;
-    hooks.failed(e.what());
+    hooks.failed(failure_text(e));
     Verdict verdict;
     verdict.termination = "failed";
-    verdict.message = e.what();
+    verdict.message = failure_text(e);
     verdict.value = std::nan("");
     verdict.gradient_norm = std::nan("");
     verdict.initial_value = std::nan("");
