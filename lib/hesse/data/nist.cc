@@ -160,6 +160,7 @@ class Reader {
       }
       for (const std::string_view word : words) values.push_back(number(word, "observation"));
     }
+    if (values.empty()) return;  // check() says so
     using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     const auto width = static_cast<Index>(columns);
     const Eigen::Map<const RowMajor> table(values.data(), static_cast<Index>(values.size()) / width, width);

@@ -196,7 +196,8 @@ std::string figures_json(std::span<const Figure> figures, Palette& palette) {
     json["figures"].push_back(std::move(one));
   }
   json["arrays"] = arrays.take();
-  return json_text(json, false);
+  // Names may come from a file that is no UTF-8; a page shows what can be read of them.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::vector<fs::path> write_figure(const fs::path& folder, const Figure& figure, const std::string& ending,
