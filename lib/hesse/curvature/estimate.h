@@ -12,7 +12,7 @@ namespace hesse {
 struct Estimate {
   double value = 0;
   double standard_error = 0;
-  double lower = 0;           ///< the interval
+  double lower = 0;  ///< the interval
   double upper = 0;
   Index samples = 0;      ///< figures that the error is from
   Index products = 0;     ///< operator times vector
