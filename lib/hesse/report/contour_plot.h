@@ -45,8 +45,8 @@ ContourScale contour_scale(const Matrix& values);
 /// when gnuplot is missing or complains, on sizes that do not fit, and when no value is finite.
 void write_contour_plot(const std::filesystem::path& path, const ContourPlot& plot);
 
-/// The same function as a surface over its contour lines, seen from above at an angle, with the path on it and without the
-/// model. Formats and errors are those of write_contour_plot.
+/// The same function as a surface over its contour lines, seen from above at an angle, with the path on it and without
+/// the model. Formats and errors are those of write_contour_plot.
 void write_surface_plot(const std::filesystem::path& path, const ContourPlot& plot);
 
 /// The values in characters, from '.' at the low end of the scale to '@' at its high one, '?' where they are not

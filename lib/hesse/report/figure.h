@@ -47,9 +47,8 @@ Series band_series(const std::string& name, const std::vector<double>& x, const 
 /// infinities are texts as in all records.
 std::string figures_json(std::span<const Figure> figures, Palette& palette);
 
-/// Draws every view of a figure by gnuplot into `folder`, as NAME.ENDING or NAME_by_VIEW.ENDING; a function on a grid that
-/// has contour lines as a surface too, NAME_surface.ENDING. Returns the paths.
-/// Throws Error as write_plot does.
+/// Draws every view of a figure by gnuplot into `folder`, as NAME.ENDING or NAME_by_VIEW.ENDING; a function on a grid
+/// that has contour lines as a surface too, NAME_surface.ENDING. Returns the paths. Throws Error as write_plot does.
 std::vector<std::filesystem::path> write_figure(const std::filesystem::path& folder, const Figure& figure,
                                                 const std::string& ending, Palette& palette);
 
