@@ -15,7 +15,10 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <string_view>
 #include <system_error>
+
+#include <unistd.h>
 
 namespace hesse::app {
 namespace {
@@ -120,10 +123,26 @@ Ending end_of(Arguments arguments) {
   }
 }
 
+/// Memory that runs out while something is taken apart, as in the destructors of JSON values, which allocate, ends the
+/// program without a way back: in one line all the same. Files that were being written have their old content.
+[[noreturn]] void end_at_once() {
+  try {
+    if (const std::exception_ptr e = std::current_exception()) std::rethrow_exception(e);
+  } catch (const std::bad_alloc&) {
+    constexpr std::string_view text = "hesse: out of memory; try a smaller problem, batch or precision float\n";
+    static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
+    ::_exit(1);
+  } catch (...) {
+    // Told by abort.
+  }
+  std::abort();
+}
+
 }  // namespace hesse::app
 
 int main(int argc, char** argv) {
   using namespace hesse::app;
+  std::set_terminate(&end_at_once);
   hesse::restart_with_better_blas_kernels(argv);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   // A limit on file sizes is then an error that names the file, like a full disk.
