@@ -7,7 +7,6 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 
 using namespace hesse;
@@ -34,12 +33,6 @@ Printed run_with_failure(const ScratchFolder& folder, const std::string& kind, l
                   kernels != nullptr ? fmt::format("OPENBLAS_CORETYPE={} ", kernels) : "", kind, n, HESSE_FAIL_NTH));
 }
 
-/// How many calls of each kind are tried; `scripts/faults.sh` sets it.
-long sampled() {
-  const char* const text = std::getenv("HESSE_FAULTS");
-  return text != nullptr ? std::atol(text) : 12;
-}
-
 /// Every file that is there is whole: the record and the checkpoint are read, and the run can be gone on with or is
 /// refused in one line.
 void check_folder(const ScratchFolder& folder) {
@@ -61,7 +54,7 @@ TEST_CASE("a write or flush or renaming that fails is named and the run goes on 
     return load_parameters(folder / "run" / kCheckpointFile, problem.objective->layout());
   };
   int failed = 0;
-  for (long i = 0; i < sampled(); ++i) {
+  for (long i = 0; i < 12; ++i) {
     // Dense at the start, then further and further apart.
     const long n = 1 + i * (i + 5) / 6;
     const ScratchFolder folder;
@@ -85,7 +78,7 @@ TEST_CASE("a write or flush or renaming that fails is named and the run goes on 
 
 TEST_CASE("an allocation that fails at any time ends the program in one line with whole files or none") {
   int failed = 0;
-  for (long i = 0; i < 4 * sampled(); ++i) {
+  for (long i = 0; i < 48; ++i) {
     const long n = 1 + i * (i + 3) * 5;
     const ScratchFolder folder;
     const Printed r = run_with_failure(folder, "malloc", n);
