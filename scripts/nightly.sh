@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# What takes too long for every change, one after the other: all tests; the tests under the sanitizers; every fuzzer for
+# ten minutes; an hour of training that must not grow; which lines the tests reach. Goes on after a failure, ends in a line
+# for each, and with exit status 1 where one failed. Some eight hours on 2 cores.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$root"
+(($# == 0)) || stop "nightly" "it takes no arguments, and has got '$*'"
+
+verdicts=()
+failures=0
+# part COMMAND...: runs one of them, whatever became of those before.
+part() {
+  local start=$SECONDS verdict=passed
+  say "nightly: $*"
+  "$@" || verdict=FAILED
+  [[ "$verdict" == passed ]] || failures=$((failures + 1))
+  verdicts+=("$verdict  $(((SECONDS - start) / 60)) min  $*")
+}
+part scripts/test.sh
+part scripts/sanitize.sh
+part scripts/fuzz.sh --seconds 600
+part scripts/soak.sh
+part scripts/coverage.sh
+printf '%s\n' "${verdicts[@]}"
+((failures == 0)) || stop "nightly" "$failures of ${#verdicts[@]} failed; each says above where its output is"
