@@ -48,7 +48,9 @@ void write_blocks(const ReportPage& page) {
       } else if (const auto* figure = std::get_if<Figure>(&block)) {
         figures.push_back(*figure);
       } else {
-        require(std::get<std::string>(block).find("by a fault of hesse") == std::string::npos,
+        // At the beginning: further on a record's own words may be cited, and the fuzzer has learned these.
+        const std::string beginning = std::get<std::string>(block).substr(0, 80);
+        require(beginning.find("cannot be shown, by a fault of hesse") == std::string::npos,
                 "a record is refused by an exception that is no Error");
       }
     }

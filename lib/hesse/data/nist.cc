@@ -81,6 +81,7 @@ class Reader {
       if (lines_.line().starts_with("Dataset Name:") && words.size() >= 3) {
         out_.name = words[2];
       } else if (lines_.line().starts_with("Procedure:")) {
+        if (procedure) bad("says a second time what the procedure is; fetch the file again");
         procedure = true;
         out_.linear = words.size() >= 2 && words[1] == "Linear";
       } else if (are_columns(words)) {
