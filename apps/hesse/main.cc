@@ -129,8 +129,10 @@ Ending end_of(Arguments arguments) {
   try {
     if (const std::exception_ptr e = std::current_exception()) std::rethrow_exception(e);
   } catch (const std::bad_alloc&) {
-    constexpr std::string_view text = "hesse: out of memory; try a smaller problem, batch or precision float\n";
-    static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
+    // Without an allocation: there may be no memory for one.
+    for (const std::string_view text : {std::string_view("hesse: "), kOutOfMemory, std::string_view("\n")}) {
+      static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
+    }
     ::_exit(1);
   } catch (...) {
     // Told by abort.

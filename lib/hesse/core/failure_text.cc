@@ -5,9 +5,7 @@
 namespace hesse {
 
 std::string failure_text(const std::exception& e) {
-  if (dynamic_cast<const std::bad_alloc*>(&e) != nullptr) {
-    return "out of memory; try a smaller problem, batch or precision float";
-  }
+  if (dynamic_cast<const std::bad_alloc*>(&e) != nullptr) return std::string(kOutOfMemory);
   return e.what();
 }
 

@@ -25,17 +25,20 @@ std::vector<double> finite_values(const Matrix& values) {
 
 std::string number(double value) { return std::isfinite(value) ? fmt::format("{}", value) : "NaN"; }
 
+/// Where a value lies on the scale's axis. Contours run where they ran: levels lie inside the scale, to which it is
+/// moved. On a logarithmic one heights are interpolated as logarithms, in which a bowl's contours are smoother.
+double height_of(const ContourScale& scale, double value) {
+  const double shown = std::isnan(value) ? value : std::clamp(value, scale.low, scale.high);
+  return scale.log ? std::log10(shown) : shown;
+}
+
 /// A grid as gnuplot reads it: x by x, an empty line between; values moved into the scale.
 std::string grid_block(const std::string& name, const ContourPlot& plot, const Matrix& values,
                        const ContourScale& scale) {
   std::string out = fmt::format("${} << END_OF_DATA\n", name);
   for (Index i = 0; i < plot.x.size(); ++i) {
     for (Index j = 0; j < plot.y.size(); ++j) {
-      const double v = values(i, j);
-      // Contours run where they ran: levels lie inside the scale. On a logarithmic one heights are interpolated as
-      // logarithms, in which a bowl's contours are smoother.
-      const double shown = std::isnan(v) ? v : std::clamp(v, scale.low, scale.high);
-      out += fmt::format("{} {} {}\n", plot.x[i], plot.y[j], number(scale.log ? std::log10(shown) : shown));
+      out += fmt::format("{} {} {}\n", plot.x[i], plot.y[j], number(height_of(scale, values(i, j))));
     }
     out += '\n';
   }
@@ -89,8 +92,8 @@ std::string common_commands(const std::filesystem::path& path, const ContourPlot
   out += grid_block("grid", plot, plot.values, scale);
   out += "set tics textcolor rgb '#333333'\nset format x '%h'\nset format y '%h'\n";
   out += "set palette defined (0 '#3F88C5', 0.35 '#8FBCDF', 0.7 '#D3E4F3', 1 '#FBFDFF')\n";
-  out += fmt::format("set cbrange [{}:{}]\n", number(scale.log ? std::log10(scale.low) : scale.low),
-                     number(scale.log ? std::log10(scale.high) : scale.high));
+  out +=
+      fmt::format("set cbrange [{}:{}]\n", number(height_of(scale, scale.low)), number(height_of(scale, scale.high)));
   out += tic_labels("cb", scale);
   if (!plot.title.empty()) out += fmt::format("set title {} noenhanced\n", gnuplot_quoted(plot.title));
   return out;
@@ -158,11 +161,7 @@ double height_at(const ContourPlot& plot, const ContourScale& scale, double x, d
   const Index j0 = std::min(static_cast<Index>(j), last_j - 1);
   const double s = i - static_cast<double>(i0);
   const double t = j - static_cast<double>(j0);
-  const auto height = [&](Index a, Index b) {
-    const double v = plot.values(a, b);
-    const double shown = std::isnan(v) ? v : std::clamp(v, scale.low, scale.high);
-    return scale.log ? std::log10(shown) : shown;
-  };
+  const auto height = [&](Index a, Index b) { return height_of(scale, plot.values(a, b)); };
   return (1 - s) * ((1 - t) * height(i0, j0) + t * height(i0, j0 + 1)) +
          s * ((1 - t) * height(i0 + 1, j0) + t * height(i0 + 1, j0 + 1));
 }
@@ -175,8 +174,8 @@ std::string surface_script_of(const std::filesystem::path& path, const ContourPl
     out += "set contour base\nunset surface\nset cntrparam linear\n";
     out += contour_commands("grid", "lines", levels, scale.log) + "unset contour\nset surface\n";
   }
-  const double low = scale.log ? std::log10(scale.low) : scale.low;
-  const double high = scale.log ? std::log10(scale.high) : scale.high;
+  const double low = height_of(scale, scale.low);
+  const double high = height_of(scale, scale.high);
   // Contours lie on the floor, half of the surface's height below it.
   const double floor = low - 0.5 * (high - low);
   out += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\nset zrange [{}:{}]\nset xyplane at {}\n", plot.x[0],
