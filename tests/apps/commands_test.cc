@@ -1,3 +1,4 @@
+#include "apps/checkpoint_bits.h"
 #include "apps/program.h"
 
 #include "hesse/core/error.h"
@@ -6,7 +7,6 @@
 #include "hesse/optim/schedule.h"
 #include "hesse/problems/problem.h"
 #include "hesse/report/json.h"
-#include "hesse/report/safetensors.h"
 #include "hesse/report/trace.h"
 
 #include <catch2/catch.hpp>
@@ -21,28 +21,13 @@
 
 using namespace hesse;
 using Catch::Matchers::Contains;
+using test::checkpoint_bits;
 using test::hesse_signalled;
 using test::hesse_signalled_when;
 using test::run_hesse;
 using test::ScratchFolder;
 
 namespace {
-
-/// Bits of every tensor of a checkpoint but the clock's.
-std::string bits(const std::filesystem::path& folder) {
-  const SafetensorsFile file(folder / "checkpoint.safetensors");
-  std::string text;
-  for (const auto& tensor : file.tensors()) {
-    if (tensor.name.find("seconds") != std::string::npos) continue;
-    text += tensor.name + ":";
-    if (tensor.type == TensorType::i64) {
-      for (const auto n : file.whole_numbers(tensor)) text += fmt::format("{},", n);
-    } else {
-      for (const double x : file.numbers(tensor)) text += fmt::format("{:a},", x);
-    }
-  }
-  return text;
-}
 
 int lines(const std::string& text) { return static_cast<int>(std::count(text.begin(), text.end(), '\n')); }
 
@@ -84,7 +69,7 @@ TEST_CASE("one diverging method leaves the bits of the others as they are") {
   CHECK(with.exit_code == 0);
   CHECK(run_hesse(folder, common + "--output without").exit_code == 0);
   for (const char* run : {"lbfgs/seed-1", "lbfgs/seed-2", "nesterov_lr=1e-4/seed-1"}) {
-    CHECK(bits(folder / "with" / run) == bits(folder / "without" / run));
+    CHECK(checkpoint_bits(folder / "with" / run) == checkpoint_bits(folder / "without" / run));
   }
   const Json json = parse_json(with.out, "stdout");
   CHECK(json["runs"].size() == 6);
@@ -105,7 +90,7 @@ TEST_CASE("every optimizer ends in the same bits for any number of threads") {
                                         entry.name, n, output));
       CAPTURE(entry.name, n, r.err);
       CHECK(r.exit_code == 0);
-      const std::string now = bits(folder / output);
+      const std::string now = checkpoint_bits(folder / output);
       if (n == 1) one = now;
       CHECK(now == one);
     }
@@ -143,7 +128,7 @@ TEST_CASE("killed at any moment and resumed, every optimizer ends in the bits of
     const bool begun = std::filesystem::exists(folder / (entry.name + "-killed") / "run.json");
     CHECK(hesse_signalled(folder, begun ? std::vector<std::string>{"resume", entry.name + "-killed"} : first, 0, 0) ==
           0);
-    CHECK(bits(folder / (entry.name + "-whole")) == bits(folder / (entry.name + "-killed")));
+    CHECK(checkpoint_bits(folder / (entry.name + "-whole")) == checkpoint_bits(folder / (entry.name + "-killed")));
   }
 }
 
@@ -179,7 +164,7 @@ TEST_CASE("a disk without room ends the program with 1, blames no method, and th
   CHECK(parse_json(read_file(folder / "run" / "adam" / "seed-1" / "run.json"), "run.json")["verdict"].is_null());
   CHECK(run_hesse(folder, "resume run").exit_code == 0);
   for (const char* run : {"adam/seed-1", "sgd/seed-1"}) {
-    CHECK(bits(folder / "run" / run) == bits(folder / "whole" / run));
+    CHECK(checkpoint_bits(folder / "run" / run) == checkpoint_bits(folder / "whole" / run));
   }
 }
 

@@ -1,8 +1,8 @@
+#include "apps/checkpoint_bits.h"
 #include "apps/program.h"
 
 #include "hesse/core/error.h"
 #include "hesse/report/json.h"
-#include "hesse/report/safetensors.h"
 
 #include <sys/stat.h>
 
@@ -13,6 +13,7 @@
 
 using namespace hesse;
 using Catch::Matchers::Contains;
+using test::checkpoint_bits;
 using test::run_hesse;
 using test::ScratchFolder;
 
@@ -31,17 +32,7 @@ Index files_below(const fs::path& folder) {
 
 /// What a run's folder holds of its results, as texts: the last checkpoint but for its clock, and the verdict.
 std::string results(const fs::path& folder) {
-  const SafetensorsFile file(folder / "checkpoint.safetensors");
-  std::string text;
-  for (const auto& tensor : file.tensors()) {
-    if (tensor.name.find("seconds") != std::string::npos) continue;
-    text += tensor.name + ":";
-    if (tensor.type == TensorType::i64) {
-      for (const auto n : file.whole_numbers(tensor)) text += fmt::format("{},", n);
-    } else {
-      for (const double x : file.numbers(tensor)) text += fmt::format("{:a},", x);
-    }
-  }
+  const std::string text = checkpoint_bits(folder);
   const Json run = read_json(folder / "run.json");
   return text + json_text(run["verdict"]["value"]) + json_text(run["verdict"]["metrics"]);
 }
