@@ -170,6 +170,11 @@ Spec parse_arguments(const std::string& command, const std::string& summary, std
     } catch (const po::unknown_option& e) {
       fail("{}: there is no option '{}'{}; 'hesse {} --help' shows all", file, printable(e.get_option_name()),
            suggestion(e.get_option_name(), names), command);
+    } catch (const po::invalid_config_file_syntax& e) {
+      // Its what() replaces %invalid_line% by the line for as long as it occurs, which is for ever in a line that holds
+      // it.
+      fail("{}: '{}' is not of the form 'option = value'; write it so, or begin it with '#'", file,
+           printable(e.tokens()));
     } catch (const po::error& e) {
       fail("{}: {}; write lines of the form 'option = value'", file, printable(e.what()));
     }

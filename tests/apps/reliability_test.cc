@@ -136,6 +136,7 @@ TEST_CASE("a bad file of any format ends the program in one line that names it w
   }
   for (const auto& [name, bytes] :
        std::vector<std::pair<std::string, std::string>>{{"word.ini", "nonsense\n"},
+                                                        {"placeholder.ini", "%invalid_line%\n"},
                                                         {"unknown.ini", "sede = 1\n"},
                                                         {"number.ini", "seed = one\n"},
                                                         {"range.ini", "seed = -1\n"},
