@@ -42,6 +42,7 @@ struct SpectrumCommandOptions {
   bool all = false;
   double tolerance = 1e-6;
   bool certify = false;
+  bool single_search = false;
   bool trace = false;
   TraceMethod trace_method = TraceMethod::hutch_pp;
   bool diagonal = false;
@@ -84,6 +85,8 @@ void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
   v.option("tolerance", o.tolerance, Interval::open(0, 1), "on |Av - lambda v| / |A|");
   v.option("certify", o.certify,
            "prove that none is missing by the inertia of the dense matrix: n products, n^3 flops");
+  v.option("single-search", o.single_search,
+           "one search of each end, and none for what it may have missed: fewer products, multiplicity not certified");
   v.option("trace", o.trace, "trace, Frobenius norm and stable rank too, with 95 % intervals");
   v.choice(
       "trace-method", o.trace_method,
@@ -268,6 +271,7 @@ std::vector<LayerSpectrum> layer_spectra(Objective& f, const OperatorPtr& A, con
     eigen.largest = std::min<Index>(1, layer.size);
     eigen.smallest = eigen.largest;
     eigen.tolerance = options.tolerance;
+    eigen.single_search = options.single_search;
     eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
     eigen.seed = seed;
     spectra.push_back({layer, extreme_eigenpairs(*block, eigen), estimate_trace(*block, trace_options(options))});
@@ -521,6 +525,7 @@ int spectrum_command(Arguments arguments) {
   spectrum_options.eigen.largest = options.all ? size : std::min(options.top, size);
   spectrum_options.eigen.smallest = options.all ? 0 : std::min(options.bottom, size);
   spectrum_options.eigen.tolerance = options.tolerance;
+  spectrum_options.eigen.single_search = options.single_search;
   spectrum_options.eigen.inertia_limit = options.certify ? size : 0;
   spectrum_options.eigen.seed = seed;
   if (options.dry_run) return dry_run(f, x, work_of(options, f.layout(), size, spectrum_options.eigen), options.json);

@@ -41,7 +41,7 @@ const char* to_text(EigenStatus status) {
 }
 
 py::object eigenpairs(const py::object& operand, Index largest, Index smallest, bool all, double tolerance,
-                      bool certify, Index max_restarts, Index dense_limit, std::uint64_t seed) {
+                      bool certify, bool single_search, Index max_restarts, Index dense_limit, std::uint64_t seed) {
   const Operator self = operator_of(operand);
   const Index n = self.A->size();
   EigenOptions options;
@@ -51,6 +51,7 @@ py::object eigenpairs(const py::object& operand, Index largest, Index smallest, 
   options.max_restarts = max_restarts;
   options.dense_limit = all ? n : dense_limit;
   options.inertia_limit = certify ? n : 0;
+  options.single_search = single_search;
   options.seed = seed;
   const EigenResult found = work([&] { return extreme_eigenpairs(*self.A, options); });
 
@@ -221,13 +222,15 @@ py::object solve(const py::object& operand, const py::object& b, const std::stri
 
 void add_operator_analyses(py::module_& module) {
   module.def("eigenpairs", &eigenpairs, "A"_a, py::kw_only(), "largest"_a = 1, "smallest"_a = 0, "all"_a = false,
-             "tolerance"_a = 1e-8, "certify"_a = false, "max_restarts"_a = 300, "dense_limit"_a = 256, "seed"_a = 0,
+             "tolerance"_a = 1e-8, "certify"_a = false, "single_search"_a = false, "max_restarts"_a = 300,
+             "dense_limit"_a = 256, "seed"_a = 0,
              R"(Eigenpairs of a symmetric operator, each with its residual |A v - lambda v|, formed anew.
 
 largest, smallest: how many from either end; all=True: every one, from the dense matrix (n products, 9 n^3 flops)
 tolerance: on residuals, relative to |A|
 certify: proves by the inertia of the dense matrix that none is missing (n products, n^3 flops); up to dense_limit
          variables all is dense and proved anyway
+single_search: one search of each end and none for what it may have missed: fewer products, multiplicity not certified
 
 Result: values (k,) descending, vectors (n, k), residuals (k,), the same of the ends as largest and smallest; status
 "converged", "not-converged" or "non-finite", message; proved, multiplicity_certified, norm, products.)");

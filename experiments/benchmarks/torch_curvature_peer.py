@@ -1,13 +1,15 @@
 """Curvature of one network by hesse and by the usual estimators on PyTorch, for the same weights and images.
 
-Usage: torch_curvature_peer.py HESSE EXPORT_SCRIPT [threads]
+Usage: torch_curvature_peer.py HESSE EXPORT_SCRIPT [threads [samples [steps]]]
 
-The network is 784-128-64-10 with tanh on 1000 images of Fashion-MNIST after 10 steps of Adam. PyTorch has products by double
-backward through a graph that is kept, and power iteration, Hutchinson's estimator and Lanczos with full reorthogonalisation
-on them, as in PyHessian (Yao, Gholami, Keutzer and Mahoney 2020), but over one flat vector, which is faster than its lists
-of tensors. PyTorch is told the true value and stops as soon as it is near enough, or after 300 products; of the trace both
-have as many probes as PyTorch wants. Ratios are PyTorch's seconds over hesse's. As in torch_peer.py, with
-libopenblas0-pthread torch has one thread and BLAS the others, since their pools hinder each other.
+The network is 784-128-64-10 with tanh on 1000 images of Fashion-MNIST (or as many as are said) after 10 full-batch steps
+of Adam (likewise). PyTorch has products by double backward through a graph that is kept, and power iteration,
+Hutchinson's estimator and Lanczos with full reorthogonalisation on them, as in PyHessian (Yao, Gholami, Keutzer and
+Mahoney 2020), but over one flat vector, which is faster than its lists of tensors. PyTorch is told the true value and
+stops as soon as it is near enough, or after 300 products; of the trace both have as many probes as PyTorch wants. Where
+PyHessian itself is on PYTHONPATH it is timed too: its largest eigenvalue with the loosest of its tolerances 1e-3, 1e-4,
+... 1e-9 that gives the error, and the making of its graph left out. Ratios are the others' seconds over hesse's. As in
+torch_peer.py, with libopenblas0-pthread torch has one thread and BLAS the others, since their pools hinder each other.
 """
 
 import gzip
@@ -23,6 +25,8 @@ import time
 
 HESSE, EXPORT = sys.argv[1:3]
 THREADS = int(sys.argv[3]) if len(sys.argv) > 3 else len(os.sched_getaffinity(0))
+SAMPLES = int(sys.argv[4]) if len(sys.argv) > 4 else 1000
+STEPS = int(sys.argv[5]) if len(sys.argv) > 5 else 10
 SHARED_POOL = os.environ.get("HESSE_TORCH_OPENMP") == "1"
 os.environ["OPENBLAS_NUM_THREADS"] = str(THREADS)
 os.environ["OMP_NUM_THREADS"] = str(THREADS if SHARED_POOL else 1)
@@ -37,7 +41,7 @@ except ImportError:
 spec = importlib.util.spec_from_file_location("export_pytorch", EXPORT)
 export_pytorch = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(export_pytorch)
-SAMPLES = 1000
+HAS_PYHESSIAN = importlib.util.find_spec("pyhessian") is not None
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "hesse/data/fashion-mnist"
 
 
@@ -107,6 +111,26 @@ class Peer:
         return probes * steps
 
 
+class OwnPeer:
+    """PyHessian's own estimates, with PyHessian's own rules of stopping."""
+
+    def __init__(self, net, x, y):
+        from pyhessian import hessian
+
+        # Its random vectors have the default type.
+        torch.set_default_dtype(x.dtype)
+        net.zero_grad()
+        self.hessian = hessian(net, torch.nn.functional.cross_entropy, data=(x, y), cuda=False)
+
+    def top(self, true, error):
+        """Seconds and error of the loosest tolerance that gives the error, or of the last."""
+        for exponent in range(3, 10):
+            seconds, (values, _) = timed(lambda: self.hessian.eigenvalues(maxIter=300, tol=10.0**-exponent))
+            if abs(values[0] / true - 1) <= error:
+                break
+        return seconds, abs(values[0] / true - 1), f"tol=1e-{exponent}"
+
+
 def timed(body):
     start = time.perf_counter()
     result = body()
@@ -120,19 +144,16 @@ net = torch.nn.Sequential(
 ).double()
 inputs, labels = torch.tensor(x), torch.tensor(y)
 optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-for _ in range(10):
+for _ in range(STEPS):
     optimizer.zero_grad()
     torch.nn.functional.cross_entropy(net(inputs), labels).backward()
     optimizer.step()
 
 with tempfile.TemporaryDirectory() as folder:
-    with open(f"{folder}/train.csv", "w") as file:
-        for row, label in zip(x.tolist(), y.tolist()):
-            file.write(",".join(map(repr, row)) + f",{label}\n")
     export_pytorch.export(net.state_dict(), f"{folder}/model.safetensors")
 
     def hesse(precision, *options):
-        command = [HESSE, "spectrum", "--problem", f"mlp:data=file:path={folder}/train.csv,hidden=128-64,activation=tanh"]
+        command = [HESSE, "spectrum", "--problem", f"mlp:data=fashion-mnist:samples={SAMPLES},hidden=128-64,activation=tanh"]
         command += ["--weights", f"{folder}/model.safetensors", "--precision", precision, "--json", "--bottom", "0"]
         command += ["--threads", str(THREADS), *options]
         return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -146,9 +167,10 @@ with tempfile.TemporaryDirectory() as folder:
         torch.set_num_threads(THREADS if SHARED_POOL else 1)
         peer = Peer(net.to(dtype), inputs.to(dtype), labels)
         peer.product(torch.randn(peer.n, dtype=dtype))
+        pyhessian = OwnPeer(net, inputs.to(dtype), labels) if HAS_PYHESSIAN else None
         for error, tolerance in ((1e-3, "2e-2"), (1e-6, "1e-3")):
             seconds, products = timed(lambda: peer.top(true_top, error))
-            own = hesse(precision, "--top", "1", "--tolerance", tolerance)
+            own = hesse(precision, "--top", "1", "--single-search", "--tolerance", tolerance)
             missed = " (not reached)" if products == 300 else ""
             off = abs(own["largest"][0]["value"] / true_top - 1)
             print(
@@ -156,6 +178,13 @@ with tempfile.TemporaryDirectory() as folder:
                 f"products, {own['seconds']:.3f} s, off by {off:.1e}; ratio {seconds / own['seconds']:.2f}",
                 flush=True,
             )
+            if pyhessian is not None:
+                seconds, off, tol = pyhessian.top(true_top, error)
+                print(
+                    f"{precision:<6} top to {error:g}: PyHessian {tol}, {seconds:.3f} s, off by {off:.1e}; "
+                    f"ratio {seconds / own['seconds']:.2f}",
+                    flush=True,
+                )
         seconds, products = timed(lambda: peer.trace(true_trace, 0.02))
         # The same estimator with as many probes has the same error.
         probes = ("--trace-method", "hutchinson", "--products", str(products), "--error", "1e-9")
@@ -167,6 +196,14 @@ with tempfile.TemporaryDirectory() as folder:
             f"ratio {seconds / own['trace_seconds']:.2f}",
             flush=True,
         )
+        if pyhessian is not None:
+            # Never content, it takes as many probes.
+            seconds, _ = timed(lambda: pyhessian.hessian.trace(maxIter=products, tol=0.0))
+            print(
+                f"{precision:<6} trace, as many probes: PyHessian {seconds:.3f} s; "
+                f"ratio {seconds / own['trace_seconds']:.2f}",
+                flush=True,
+            )
         seconds, products = timed(lambda: peer.density(2, 100))
         own = hesse(precision, "--top", "0", "--density", "--probes", "2", "--steps", "100")
         print(
@@ -174,3 +211,10 @@ with tempfile.TemporaryDirectory() as folder:
             f"ratio {seconds / own['density_seconds']:.2f}",
             flush=True,
         )
+        if pyhessian is not None:
+            seconds, _ = timed(lambda: pyhessian.hessian.density(iter=100, n_v=2))
+            print(
+                f"{precision:<6} density, 2 probes of 100 steps: PyHessian {seconds:.3f} s; "
+                f"ratio {seconds / own['density_seconds']:.2f}",
+                flush=True,
+            )

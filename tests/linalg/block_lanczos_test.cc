@@ -158,3 +158,30 @@ TEST_CASE("block Lanczos names what is not finite and refuses what is impossible
   CHECK(identity.status == EigenStatus::converged);
   CHECK((identity.pairs.values.array() - 2).abs().maxCoeff() <= 1e-13);
 }
+
+TEST_CASE("the products of block Lanczos show what an operator lacks of symmetry, and nothing where it is symmetric") {
+  const Index n = 200;
+  const Planted planted = with_spectrum(Vector::LinSpaced(n, 0, 1), 3);
+  const Matrix skew = random_matrix(n, n, 4);
+  for (const Index pairs : {1, 3}) {
+    BlockLanczosOptions options;
+    options.pairs = pairs;
+    options.guard = pairs == 1 ? 0 : 2;
+    options.tolerance = 1e-6;
+    // Restarted, too, there is rounding alone: n of them in an inner product.
+    options.depth = 6;
+    CHECK(block_lanczos(*planted.A, Matrix(), options).asymmetry <= 1e-14 * static_cast<double>(n));
+    for (const double share : {1e-6, 1e-3}) {
+      const Matrix S = share / std::sqrt(static_cast<double>(n)) * (skew - skew.transpose());
+      const auto A = function_operator(n, [&](ConstMatrixView X, MatrixView Y) {
+        planted.A->apply(X, Y);
+        Y += S * X;
+      });
+      const double found = block_lanczos(*A, Matrix(), options).asymmetry;
+      CAPTURE(pairs, share, found);
+      // Entries of S between unit vectors of any direction are about its norm, 2.8 shares, over sqrt(n).
+      CHECK(found >= 0.01 * share);
+      CHECK(found <= 10 * share);
+    }
+  }
+}

@@ -534,6 +534,59 @@ TEST_CASE("a null space at the wanted end and a tail below the mean are found, a
   }
 }
 
+TEST_CASE("a single search finds the ends for fewer products and certifies nothing") {
+  const Index n = 400;
+  Vector values = Vector::LinSpaced(n, 1, -1);
+  values.head(3) << 30, 20, 10;
+  values.tail(2) << -8, -15;
+  const Matrix D = with_spectrum(values, 600);
+  for (const Index pairs : {1, 2}) {
+    EigenOptions options;
+    options.largest = options.smallest = pairs;
+    options.tolerance = 1e-3;
+    const Index both = extreme_eigenpairs(*dense_operator(D), options).products;
+    options.single_search = true;
+    const EigenResult result = extreme_eigenpairs(*dense_operator(D), options);
+    CAPTURE(pairs, both, result.products, result.message);
+    CHECK(result.status == EigenStatus::converged);
+    CHECK(!result.multiplicity_certified);
+    CHECK(!result.proved);
+    CHECK(2 * result.products <= both);
+    REQUIRE(result.largest.values.size() == pairs);
+    REQUIRE(result.smallest.values.size() == pairs);
+    for (const auto& [found, exact] : {std::pair(&result.largest, Vector(values.head(pairs))),
+                                       std::pair(&result.smallest, Vector(values.tail(pairs)))}) {
+      for (Index i = 0; i < pairs; ++i) {
+        const Vector v = found->vectors.col(i);
+        const double residual = (D * v - found->values[i] * v).norm();
+        CHECK(std::abs(residual - found->residuals[i]) <= 1e-12);
+        CHECK(residual <= options.tolerance * 30);
+        // Kato and Temple: the square of the residual over the distance to the rest of the spectrum, here 5 or more.
+        CHECK(std::abs(found->values[i] - exact[i]) <= residual * residual / 5 + 1e-12);
+      }
+    }
+    // Where the matrix is formed, it is proved all the same.
+    options.inertia_limit = n;
+    CHECK(extreme_eigenpairs(*dense_operator(D), options).proved);
+  }
+}
+
+TEST_CASE("a single search finds as many copies of an eigenvalue as are wanted as inertia proves") {
+  Vector values = Vector::LinSpaced(300, 1, 0);
+  values.head(5).setConstant(2);
+  const auto A = dense_operator(with_spectrum(values, 610));
+  for (const Index wanted : {1, 2, 4}) {
+    EigenOptions options;
+    options.largest = wanted;
+    options.single_search = true;
+    options.inertia_limit = 300;
+    const EigenResult found = extreme_eigenpairs(*A, options);
+    CAPTURE(wanted, found.message);
+    CHECK(found.proved);
+    CHECK((found.largest.values.array() - 2).abs().maxCoeff() <= 2e-8);
+  }
+}
+
 TEST_CASE("what is not finite or not symmetric is named, and impossible wishes are refused") {
   EigenOptions options;
   options.dense_limit = 0;
@@ -541,6 +594,10 @@ TEST_CASE("what is not finite or not symmetric is named, and impossible wishes a
   CHECK(extreme_eigenpairs(*nan, options).status == EigenStatus::non_finite);
   Matrix skew = random_matrix(50, 50, 500);
   CHECK_THROWS_WITH(extreme_eigenpairs(*dense_operator(skew), options), Catch::Contains("not symmetric"));
+  options.single_search = true;
+  CHECK(extreme_eigenpairs(*nan, options).status == EigenStatus::non_finite);
+  CHECK_THROWS_WITH(extreme_eigenpairs(*dense_operator(skew), options), Catch::Contains("not symmetric"));
+  options.single_search = false;
   options.largest = 4;
   CHECK_THROWS_AS(extreme_eigenpairs(*scaled_identity(3, 1), options), Error);
   options.largest = 3;

@@ -110,6 +110,10 @@ class Operators(unittest.TestCase):
         self.assertTrue(found.multiplicity_certified)
         self.assertFalse(found.proved)
         self.assertTrue(hesse.eigenpairs(A, largest=4, certify=True).proved)
+        once = hesse.eigenpairs(A, largest=4, tolerance=1e-3, single_search=True)
+        self.assertFalse(once.multiplicity_certified)
+        self.assertLess(once.products, found.products)
+        np.testing.assert_allclose(once.values, values[::-1][:4], atol=1e-3 * norm)
 
     def test_all_eigenpairs_are_those_of_eigh(self):
         A = symmetric(300, 5)

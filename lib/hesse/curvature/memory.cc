@@ -1,5 +1,7 @@
 #include "hesse/curvature/memory.h"
 
+#include "hesse/linalg/block_lanczos.h"
+
 #include <algorithm>
 
 namespace hesse {
@@ -23,11 +25,18 @@ double eigenpairs_bytes(Index n, const EigenOptions& options) {
   if (dense) return vectors(n, 4 * all) + eigenvectors_bytes(n, options);
   const auto k = static_cast<double>(std::max(options.largest, options.smallest));
   const auto other = static_cast<double>(options.largest + options.smallest) - k;
+  const double formed = n <= options.inertia_limit ? vectors(n, 4 * all) : 0;
+  if (options.single_search) {
+    // The basis, its products and half of it while a restart rotates it, beside two blocks and the pairs of the result.
+    const BlockLanczosOptions block = single_search(static_cast<Index>(k), options);
+    const auto width = static_cast<double>(block.pairs + block.guard);
+    const double search = vectors(n, 2.5 * width * static_cast<double>(block.depth) + 2 * width + k + other);
+    return std::max(search, formed + eigenvectors_bytes(n, options));
+  }
   // Spectra's basis and half of it again while a restart rotates it, beside the pairs found before, once in the result
   // and once in the operator that moves them away; or Rayleigh and Ritz on these and two more.
   const double basis = std::max(2 * k + 10, 20.0);
   const double lanczos = vectors(n, std::max(1.5 * basis + 2 * k, 6 * k + 10) + other);
-  const double formed = n <= options.inertia_limit ? vectors(n, 4 * all) : 0;
   return std::max(lanczos, formed + eigenvectors_bytes(n, options));
 }
 

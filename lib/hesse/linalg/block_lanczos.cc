@@ -25,10 +25,12 @@ class Basis {
   auto Q() const { return Q_.leftCols(columns_); }
   auto AQ() const { return AQ_.leftCols(columns_); }
   auto T() const { return T_.topLeftCorner(columns_, columns_); }
+  /// The largest |q_i' A q_j| that would be 0 if A were symmetric.
+  double skew() const { return skew_; }
 
   /// Appends what the columns of V have outside the basis and each other, as orthonormal vectors, until there are
-  /// `most`. Overwrites V.
-  void append(MatrixView V, Index most) {
+  /// `most`. Twice is enough (Parlett 1998, section 6.9), of which rest() has done the first. Overwrites V.
+  void append(MatrixView V, Index most, int passes = 2) {
     const Index before = columns_;
     for (auto column : V.colwise()) {
       const double length = norm(column);
@@ -39,7 +41,7 @@ class Basis {
         column.setZero();
       }
     }
-    for (int pass = 0; pass < 2; ++pass) project_out(Q(), V);
+    for (int pass = 0; pass < passes; ++pass) project_out(Q(), V);
     for (Index j = 0; j < V.cols() && columns_ < most; ++j) {
       auto v = V.col(j);
       for (int pass = 0; pass < 2; ++pass) project_out(Q_.middleCols(before, columns_ - before), v);
@@ -51,8 +53,9 @@ class Basis {
     }
   }
 
-  /// A times the columns from `first` on, and their part of T. False when a product is not finite.
-  bool multiply(const LinearOperator& A, Index first, Index& products) {
+  /// A times the columns from `first` on, and their part of T. The images of the first `closed` columns lie in the
+  /// basis before them. False when a product is not finite.
+  bool multiply(const LinearOperator& A, Index first, Index closed, Index& products) {
     const Index k = columns_ - first;
     if (k == 0) return true;
     A.apply(Q_.middleCols(first, k), AQ_.middleCols(first, k));
@@ -60,6 +63,7 @@ class Basis {
     coefficients_.resize(columns_, k);
     tall_gram(Q(), AQ_.middleCols(first, k), coefficients_, workspace_);
     if (!coefficients_.allFinite()) return false;
+    if (closed > 0) skew_ = std::max(skew_, coefficients_.topRows(closed).cwiseAbs().maxCoeff());
     T_.block(0, first, columns_, k) = coefficients_;
     T_.block(first, 0, k, first) = coefficients_.topRows(first).transpose();
     auto corner = T_.block(first, first, k, k);
@@ -105,11 +109,24 @@ class Basis {
   Matrix Q_, AQ_, T_, rest_;
   Index columns_ = 0;
   Index rest_columns_ = 0;
+  double skew_ = 0;
   Matrix coefficients_;
   TallWorkspace workspace_;
 };
 
 }  // namespace
+
+BlockLanczosOptions single_search(Index pairs, const EigenOptions& options) {
+  BlockLanczosOptions block;
+  block.pairs = pairs;
+  // A lone vector takes the fewest products; where several are wanted, clusters are likelier.
+  block.guard = pairs == 1 ? 0 : 2;
+  block.depth = pairs == 1 ? 24 : 12;
+  block.tolerance = options.tolerance;
+  block.max_products = options.max_restarts * (pairs + 10);
+  block.seed = options.seed;
+  return block;
+}
 
 BlockLanczosResult block_lanczos(const LinearOperator& A, const Matrix& start, const BlockLanczosOptions& options) {
   const Index n = A.size();
@@ -136,11 +153,12 @@ BlockLanczosResult block_lanczos(const LinearOperator& A, const Matrix& start, c
     basis.append(fresh.leftCols(1), most);
   };
   while (basis.columns() < width) append_random(width);
-  Index block = 0;  // first column of the last block
+  Index block = 0;   // first column of the last block
+  Index closed = 0;  // columns whose images lie in the basis before it
   Vector values;
   Matrix W;
   for (;;) {
-    if (!basis.multiply(A, block, result.products)) {
+    if (!basis.multiply(A, block, closed, result.products)) {
       result.status = EigenStatus::non_finite;
       result.pairs = {};
       return result;
@@ -149,6 +167,7 @@ BlockLanczosResult block_lanczos(const LinearOperator& A, const Matrix& start, c
     // to outside the basis, times the last entries of w: all other blocks have their images in the basis.
     symmetric_eigen(basis.T(), values, W);
     result.norm = std::max(result.norm, values.cwiseAbs().maxCoeff());
+    if (result.norm > 0) result.asymmetry = basis.skew() / result.norm;
     const Index k = std::min(width, values.size());
     const Matrix top = W.rightCols(k).rowwise().reverse();
     MatrixView rest = basis.rest(block);
@@ -171,12 +190,14 @@ BlockLanczosResult block_lanczos(const LinearOperator& A, const Matrix& start, c
     }
     // Full: the better half of the Ritz vectors stays, and the next block follows them as it would have followed the
     // basis.
+    closed = block;
     if (basis.columns() + rest.cols() > basis.capacity() && basis.capacity() < n) {
       const Index kept = std::max(k, basis.columns() / 2);
       basis.contract(W.rightCols(kept), values.tail(kept));
+      closed = 0;
     }
     block = basis.columns();
-    basis.append(rest, basis.capacity());
+    basis.append(rest, basis.capacity(), 1);
     while (basis.columns() == block)
       append_random(basis.capacity());  // an invariant space, of which the guard tells less
   }

@@ -35,7 +35,13 @@ struct BlockLanczosResult {
   EigenPairs pairs;  ///< of the largest eigenvalues, descending; residuals formed from products with the Ritz vectors
   double norm = 0;   ///< largest |Ritz value| met
   Index products = 0;
+  /// Of A as far as the products show it: max |q_i' A q_j| / |A| over columns of the basis where A q_i lies among those
+  /// before q_j, so that a symmetric A has 0.
+  double asymmetry = 0;
 };
+
+/// What `EigenOptions::single_search` asks of it for `pairs` at one end.
+BlockLanczosOptions single_search(Index pairs, const EigenOptions& options);
 
 /// `start` (n x any width, may be empty; need not be orthonormal) begins the first block, random vectors complete it.
 /// Throws Error on impossible options.

@@ -215,6 +215,22 @@ EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOpti
   return result;
 }
 
+/// The k eigenpairs at one end (sign +1: upper) from one search, which certifies nothing. `skew` grows to what it shows
+/// of asymmetry.
+EndResult one_search(const LinearOperator& A, Index k, double sign, const EigenOptions& options, Index& products,
+                     double& skew) {
+  EndResult result;
+  if (k == 0) return result;
+  const Deflated reversed(A, -1, 1);
+  BlockLanczosResult found = block_lanczos(sign > 0 ? A : reversed, Matrix(), single_search(k, options));
+  products += found.products;
+  if (found.status == EigenStatus::non_finite) throw NonFiniteProduct{};
+  skew = std::max(skew, found.asymmetry);
+  result.converged = found.status == EigenStatus::converged;
+  result.pairs = rayleigh_ritz(A, std::move(found.pairs.vectors), products);
+  return result;
+}
+
 /// Forms A and holds what was found at either end against its inertia.
 void certify_by_inertia(const LinearOperator& A, const EigenOptions& options, EigenResult& result) {
   const Matrix raw = to_dense(A);
@@ -282,20 +298,23 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
     result.multiplicity_certified = result.proved = true;
     return result;
   }
-  const double skew = asymmetry(A, options.seed);
-  result.products += 6;
-  if (!std::isfinite(skew)) {
-    result.status = EigenStatus::non_finite;
-    result.message = "a product with the operator is not finite";
-    return result;
-  }
-  if (skew > options.asymmetry_tolerance) {
+  const auto require_symmetry = [&](double skew) {
+    if (!(skew > options.asymmetry_tolerance)) return;
     fail("eigenpairs: the operator is not symmetric: |u'Av - v'Au| = {:.3g} |u||v||A|; Lanczos needs a symmetric one",
          skew);
-  }
-
-  if (options.largest + options.smallest == 0) return result;
+  };
   const bool dense = n <= options.dense_limit || options.largest + 1 >= n || options.smallest + 1 >= n;
+  if (dense || !options.single_search) {
+    const double skew = asymmetry(A, options.seed);
+    result.products += 6;
+    if (!std::isfinite(skew)) {
+      result.status = EigenStatus::non_finite;
+      result.message = "a product with the operator is not finite";
+      return result;
+    }
+    require_symmetry(skew);
+  }
+  if (options.largest + options.smallest == 0) return result;
   if (dense) {
     Matrix D = to_dense(A);
     result.products += n;
@@ -318,8 +337,14 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
     result.multiplicity_certified = result.proved = true;
   } else {
     try {
-      const EndResult upper = one_end(A, options.largest, 1, options, result.products);
-      const EndResult lower = one_end(A, options.smallest, -1, options, result.products);
+      double skew = 0;
+      const auto end = [&](Index k, double sign) {
+        return options.single_search ? one_search(A, k, sign, options, result.products, skew)
+                                     : one_end(A, k, sign, options, result.products);
+      };
+      const EndResult upper = end(options.largest, 1);
+      const EndResult lower = end(options.smallest, -1);
+      require_symmetry(skew);
       result.largest = upper.pairs;
       result.smallest = lower.pairs;
       result.multiplicity_certified = upper.certified && lower.certified;

@@ -5,7 +5,7 @@
 /// Large operators go through the implicitly restarted Lanczos method of Spectra (Sorensen 1992).
 /// A Krylov method may lose copies of a multiple eigenvalue and still report success, so the wanted
 /// end is searched again with the pairs found so far moved out of the way, from another start, until a
-/// search brings nothing new; only then is the multiplicity certified in this sense.
+/// search brings nothing new; only then is the multiplicity certified in this sense. `single_search` leaves that out.
 ///
 /// Where the operator may be formed (`inertia_limit`) a proof takes the place of that search's word: orthonormal Ritz
 /// vectors with the residual matrix R have as many eigenvalues of A of their own, each within |R|_2 of its Ritz value
@@ -35,6 +35,10 @@ struct EigenOptions {
   /// Larger operators up to this size are formed, n products, and what was found is certified by their inertia, 2/3 n^3
   /// flops (linalg/inertia.h).
   Index inertia_limit = 0;
+  /// One search of each end by block Lanczos in place of Spectra's and of the second one: a fifth of the products at a
+  /// loose tolerance. The block is as wide as pairs are wanted, which finds their copies, but nothing certifies it; its
+  /// products alone tell whether the operator is symmetric.
+  bool single_search = false;
   double asymmetry_tolerance = 1e-6;  ///< on |u'Av - v'Au| / (|u| |v| |A|), for three random pairs
   std::uint64_t seed = 0;             ///< of the start vectors
 };
