@@ -42,7 +42,7 @@ struct Workspace {
 template <class T>
 Workspace<T>& workspace() {
   thread_local Workspace<T> own{std::vector<T>(static_cast<std::size_t>(kPackedBytes) / sizeof(T) + 64),
-                                std::vector<T>(static_cast<std::size_t>(kDepth * 8))};
+                                std::vector<T>(static_cast<std::size_t>(kDepth * kLanes<T>))};
   return own;
 }
 
@@ -76,8 +76,25 @@ template <class T, int kDistance>
 /// How a tile leaves the registers: with packed rows contiguous, or streamed rows.
 enum class Store { packed_contiguous, streamed_contiguous };
 
+/// out(lane, j) = or += sum[j][lane], with rows of `out` out_stride apart. A call, since the constants of its shuffles
+/// would take registers away from the loop before it.
+template <class T>
+[[gnu::noinline, gnu::target("arch=x86-64-v4")]] void store_transposed(typename Vectors<T>::Lanes* sum, bool add,
+                                                                       T* out, Index out_stride) {
+  using Eight = typename Vectors<T>::Eight;
+  exchange_all<T, 1>(sum);
+  exchange_all<T, 2>(sum);
+  exchange_all<T, 4>(sum);
+  for (int lane = 0; lane < kLanes<T>; ++lane) {
+    const Eight row = *reinterpret_cast<const Eight*>(reinterpret_cast<const T*>(&sum[lane % 8]) + lane / 8 * 8);
+    auto* at = reinterpret_cast<Eight*>(out + lane * out_stride);
+    *at = add ? *at + row : row;
+  }
+}
+
 /// out = or += packed panel (kVectors * kLanes rows) times kColumns streamed rows, where `out_stride`
-/// separates what is not contiguous.
+/// separates what is not contiguous. Entry k of streamed row j lies at streamed[j * stride + k], or at
+/// streamed[k * kColumns + j] of a copied group.
 template <class T, int kVectors, bool kDepthIsUnit, Store kStore>
 [[gnu::always_inline]] inline void multiply_tile(Index depth, const T* panel, const T* streamed, Index stride, bool add,
                                                  T* out, Index out_stride) {
@@ -90,10 +107,8 @@ template <class T, int kVectors, bool kDepthIsUnit, Store kStore>
     Lanes a[kVectors];
     for (int i = 0; i < kVectors; ++i) a[i] = *reinterpret_cast<const Lanes*>(panel + i * kLanes<T>);
     panel += kVectors * kLanes<T>;
-    // The next columns lie beside these, a page away from those of the next k: no prefetcher of the machine finds them.
-    if constexpr (!kDepthIsUnit) __builtin_prefetch(streamed + k * stride + kColumns, 0, 2);
     for (int j = 0; j < kColumns; ++j) {
-      const Lanes b = (kDepthIsUnit ? streamed[j * stride + k] : streamed[k * stride + j]) - Lanes{};
+      const Lanes b = (kDepthIsUnit ? streamed[j * stride + k] : streamed[k * kColumns + j]) - Lanes{};
       for (int i = 0; i < kVectors; ++i) sum[i][j] += a[i] * b;
     }
   }
@@ -104,15 +119,9 @@ template <class T, int kVectors, bool kDepthIsUnit, Store kStore>
         *at = add ? *at + sum[i][j] : sum[i][j];
       }
     } else {
-      using Eight = typename Vectors<T>::Eight;
-      exchange_all<T, 1>(sum[i]);
-      exchange_all<T, 2>(sum[i]);
-      exchange_all<T, 4>(sum[i]);
-      for (int lane = 0; lane < kLanes<T>; ++lane) {
-        const Eight row = *reinterpret_cast<const Eight*>(reinterpret_cast<const T*>(&sum[i][lane % 8]) + lane / 8 * 8);
-        auto* at = reinterpret_cast<Eight*>(out + (i * kLanes<T> + lane) * out_stride);
-        *at = add ? *at + row : row;
-      }
+      Lanes rows[kColumns];
+      std::copy(sum[i], sum[i] + kColumns, rows);
+      store_transposed<T>(rows, add, out + i * kLanes<T> * out_stride, out_stride);
     }
   }
 }
@@ -166,6 +175,31 @@ template <class T>
   }
 }
 
+/// Copies a group of up to kLanes streamed rows that lie side by side, a cache line for each entry of the depth, as
+/// tiles of kColumns, the last one filled up with zeros.
+template <class T>
+[[gnu::always_inline]] inline void copy_group(const T* rows, Index count, Index depth_stride, Index depth, T* to) {
+  using Eight = typename Vectors<T>::Eight;
+  constexpr Index kTiles = kLanes<T> / kColumns;
+  if (count == kLanes<T>) {
+    for (Index k = 0; k < depth; ++k) {
+      Eight tiles[kTiles];
+      for (Index t = 0; t < kTiles; ++t) {
+        tiles[t] = *reinterpret_cast<const Eight*>(rows + k * depth_stride + t * kColumns);
+      }
+      for (Index t = 0; t < kTiles; ++t) *reinterpret_cast<Eight*>(to + (t * depth + k) * kColumns) = tiles[t];
+    }
+    return;
+  }
+  for (Index j = 0; j < count; j += kColumns) {
+    const Index width = std::min<Index>(kColumns, count - j);
+    for (Index k = 0; k < depth; ++k) {
+      T* const at = to + j * depth + k * kColumns;
+      std::fill_n(std::copy_n(rows + k * depth_stride + j, width, at), kColumns - width, T(0));
+    }
+  }
+}
+
 template <class T, bool kDepthIsUnit, Store kStore>
 [[gnu::always_inline]] inline void multiply(const ProductOperand<T>& packed, const ProductOperand<T>& streamed,
                                             Index depth, bool add, T* C, Index packed_stride, Index streamed_stride) {
@@ -175,6 +209,7 @@ template <class T, bool kDepthIsUnit, Store kStore>
   const Index most_rows =
       std::max(kRows<T>, kPackedBytes / static_cast<Index>(sizeof(T)) / block_depth / kRows<T> * kRows<T>);
   alignas(64) std::array<T, static_cast<std::size_t>(kRows<T> * kColumns)> tile;
+  constexpr Index kGroup = kDepthIsUnit ? Index{kColumns} : kLanes<T>;
   for (Index k0 = 0; k0 < depth; k0 += block_depth) {
     const Index k_count = std::min(block_depth, depth - k0);
     const bool add_block = add || k0 > 0;
@@ -182,52 +217,60 @@ template <class T, bool kDepthIsUnit, Store kStore>
       const Index p_count = std::min(most_rows, packed.rows - p0);
       pack<T>(packed.data + p0 * packed.row_stride + k0 * packed.depth_stride, p_count, packed.row_stride, k_count,
               packed.depth_stride, work.packed.data());
-      for (Index s0 = 0; s0 < streamed.rows; s0 += kColumns) {
-        const Index s_count = std::min<Index>(kColumns, streamed.rows - s0);
-        const T* rows = streamed.data + s0 * streamed.row_stride + k0 * streamed.depth_stride;
-        Index stride = kDepthIsUnit ? streamed.row_stride : streamed.depth_stride;
-        if (s_count < kColumns) {
-          // A full tile reads past the last row: it gets a copy filled up with zeros.
-          std::fill(work.columns.begin(), work.columns.begin() + kColumns * k_count, T(0));
-          for (Index j = 0; j < s_count; ++j) {
-            for (Index k = 0; k < k_count; ++k) {
-              work.columns[static_cast<std::size_t>(kDepthIsUnit ? j * k_count + k : k * kColumns + j)] =
-                  kDepthIsUnit ? rows[j * stride + k] : rows[k * stride + j];
-            }
-          }
-          rows = work.columns.data();
-          stride = kDepthIsUnit ? k_count : kColumns;
-        }
-        const T* panel = work.packed.data();
-        for (Index first = 0; first < p_count; first += kRows<T>) {
-          const Index count = std::min(kRows<T>, p_count - first);
-          const Index vectors = block_count(count, kLanes<T>);
-          const Index width = vectors * kLanes<T>;
-          T* const at = C + (p0 + first) * packed_stride + s0 * streamed_stride;
-          const bool direct = count == width && s_count == kColumns;
-          T* const out = direct ? at : tile.data();
-          const Index between = kStore == Store::packed_contiguous ? streamed_stride : packed_stride;
-          const Index tile_between = kStore == Store::packed_contiguous ? width : kColumns;
-          const Index out_stride = direct ? between : tile_between;
-          const bool add_tile = direct && add_block;
-          if (vectors == 3) {
-            multiply_tile<T, 3, kDepthIsUnit, kStore>(k_count, panel, rows, stride, add_tile, out, out_stride);
-          } else if (vectors == 2) {
-            multiply_tile<T, 2, kDepthIsUnit, kStore>(k_count, panel, rows, stride, add_tile, out, out_stride);
-          } else {
-            multiply_tile<T, 1, kDepthIsUnit, kStore>(k_count, panel, rows, stride, add_tile, out, out_stride);
-          }
-          if (!direct) {
-            for (Index i = 0; i < count; ++i) {
-              for (Index j = 0; j < s_count; ++j) {
-                T& entry = at[i * packed_stride + j * streamed_stride];
-                const T sum = tile[static_cast<std::size_t>(kStore == Store::packed_contiguous ? j * width + i
-                                                                                               : i * kColumns + j)];
-                entry = add_block ? entry + sum : sum;
+      for (Index g0 = 0; g0 < streamed.rows; g0 += kGroup) {
+        const Index g_count = std::min(kGroup, streamed.rows - g0);
+        const T* const rows = streamed.data + g0 * streamed.row_stride + k0 * streamed.depth_stride;
+        if constexpr (!kDepthIsUnit) copy_group(rows, g_count, streamed.depth_stride, k_count, work.columns.data());
+        for (Index s0 = 0; s0 < g_count; s0 += kColumns) {
+          const Index s_count = std::min<Index>(kColumns, g_count - s0);
+          const T* tile_rows = rows;
+          Index stride = streamed.row_stride;
+          if constexpr (!kDepthIsUnit) {
+            tile_rows = work.columns.data() + s0 * k_count;
+          } else if (s_count < kColumns) {
+            // A full tile reads past the last row: it gets a copy filled up with zeros.
+            for (Index j = 0; j < kColumns; ++j) {
+              T* const to = work.columns.data() + j * k_count;
+              if (j < s_count) {
+                std::copy_n(rows + j * streamed.row_stride, k_count, to);
+              } else {
+                std::fill_n(to, k_count, T(0));
               }
             }
+            tile_rows = work.columns.data();
+            stride = k_count;
           }
-          panel += width * k_count;
+          const T* panel = work.packed.data();
+          for (Index first = 0; first < p_count; first += kRows<T>) {
+            const Index count = std::min(kRows<T>, p_count - first);
+            const Index vectors = block_count(count, kLanes<T>);
+            const Index width = vectors * kLanes<T>;
+            T* const at = C + (p0 + first) * packed_stride + (g0 + s0) * streamed_stride;
+            const bool direct = count == width && s_count == kColumns;
+            T* const out = direct ? at : tile.data();
+            const Index between = kStore == Store::packed_contiguous ? streamed_stride : packed_stride;
+            const Index tile_between = kStore == Store::packed_contiguous ? width : kColumns;
+            const Index out_stride = direct ? between : tile_between;
+            const bool add_tile = direct && add_block;
+            if (vectors == 3) {
+              multiply_tile<T, 3, kDepthIsUnit, kStore>(k_count, panel, tile_rows, stride, add_tile, out, out_stride);
+            } else if (vectors == 2) {
+              multiply_tile<T, 2, kDepthIsUnit, kStore>(k_count, panel, tile_rows, stride, add_tile, out, out_stride);
+            } else {
+              multiply_tile<T, 1, kDepthIsUnit, kStore>(k_count, panel, tile_rows, stride, add_tile, out, out_stride);
+            }
+            if (!direct) {
+              for (Index i = 0; i < count; ++i) {
+                for (Index j = 0; j < s_count; ++j) {
+                  T& entry = at[i * packed_stride + j * streamed_stride];
+                  const T sum = tile[static_cast<std::size_t>(kStore == Store::packed_contiguous ? j * width + i
+                                                                                                 : i * kColumns + j)];
+                  entry = add_block ? entry + sum : sum;
+                }
+              }
+            }
+            panel += width * k_count;
+          }
         }
       }
     }
