@@ -1,6 +1,6 @@
 // Steps of structured second-order methods on the deep autoencoder at batch 1000, in float, relative to a step of plain
 // SGD in the same run, beside what their matrix products and factorisations would cost at the product speed measured
-// beside them. Prints one line a method; see docs/structured.md for the counts.
+// just before them. Prints one line a method; see docs/structured.md for the counts.
 
 #include "timing.h"
 
@@ -51,7 +51,8 @@ Matrix drawn_matrix(Index side, std::uint64_t seed) {
   return G * G.transpose();
 }
 
-/// Flops per second of 1024^3 products, one on each thread at once: the best of ten.
+/// Flops per second of 1024^3 products, one on each thread at once, kept up for as long as steps are timed: the best of
+/// three times forty. A processor that is also another's, or that slows down when it is hot, is faster for an instant.
 template <class T>
 double product_speed(int n) {
   constexpr Index size = 1024;
@@ -59,11 +60,14 @@ double product_speed(int n) {
   std::vector<M> a(static_cast<std::size_t>(n), M::Constant(size, size, T(0.5)));
   std::vector<M> b = a;
   std::vector<M> c = a;
-  const double best = seconds_at_once(n, 10, [&](std::size_t k) {
-    gemm(Transpose::no, Transpose::no, size, size, size, T(1), a[k].data(), size, b[k].data(), size, T(0), c[k].data(),
-         size);
+  constexpr int times = 40;
+  const double best = seconds_at_once(n, 3, [&](std::size_t k) {
+    for (int i = 0; i < times; ++i) {
+      gemm(Transpose::no, Transpose::no, size, size, size, T(1), a[k].data(), size, b[k].data(), size, T(0),
+           c[k].data(), size);
+    }
   });
-  return n * 2.0 * static_cast<double>(size * size * size) / best;
+  return n * times * 2.0 * static_cast<double>(size * size * size) / best;
 }
 
 /// Sum over the layers of a figure of (columns with the bias, outputs).
@@ -181,13 +185,17 @@ int main(int argc, char** argv) {
   if (argc > 2) subjects.resize(1);
   for (int i = 2; i < argc; ++i) subjects.push_back({argv[i], 0, 0});
 
-  const double in_float = product_speed<float>(n);
-  const double in_double = product_speed<double>(n);
+  double in_float = product_speed<float>(n);
+  double in_double = product_speed<double>(n);
   fmt::print("{}\n{} thread{}: products at {:.0f} GFLOP/s in float, {:.0f} in double\n", blas_description(), n,
              n == 1 ? "" : "s", in_float * 1e-9, in_double * 1e-9);
-  fmt::print("the gradient's products would take {:.1f} ms\n", 1e3 * gradient / in_float);
+  fmt::print("the gradient's products would take {:.1f} ms; of each method below the speed is measured anew\n",
+             1e3 * gradient / in_float);
   double sgd = 0;
   for (const Subject& subject : subjects) {
+    // Each method beside the speed of its own minute.
+    if (subject.single > 0 || subject.inner > 0) in_float = product_speed<float>(n);
+    if (subject.full > 0) in_double = product_speed<double>(n);
     const auto optimizer = make_optimizer(subject.method, {*f, 1});
     Vector x = network->initial_parameters(Initialisation::glorot_uniform, 1);
     // Some steps in which everything is allocated and inverted, then three periods.
