@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What takes too long for every change, one after the other: all tests; the tests under the sanitizers; every fuzzer for
-# ten minutes; an hour of training that must not grow; which lines the tests reach. Goes on after a failure, ends in a line
-# for each, and with exit status 1 where one failed. Some eight hours on 2 cores.
+# What takes too long for every change, one after the other: all tests; the tests under the sanitizers, and every command
+# under valgrind; every fuzzer for ten minutes; an hour of training that must not grow; which lines and errors the tests reach;
+# which planted faults they find. Goes on after a failure, ends in a line for each, and with exit status 1 where one failed.
+# Some ten hours on 2 cores. All but the first are tests too, `ctest -L slow`, where HESSE_SLOW_TESTS is on.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
@@ -22,5 +23,6 @@ part scripts/sanitize.sh
 part scripts/fuzz.sh --seconds 600
 part scripts/soak.sh
 part scripts/coverage.sh
+part scripts/mutants.sh
 printf '%s\n' "${verdicts[@]}"
 ((failures == 0)) || stop "nightly" "$failures of ${#verdicts[@]} failed; each says above where its output is"

