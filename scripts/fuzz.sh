@@ -5,8 +5,10 @@
 #   scripts/fuzz.sh                       every format for 60 seconds, two at once
 #   scripts/fuzz.sh --seconds 600 csv npy these formats, longer
 #   scripts/fuzz.sh --jobs 8              eight at once
+#   scripts/fuzz.sh --seed 1              the same inputs every time, for a verdict that is of a change and not of chance:
+#                                         from the kept inputs alone, and without those made from what the code compares
 #
-# New inputs are kept in build/fuzz/corpus, from which the next call goes on; what was found lies in
+# Otherwise new inputs are kept in build/fuzz/corpus, from which the next call goes on; what was found lies in
 # build/fuzz/artifacts/FORMAT, and each such file is run again by:
 #   HESSE_FUZZ_FORMAT=FORMAT build/fuzz/tests/fuzz/hesse_fuzz FILE
 set -euo pipefail
@@ -16,21 +18,22 @@ cd "$root"
 mapfile -t formats < <(find tests/fuzz/corpus -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
 seconds=60
 jobs=2
+seed=
 chosen=()
 whole_number() {
   [[ "$2" =~ ^[1-9][0-9]{0,8}$ ]] || stop "fuzz" "$1 is '$2'; give a whole number >= 1"
 }
 while (($# > 0)); do
   case "$1" in
-    --seconds | --jobs)
+    --seconds | --jobs | --seed)
       (($# > 1)) || stop "fuzz" "$1 needs a number"
       whole_number "$1" "$2"
-      if [[ "$1" == --seconds ]]; then seconds="$2"; else jobs="$2"; fi
+      printf -v "${1#--}" '%s' "$2"
       shift 2
       ;;
     *)
       [[ " ${formats[*]} " == *" $1 "* ]] ||
-        stop "fuzz" "unknown argument '$1'; there are --seconds N, --jobs J, and the formats ${formats[*]}"
+        stop "fuzz" "unknown argument '$1'; there are --seconds N, --jobs J, --seed S, and the formats ${formats[*]}"
       chosen+=("$1")
       shift
       ;;
@@ -47,14 +50,23 @@ export ASAN_SYMBOLIZER_PATH=/usr/lib/llvm-19/bin/llvm-symbolizer
 # fuzz_one FORMAT: runs one fuzzer into build/logs/fuzz-FORMAT.log, whose last line is its exit status.
 fuzz_one() {
   local format="$1" status=0
-  mkdir -p "build/fuzz/corpus/$format"
+  local corpus="build/fuzz/corpus/$format"
+  local chance=() fixed=()
+  if [[ -n "$seed" ]]; then
+    corpus="build/fuzz/corpus-of-seed/$format"
+    rm -rf "$corpus"
+    # Some of what is compared are addresses; they differ from run to run, and a container may forbid to fix them.
+    chance=(-seed="$seed" -use_cmp=0)
+    ! setarch -R true 2> /dev/null || fixed=(setarch -R)
+  fi
+  mkdir -p "$corpus"
   rm -rf "${artifacts:?}/$format"
   mkdir -p "$artifacts/$format"
   # The rules on memory and on the processor's time are the fuzzers' own (tests/fuzz/fuzz.cc); these limits are for what
   # never ends, on a machine that has other work too, and for what the sanitizers add.
-  HESSE_FUZZ_FORMAT="$format" build/fuzz/tests/fuzz/hesse_fuzz -max_total_time="$seconds" -timeout=120 \
-    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$artifacts/$format/" \
-    "build/fuzz/corpus/$format" "tests/fuzz/corpus/$format" > "$logs/fuzz-$format.log" 2>&1 < /dev/null || status=$?
+  HESSE_FUZZ_FORMAT="$format" "${fixed[@]}" build/fuzz/tests/fuzz/hesse_fuzz -max_total_time="$seconds" -timeout=120 \
+    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$artifacts/$format/" "${chance[@]}" \
+    "$corpus" "tests/fuzz/corpus/$format" > "$logs/fuzz-$format.log" 2>&1 < /dev/null || status=$?
   printf 'exit status %d\n' "$status" >> "$logs/fuzz-$format.log"
 }
 
@@ -87,8 +99,8 @@ row='%-18s %12s %7s %8s %9s %7s %9s  %s\n'
       verdict+="; see build/logs/fuzz-$format.log, build/fuzz/artifacts/$format"
     fi
     printf "$row" "$format" "$(figure "$format" number_of_executed_units)" "$(figure "$format" average_exec_per_sec)" \
-      "$(progress "$format" cov)" "$(progress "$format" ft)" "$(find "build/fuzz/corpus/$format" -type f | wc -l)" \
-      "$(figure "$format" peak_rss_mb)" "$verdict"
+      "$(progress "$format" cov)" "$(progress "$format" ft)" \
+      "$(find "build/fuzz/corpus${seed:+-of-seed}/$format" -type f | wc -l)" "$(figure "$format" peak_rss_mb)" "$verdict"
   done
 } | tee "$logs/fuzz.log"
 findings=$(grep -c 'FOUND: ' "$logs/fuzz.log" || true)
