@@ -12,12 +12,14 @@
 #include "hesse/experiment/budget.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/comparison.h"
+#include "hesse/report/folder_lock.h"
 #include "hesse/report/json.h"
 #include "hesse/report/progress_bar.h"
 
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 
 namespace hesse::app {
 namespace {
@@ -50,6 +52,13 @@ class Console {
   Stopping stopping_;
   std::vector<std::unique_ptr<ProgressBar>> bars_;
 };
+
+/// The folder, of which nobody else writes records while this lives: locked by the rank that writes them.
+std::unique_ptr<FolderLock> lock_folder(const std::filesystem::path& folder) {
+  std::unique_ptr<FolderLock> lock;
+  ranks().together("output", 0, [&] { lock = std::make_unique<FolderLock>(folder); });
+  return lock;
+}
 
 /// Adds to the trouble with a record how to go on once it is overcome.
 int report_write_error(const WriteError& error, const std::filesystem::path& folder) {
@@ -177,6 +186,7 @@ int run_comparison(const ComparisonSettings& settings, Problem& problem, const s
                    bool quiet, bool plot) {
   catch_interrupts();
   try {
+    const auto lock = lock_folder(folder);
     return run_and_show(settings, problem, folder, json, quiet, plot);
   } catch (const WriteError& e) {
     return report_write_error(e, folder);
@@ -189,6 +199,7 @@ int run_single(const RunSettings& settings, Problem& problem, const std::filesys
                bool quiet) {
   catch_interrupts();
   try {
+    const auto lock = lock_folder(folder);
     return run_and_show(settings, problem, folder, json, quiet);
   } catch (const WriteError& e) {
     return report_write_error(e, folder);

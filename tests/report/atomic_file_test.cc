@@ -106,6 +106,19 @@ TEST_CASE("a pipe or a device is neither replaced by a file nor waited for") {
   CHECK(scratch.count() == 2);
 }
 
+TEST_CASE("a link that lies in the way of a file is replaced and what it leads to stays") {
+  const ScratchFolder scratch;
+  write_file(scratch / "theirs", "theirs");
+  std::filesystem::create_symlink("theirs", scratch / "run.json");
+  // Under the names of the temporary files of the next writers too.
+  const auto name = [&](int i) { return scratch / fmt::format(".run.json.{}-{}.partial", ::getpid(), i); };
+  for (int i = 0; i < 1000; ++i) std::filesystem::create_symlink("theirs", name(i));
+  write_file(scratch / "run.json", "ours");
+  CHECK(read_file(scratch / "theirs") == "theirs");
+  CHECK(read_file(scratch / "run.json") == "ours");
+  CHECK(!std::filesystem::is_symlink(scratch / "run.json"));
+}
+
 TEST_CASE("reading refuses what is missing, a folder, and more bytes than allowed") {
   const ScratchFolder scratch;
   CHECK_THROWS_WITH(read_file(scratch / "none"), Contains("none") && Contains("No such file"));

@@ -62,9 +62,10 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   }
   static std::atomic<unsigned> counter{0};
   temporary_ = folder_of(path_) / fmt::format(".{}.{}-{}.partial", path_.filename().string(), ::getpid(), counter++);
-  // Not O_EXCL: the counter makes the name ours among the living, and what a dead process of the
-  // same number left behind may be overwritten.
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  // The counter makes the name ours among the living. What a dead process of the same number has left behind goes, and
+  // so does a link that somebody has laid in the way: it must not be followed.
+  ::unlink(temporary_.c_str());
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_with("create", errno);
 }
 

@@ -1,43 +1,55 @@
 #include "hesse/report/folder_lock.h"
 
+#include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
+#include "hesse/report/writing.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <fstream>
+#include <sstream>
 #include <string>
 
 namespace hesse {
+namespace {
 
-FolderLock::FolderLock(const std::filesystem::path& folder) {
-  create_folders(folder);
-  const std::filesystem::path path = folder / "lock";
-  // Without O_CLOEXEC: child processes are to share it.
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT, 0644);
-  if (descriptor_ < 0) fail_to_write(path, "open the file", errno);
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    const int error = errno;
-    std::array<char, 32> text{};
-    const ssize_t count = ::pread(descriptor_, text.data(), text.size(), 0);
-    ::close(descriptor_);
-    if (error != EWOULDBLOCK) fail_to_write(path, "lock the file", error);
-    std::string holder(text.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
-    holder.erase(holder.find_last_not_of(" \n") + 1);
-    fail("{}: process {}, or one that it started, is at work in this folder; wait for it, or name another folder",
-         folder.string(), holder.empty() ? "?" : holder);
+/// The number of the process that has locked what is open, by the kernel's list; "?" where it does not say.
+std::string holder_of(int descriptor) {
+  struct stat status = {};
+  if (::fstat(descriptor, &status) != 0) return "?";
+  const std::string inode = fmt::format(":{}", status.st_ino);
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    // "7: FLOCK  ADVISORY  WRITE 4711 fe:00:123456 0 EOF"
+    std::istringstream words(line);
+    std::string number, kind, manner, access, process, file;
+    words >> number >> kind >> manner >> access >> process >> file;
+    if (kind == "FLOCK" && file.ends_with(inode)) return process;
   }
-  const std::string text = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(descriptor_, 0) != 0 ||
-      ::pwrite(descriptor_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-    const int error = errno;
-    ::close(descriptor_);
-    fail_to_write(path, "write the file", error);
-  }
+  return "?";
 }
 
-FolderLock::~FolderLock() { ::close(descriptor_); }
+}  // namespace
+
+FolderLock::FolderLock(const std::filesystem::path& folder) {
+  if (!writes_records()) return;
+  create_folders(folder);
+  // Without O_CLOEXEC: child processes are to share it.
+  descriptor_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
+  if (descriptor_ < 0) fail_to_write(folder, "open the folder", errno);
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  const std::string holder = holder_of(descriptor_);
+  ::close(descriptor_);
+  fail("{}: process {}, or one that it started, is at work in this folder; wait for it, or name another folder",
+       folder.string(), holder);
+}
+
+FolderLock::~FolderLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
 
 }  // namespace hesse
