@@ -56,7 +56,13 @@ class Console {
 /// The folder, of which nobody else writes records while this lives: locked by the rank that writes them.
 std::unique_ptr<FolderLock> lock_folder(const std::filesystem::path& folder) {
   std::unique_ptr<FolderLock> lock;
-  ranks().together("output", 0, [&] { lock = std::make_unique<FolderLock>(folder); });
+  ranks().together("output", 0, [&] {
+    try {
+      lock = std::make_unique<FolderLock>(folder);
+    } catch (const WriteError&) {
+      // The first record that cannot be written says so, and how to go on.
+    }
+  });
   return lock;
 }
 
