@@ -465,10 +465,10 @@ TEST_CASE("no copy of a five-fold eigenvalue is lost, or the multiplicity is not
   }
 }
 
-TEST_CASE("certified clustered spectra have lost nothing") {
+TEST_CASE("of 1000 clustered spectra those that are certified by a second search have lost nothing") {
   int certified = 0;
-  for (std::uint64_t trial = 0; trial < 60; ++trial) {
-    const Index n = 80;
+  for (std::uint64_t trial = 0; trial < 1000; ++trial) {
+    const Index n = 60;
     Vector values(n);
     Index at = 0;
     double level = 20;
@@ -489,7 +489,7 @@ TEST_CASE("certified clustered spectra have lost nothing") {
     for (Index i = 0; i < 6; ++i) CHECK(std::abs(result.largest.values[i] - values[i]) <= 1e-6);
     for (Index i = 0; i < 3; ++i) CHECK(std::abs(result.smallest.values[i] - values[n - 3 + i]) <= 1e-6);
   }
-  CHECK(certified >= 50);
+  CHECK(certified >= 800);
 }
 
 TEST_CASE("inertia proves 1000 clustered spectra complete and finds what a search has lost") {
