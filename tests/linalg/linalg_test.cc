@@ -135,15 +135,18 @@ TEST_CASE("parts that do not fit are refused") {
   CHECK_THROWS_WITH(to_dense(*scaled_identity(1000000, 1)), Catch::Contains("7450.6 GiB"));
 }
 
-TEST_CASE("a dense matrix is refused where it and its eigenvectors are more than there is memory") {
-  // Half of what is there as a matrix is possible, with its eigenvectors it is not; nothing is multiplied before.
+TEST_CASE("a dense matrix is refused where it and its factors are more than there is memory") {
+  // Half of what is there as a matrix is possible, with its factors it is not; nothing is multiplied before.
   const auto n = static_cast<Index>(std::sqrt(available_memory() / 16));
   const auto A =
       function_operator(n, [](ConstMatrixView, MatrixView) { FAIL("a product of a matrix that is refused"); });
-  CHECK_THROWS_WITH(to_dense(*A, 4), Catch::Contains("with its eigenvectors") && Catch::Contains("GiB are free"));
+  CHECK_THROWS_WITH(to_dense(*A, 4), Catch::Contains("with its factors") && Catch::Contains("GiB are free"));
   EigenOptions options;
   options.largest = n;
-  CHECK_THROWS_WITH(extreme_eigenpairs(*scaled_identity(n, 1), options), Catch::Contains("with its eigenvectors"));
+  CHECK_THROWS_WITH(extreme_eigenpairs(*A, options), Catch::Contains("with its factors"));
+  options.largest = 1;
+  options.inertia_limit = n;
+  CHECK_THROWS_WITH(extreme_eigenpairs(*A, options), Catch::Contains("with its factors"));
 }
 
 TEST_CASE("an eigenproblem that LAPACK's integers cannot hold is refused before it is looked at") {

@@ -25,6 +25,18 @@ namespace {
 /// Products that are formed at once where there are many.
 constexpr Index kColumns = 32;
 
+/// Throws Error where `copies` matrices of n x n are more than the memory that there is.
+void require_room(Index n, double copies) {
+  const double bytes = 8.0 * copies * static_cast<double>(n) * static_cast<double>(n);
+  // What is small needs no look at the system.
+  constexpr double kSmall = 64 * kMebibyte;
+  if (!(bytes > kSmall)) return;
+  const double there = available_memory();
+  if (!(bytes > there)) return;
+  fail("dense matrix: size {} needs {:.1f} GiB{}, and {:.1f} GiB are free; use products, as Lanczos and CG do", n,
+       bytes / kGibibyte, copies > 1 ? " with its factors" : "", there / kGibibyte);
+}
+
 /// Thrown out of Spectra when a product is not finite, and caught here.
 struct NonFiniteProduct {};
 /// Thrown where Spectra asks for a product with a vector that is not finite: its iteration has broken down, as in a
@@ -246,7 +258,7 @@ EndResult one_search(const LinearOperator& A, Index k, double sign, const EigenO
 
 /// Forms A and holds what was found at either end against its inertia.
 void certify_by_inertia(const LinearOperator& A, const EigenOptions& options, EigenResult& result) {
-  const Matrix raw = to_dense(A);
+  const Matrix raw = to_dense(A, 4);
   result.products += A.size();
   const Matrix D = 0.5 * (raw + raw.transpose());
   if (!D.allFinite()) return;
@@ -317,6 +329,9 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
          skew);
   };
   const bool dense = solved_densely(n, options);
+  // The matrix, its eigenvectors and LAPACK's two, or its symmetric part, its factors and what is between: refused
+  // before any product.
+  if (dense || n <= options.inertia_limit) require_room(n, 4);
   if (dense || !options.single_search) {
     const double skew = asymmetry(A, options.seed);
     result.products += 6;
@@ -329,7 +344,6 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
   }
   if (options.largest + options.smallest == 0) return result;
   if (dense) {
-    // The matrix, its eigenvectors and LAPACK's two.
     Matrix D = to_dense(A, 4);
     result.products += n;
     D = 0.5 * (D + D.transpose()).eval();
@@ -456,14 +470,7 @@ void SymmetricEigenWorkspace::reserve(Index n) {
 
 Matrix to_dense(const LinearOperator& A, double copies) {
   const Index n = A.size();
-  const double bytes = 8.0 * copies * static_cast<double>(n) * static_cast<double>(n);
-  // What is small needs no look at the system.
-  if (constexpr double kSmall = 64 * kMebibyte; bytes > kSmall) {
-    if (const double there = available_memory(); bytes > there) {
-      fail("dense matrix: size {} needs {:.1f} GiB{}, and {:.1f} GiB are free; use products, as Lanczos and CG do", n,
-           bytes / kGibibyte, copies > 1 ? " with its eigenvectors" : "", there / kGibibyte);
-    }
-  }
+  require_room(n, copies);
   Matrix D(n, n);
   Matrix E = Matrix::Zero(n, std::min(kColumns, n));
   for (Index first = 0; first < n; first += kColumns) {
