@@ -300,6 +300,7 @@ Curve curve_of(const Vector& x, const Vector& y) { return {{x.begin(), x.end()},
 
 void draw_slice(Setting& s, const Slice& cut, const std::vector<std::string>& labels, const Matrix& path) {
   const std::string title = fmt::format("{} at {}", s.options.point.problem, s.json["at"].get<std::string>());
+  const Matrix error = (cut.values - cut.model_values).cwiseAbs();
   if (cut.b.size() == 1) {
     Plot plot;
     plot.title = title;
@@ -316,6 +317,11 @@ void draw_slice(Setting& s, const Slice& cut, const std::vector<std::string>& la
     s.show(plot);
     Palette palette;
     write_plot(s.file("slice_plot.svg"), plot, palette);
+    plot.y_label = "error of the quadratic model";
+    // On a logarithmic scale its order is seen; at the point itself it is 0 and has no place there.
+    plot.log_y = true;
+    plot.series = {{"error", {curve_of(cut.a, (error.array() > 0).select(error, std::nan("")))}}};
+    if ((error.array() > 0).any()) write_plot(s.file("error_plot.svg"), plot, palette);
     return;
   }
   ContourPlot plot;
@@ -331,10 +337,15 @@ void draw_slice(Setting& s, const Slice& cut, const std::vector<std::string>& la
   s.show(plot);
   write_contour_plot(s.file("slice_plot.svg"), plot);
   write_surface_plot(s.file("slice_surface.svg"), plot);
+  plot.model.resize(0, 0);
+  if (error.array().isFinite().any()) {
+    plot.value_label = "error of the quadratic model";
+    plot.values = error;
+    write_contour_plot(s.file("error_plot.svg"), plot);
+  }
   if (cut.gradient_norms.size() == 0) return;
   plot.value_label = "norm of the gradient";
   plot.values = cut.gradient_norms;
-  plot.model.resize(0, 0);
   write_contour_plot(s.file("gradient_plot.svg"), plot);
 }
 

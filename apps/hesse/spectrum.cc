@@ -14,6 +14,7 @@
 #include "hesse/curvature/subspace.h"
 #include "hesse/curvature/trace_estimation.h"
 #include "hesse/nn/network_objective.h"
+#include "hesse/objective/kronecker_structure.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
 #include "hesse/report/plot.h"
@@ -147,7 +148,8 @@ Json json_of(const Estimate& e) {
 std::string text_of(const Estimate& e) {
   if (!e.is_finite) return "none: a product was not finite";
   if (e.is_exact) return fmt::format("{} exactly", significant(e.value, 8));
-  if (e.standard_error == 0) return fmt::format("{}, of which the probes show no error", significant(e.value, 5));
+  if (e.standard_error == 0 && e.lower == e.upper)
+    return fmt::format("{}, of which the probes show no error", significant(e.value, 5));
   return fmt::format("{} [{}, {}]", significant(e.value, 5), significant(e.lower, 4), significant(e.upper, 4));
 }
 
@@ -237,6 +239,7 @@ Estimate stable_rank(Estimate frobenius_square, const Estimate& norm) {
   frobenius_square.standard_error /= norm.value * norm.value;
   frobenius_square.lower /= norm.upper * norm.upper;
   frobenius_square.upper /= norm.lower * norm.lower;
+  frobenius_square.is_exact = frobenius_square.is_exact && norm.lower == norm.upper;
   return frobenius_square;
 }
 
@@ -272,7 +275,7 @@ std::vector<LayerSpectrum> layer_spectra(Objective& f, const OperatorPtr& A, con
     eigen.smallest = eigen.largest;
     eigen.tolerance = options.tolerance;
     eigen.single_search = options.single_search;
-    eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
+    eigen.asymmetry_tolerance = allowed_asymmetry(f.value_noise());
     eigen.seed = seed;
     spectra.push_back({layer, extreme_eigenpairs(*block, eigen), estimate_trace(*block, trace_options(options))});
   }
@@ -422,18 +425,23 @@ double analysis_bytes(Index n, const SpectrumCommandOptions& options, const Eige
   return bytes;
 }
 
-/// The same with the objective and its products, beside what is in use now, where the objective can tell.
-std::optional<double> bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options,
-                                  const EigenOptions& eigen) {
-  auto* const network = find<NetworkObjective>(f);
+/// The same with the objective and its products, beside what is in use now. Of a network it is known what these take;
+/// of other objectives only that they hold the point and the gradient.
+double bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen) {
   const CurvatureMatrix matrix = options.matrix.matrix;
-  if (network == nullptr || matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac) return std::nullopt;
   Index block = options.density ? 1 : 0;
   if (eigen.largest + eigen.smallest > 0) block = std::max(eigen.largest, eigen.smallest) + 2;
-  if (options.trace || options.diagonal || n <= eigen.dense_limit) block = TraceOptions().block;
+  if (options.trace || options.diagonal) block = TraceOptions().block;
+  if (solved_densely(n, eigen) || n <= eigen.inertia_limit) block = 32;
   // The point and the gradient, here and in the objective.
-  const double points = 4.0 * sizeof(double) * static_cast<double>(f.size());
-  return network->operator_bytes(block) + points + analysis_bytes(n, options, eigen);
+  double bytes = 4.0 * sizeof(double) * static_cast<double>(f.size()) + analysis_bytes(n, options, eigen);
+  const bool kronecker = matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac;
+  if (auto* const network = find<NetworkObjective>(f)) bytes += network->operator_bytes(kronecker ? 0 : block);
+  if (auto* const structure = find<KroneckerStructure>(f); structure != nullptr && kronecker) {
+    bytes += kronecker_bytes(structure->kronecker_layers(), matrix == CurvatureMatrix::ekfac);
+  }
+  if (!options.matrix.blocks.empty()) bytes += sub_block_bytes(f.size(), block);
+  return bytes;
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -536,10 +544,12 @@ int spectrum_command(Arguments arguments) {
     other = std::move(read.x);
     other_at = std::move(read.at);
   }
-  const std::optional<double> ahead = bytes_ahead(f, size, options, spectrum_options.eigen);
-  const double stated = ahead ? *ahead + memory_in_use() : 0;
+  const double stated = bytes_ahead(f, size, options, spectrum_options.eigen) + memory_in_use();
   const bool much = stated >= kMuch && !options.json;
-  if (much) fmt::print(stderr, "memory: about {:.0f} MiB at the peak\n", stated / kMebibyte);
+  // The basis of a single search is as large as it may become, which it need not.
+  const bool at_most = options.single_search && !solved_densely(size, spectrum_options.eigen);
+  if (much)
+    fmt::print(stderr, "memory: {} {:.0f} MiB at the peak\n", at_most ? "at most" : "about", stated / kMebibyte);
   const Spectrum spectrum = extreme_spectrum(f, x, spectrum_options);
   const EigenResult& eigen = spectrum.eigen;
   const bool finite = eigen.status != EigenStatus::non_finite;
@@ -644,7 +654,7 @@ int spectrum_command(Arguments arguments) {
   if (other) json["against"] = {{"at", other_at}, {"overlap", json_number(overlap_with_other)}};
   if (options.trace) json["trace_seconds"] = json_number(trace_seconds);
   if (options.density) json["density_seconds"] = json_number(density_seconds);
-  if (ahead) json["memory"] = {{"stated", stated}, {"peak", peak_memory()}};
+  json["memory"] = {{"stated", stated}, {"at_most", at_most}, {"peak", peak_memory()}};
   for (const LayerSpectrum& l : layers) {
     json["layers"].push_back({{"name", l.layer.name},
                               {"parameters", l.layer.size},

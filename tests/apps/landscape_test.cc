@@ -48,6 +48,12 @@ TEST_CASE("a slice of a formula leaves its values and its model with their large
     CHECK(r.err.empty());
     CHECK(std::filesystem::exists(folder / "l" / "slice_plot.svg"));
     CHECK(std::filesystem::exists(folder / "l" / "slice_surface.svg"));
+    CHECK_THAT(read_file(folder / "l" / "error_plot.svg"), Contains("error of the quadratic model"));
+    const auto line =
+        run_hesse(folder, "landscape --problem rosenbrock --directions gradient --dimensions 1 --points 11 --output m");
+    CAPTURE(line.err);
+    CHECK(line.exit_code == 0);
+    CHECK_THAT(read_file(folder / "m" / "error_plot.svg"), Contains("error of the quadratic model"));
   }
 }
 

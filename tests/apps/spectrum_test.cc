@@ -169,8 +169,32 @@ TEST_CASE("what is told of memory in advance is within a fifth of the peak") {
   for (const char* what : {"--top 5 --bottom 0 --tolerance 0.1 --precision float",
                            "--top 0 --bottom 0 --trace --products 60 --precision float",
                            "--top 0 --bottom 0 --diagonal --products 40 --precision double",
+                           "--top 5 --bottom 0 --tolerance 0.1 --curvature kfac --precision float",
+                           "--top 5 --bottom 0 --tolerance 0.1 --curvature ekfac --precision double",
+                           "--block layer3 --all --precision float",
                            "--top 0 --bottom 0 --density --probes 2 --steps 50 --precision double"}) {
     const auto r = run_hesse(folder, problem + what);
+    CAPTURE(what, r.err);
+    REQUIRE(r.exit_code <= 1);
+    const Json memory = parse_json(r.out, "stdout")["memory"];
+    const double peak = memory["peak"].get<double>();
+    CAPTURE(peak / 1048576, memory["stated"].get<double>() / 1048576);
+    CHECK(std::abs(memory["stated"].get<double>() / peak - 1) <= 0.2);
+    CHECK_FALSE(memory["at_most"].get<bool>());
+  }
+  // What a single search may take, it need not.
+  const auto r = run_hesse(folder, problem + "--top 5 --bottom 0 --tolerance 0.1 --precision float --single-search");
+  REQUIRE(r.exit_code == 0);
+  const Json memory = parse_json(r.out, "stdout")["memory"];
+  CHECK(memory["at_most"].get<bool>());
+  CHECK(memory["peak"].get<double>() <= 1.2 * memory["stated"].get<double>());
+}
+
+TEST_CASE("memory is told of objectives that are no networks too") {
+  const ScratchFolder folder;
+  for (const char* what :
+       {"--problem rosenbrock:n=300000 --top 20 --bottom 0 --tolerance 0.5", "--problem quadratic:n=2500 --all"}) {
+    const auto r = run_hesse(folder, std::string("spectrum --json ") + what);
     CAPTURE(what, r.err);
     REQUIRE(r.exit_code <= 1);
     const Json memory = parse_json(r.out, "stdout")["memory"];

@@ -2,6 +2,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/random.h"
+#include "hesse/landscape/matching.h"
 #include "hesse/linalg/operators.h"
 #include "hesse/nn/network_objective.h"
 #include "hesse/objective/analytic.h"
@@ -614,6 +615,47 @@ TEST_CASE("the critical points of a linear network have the index and the flat d
   const CriticalPoint origin = classify(*network.f, Vector::Zero(network.f->size()));
   CAPTURE(origin.message);
   CHECK(origin.index == 2 * 3);
+}
+
+TEST_CASE("scaling leaves a flat direction for each unit of relu, permutation leaves none and changes no kind") {
+  // A network whose outputs are its targets is at a minimum, where the Hessian is J'J of the outputs. Scaling a unit's
+  // incoming weights and bias by a and its outgoing ones by 1 / a changes nothing with relu: one flat direction a unit.
+  // With tanh units only change places and signs, which leaves points apart.
+  constexpr Index kInputs = 3;
+  constexpr Index kOutputs = 2;
+  for (const Activation activation : {Activation::relu, Activation::tanh}) {
+    for (const Index hidden : {1, 3, 4}) {
+      const std::vector<Index> sizes = {kInputs, hidden, kOutputs};
+      const auto network = std::make_shared<const Network>(multilayer_perceptron(sizes, activation));
+      auto data = std::make_shared<Dataset>();
+      data->inputs.resize(kInputs, 200);
+      RandomStream(7, Purpose::test, 1).fill_normal(data->inputs.reshaped());
+      data->targets = Matrix::Zero(kOutputs, 200);
+      const auto free = make_network_objective(network, Loss::squared_error, data);
+      Vector x(free->size());
+      RandomStream(7, Purpose::test, static_cast<std::uint64_t>(10 + hidden)).fill_normal(x);
+      auto fitted = std::make_shared<Dataset>();
+      fitted->inputs = data->inputs;
+      fitted->targets = free->outputs(x);
+      const auto f = make_network_objective(network, Loss::squared_error, fitted);
+      const CriticalPoint point = classify(*f, x);
+      const Index flat = activation == Activation::relu ? hidden : 0;
+      CAPTURE(hidden, static_cast<int>(activation), point.message);
+      CHECK(point.certified);
+      CHECK(point.gradient_norm <= 1e-12);
+      CHECK(point.index == 0);
+      CHECK(point.flat == flat);
+      CHECK(point.positive == f->size() - flat);
+      CHECK(point.kind == (flat > 0 ? CriticalKind::degenerate : CriticalKind::minimum));
+      UnitOrder order(1);
+      for (Index i = hidden; i-- > 0;) order[0].push_back(i);
+      const CriticalPoint permuted = classify(*f, reordered(*network, x, order));
+      CHECK(permuted.kind == point.kind);
+      CHECK(permuted.flat == flat);
+      CHECK(std::abs(permuted.largest_eigenvalue - point.largest_eigenvalue) <=
+            point.eigenvalue_error + permuted.eigenvalue_error);
+    }
+  }
 }
 
 TEST_CASE("the softmax leaves as many flat directions as a layer before it has inputs and a bias") {

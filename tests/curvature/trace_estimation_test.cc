@@ -157,6 +157,24 @@ TEST_CASE("Estimates stop at their tolerance, are exact where that is as cheap, 
   }
 }
 
+TEST_CASE("The Frobenius norm is exact where as many products as variables are allowed") {
+  const Matrix M = decaying(0.5);
+  const OperatorPtr A = dense_operator(M);
+  EstimateOptions options;
+  options.tolerance = 0;
+  options.block = GENERATE(1, 7, 200);
+  options.max_products = M.rows();
+  const Estimate e = estimate_frobenius_square(*A, options);
+  CHECK(e.is_exact);
+  CHECK(e.reached);
+  CHECK(e.products == M.rows());
+  CHECK(e.standard_error == 0);
+  // 120^2 squares, each product rounded 120 times: well within 1e-12.
+  CHECK(std::abs(e.value / M.squaredNorm() - 1) <= 1e-12);
+  options.max_products = M.rows() - 1;
+  CHECK(!estimate_frobenius_square(*A, options).is_exact);
+}
+
 TEST_CASE("What is not finite has no estimate, and impossible options are refused") {
   Matrix M = decaying(1);
   M(3, 5) = M(5, 3) = std::numeric_limits<double>::infinity();

@@ -229,7 +229,7 @@ EigenOptions ends_wanted(const Objective& f, const ClassifyOptions& options) {
   eigen.smallest = std::min(options.negative_directions, f.size());
   eigen.max_restarts = options.max_restarts;
   eigen.tolerance = options.eigen_tolerance;
-  eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
+  eigen.asymmetry_tolerance = allowed_asymmetry(f.value_noise());
   eigen.seed = options.seed;
   return eigen;
 }

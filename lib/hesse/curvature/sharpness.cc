@@ -150,7 +150,7 @@ void largest_eigenvalue(Workshop& shop) {
     eigen.tolerance = shop.options.eigen_tolerance;
     eigen.seed = shop.options.seed;
     // Products in float are symmetric to their rounding only.
-    eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, 100 * shop.f.value_noise());
+    eigen.asymmetry_tolerance = std::max(eigen.asymmetry_tolerance, allowed_asymmetry(shop.f.value_noise()));
     EigenResult result;
     try {
       result = extreme_eigenpairs(shop.curvature(), eigen);

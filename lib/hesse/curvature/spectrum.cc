@@ -19,8 +19,7 @@ Spectrum extreme_spectrum(Objective& f, const Vector& x, const SpectrumOptions& 
     spectrum.eigen.status = EigenStatus::non_finite;
   } else {
     EigenOptions eigen = options.eigen;
-    // A hundred roundings of a product; in double 1e-10 leaves room for cancellation.
-    eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
+    eigen.asymmetry_tolerance = allowed_asymmetry(f.value_noise());
     spectrum.matrix = curvature_operator(f, x, options.matrix);
     spectrum.eigen = extreme_eigenpairs(*spectrum.matrix, eigen);
     const Matrix& V = spectrum.eigen.largest.vectors;

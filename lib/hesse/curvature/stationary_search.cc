@@ -91,7 +91,7 @@ class EigenvectorFollowing {
     eigen.smallest = std::min(k + 1, n);
     eigen.tolerance = options_.eigen_tolerance;
     eigen.seed = options_.seed;
-    eigen.asymmetry_tolerance = std::max(1e-10, 100 * f.value_noise());
+    eigen.asymmetry_tolerance = allowed_asymmetry(f.value_noise());
     const EigenResult found = extreme_eigenpairs(*H, eigen);
     result.products += found.products;
     if (found.status == EigenStatus::non_finite) return Advance::non_finite;

@@ -181,8 +181,24 @@ Estimate estimate_trace(const LinearOperator& A, const TraceOptions& options) {
 
 Estimate estimate_frobenius_square(const LinearOperator& A, const EstimateOptions& options) {
   check(options);
-  return average(
-      A, options, 0, 0, 0, [](MatrixView) {}, [](const auto&, const auto& Az) { return dot(Az, Az); });
+  const Index n = A.size();
+  if (n > options.max_products) {
+    return average(
+        A, options, 0, 0, 0, [](MatrixView) {}, [](const auto&, const auto& Az) { return dot(Az, Az); });
+  }
+  double square = 0;
+  Matrix E = Matrix::Zero(n, std::min(options.block, n));
+  Matrix AE(n, E.cols());
+  for (Index begin = 0; begin < n; begin += E.cols()) {
+    const Index k = std::min(E.cols(), n - begin);
+    for (Index j = 0; j < k; ++j) E(begin + j, j) = 1;
+    A.apply(E.leftCols(k), AE.leftCols(k));
+    for (Index j = 0; j < k; ++j) {
+      square += dot(AE.col(j), AE.col(j));
+      E(begin + j, j) = 0;
+    }
+  }
+  return std::isfinite(square) ? exactly(square, n) : without_value(n);
 }
 
 }  // namespace hesse

@@ -15,7 +15,7 @@
 ///                  vectors their mean varies by 1.02 to 1.50 times as much, and the intervals cover 90 to 95 in 100.
 ///                  The error here has a factor of sqrt(1.3), with which they cover 93 to 97
 ///
-/// Intervals are Student's. Where n products are within the limit, the trace is formed exactly, with no error.
+/// Intervals are Student's. Where n products are within the limit, both are formed exactly, with no error.
 #pragma once
 
 #include "hesse/curvature/estimate.h"

@@ -89,7 +89,7 @@ Directions eigenvector_directions(Objective& f, const Vector& x, Index count, Ei
   options.tolerance = tolerance;
   options.seed = seed;
   // Products in float are symmetric to their rounding only.
-  options.asymmetry_tolerance = std::max(options.asymmetry_tolerance, 100 * f.value_noise());
+  options.asymmetry_tolerance = std::max(options.asymmetry_tolerance, allowed_asymmetry(f.value_noise()));
   const auto H = f.curvature(x, Curvature::hessian);
   Directions out;
   out.vectors.resize(x.size(), 0);

@@ -25,7 +25,7 @@ class Basis {
   auto Q() const { return Q_.leftCols(columns_); }
   auto AQ() const { return AQ_.leftCols(columns_); }
   auto T() const { return T_.topLeftCorner(columns_, columns_); }
-  /// The largest |q_i' A q_j| that would be 0 if A were symmetric.
+  /// The largest |q_i'A q_j - q_j'A q_i|.
   double skew() const { return skew_; }
 
   /// Appends what the columns of V have outside the basis and each other, as orthonormal vectors, until there are
@@ -63,10 +63,20 @@ class Basis {
     coefficients_.resize(columns_, k);
     tall_gram(Q(), AQ_.middleCols(first, k), coefficients_, workspace_);
     if (!coefficients_.allFinite()) return false;
-    if (closed > 0) skew_ = std::max(skew_, coefficients_.topRows(closed).cwiseAbs().maxCoeff());
+    const auto see = [&](const auto& difference) {
+      if (difference.size() > 0) skew_ = std::max(skew_, difference.cwiseAbs().maxCoeff());
+    };
+    see(coefficients_.topRows(closed));
+    // What the blocks between have been taken to by A, seen in the new one.
+    if (const Index between = first - closed; between > 0) {
+      backwards_.resize(k, between);
+      tall_gram(Q_.middleCols(first, k), AQ_.middleCols(closed, between), backwards_, workspace_);
+      see(coefficients_.middleRows(closed, between) - backwards_.transpose());
+    }
     T_.block(0, first, columns_, k) = coefficients_;
     T_.block(first, 0, k, first) = coefficients_.topRows(first).transpose();
     auto corner = T_.block(first, first, k, k);
+    see(corner - corner.transpose());
     corner = 0.5 * (corner + corner.transpose()).eval();
     return true;
   }
@@ -79,11 +89,18 @@ class Basis {
     rest_columns_ = k;
     return rest_.leftCols(k);
   }
-  /// (A q - Q Q'A q)' (the same) for the columns of rest().
-  Matrix rest_gram() {
+  /// The lengths of the columns of rest() W. rest() itself is scaled by a power of two that brings it to the size of 1,
+  /// since squares of a tiny A would leave the range of double; append() takes columns of any length.
+  Vector rest_lengths(const Matrix& W) {
+    auto rest = rest_.leftCols(rest_columns_);
+    double length = 0;
+    for (const auto column : rest.colwise()) length = std::max(length, norm(column));
+    if (length == 0) return Vector::Zero(W.cols());
+    const double scale = std::exp2(std::floor(std::log2(length)));
+    rest /= scale;
     Matrix gram(rest_columns_, rest_columns_);
-    tall_gram(rest_.leftCols(rest_columns_), rest_.leftCols(rest_columns_), gram, workspace_);
-    return gram;
+    tall_gram(rest, rest, gram, workspace_);
+    return scale * (W.transpose() * gram * W).diagonal().cwiseMax(0).cwiseSqrt();
   }
 
   /// The basis becomes Q W, W of orthonormal eigenvectors of T to `values`; its products follow without A.
@@ -110,7 +127,7 @@ class Basis {
   Index columns_ = 0;
   Index rest_columns_ = 0;
   double skew_ = 0;
-  Matrix coefficients_;
+  Matrix coefficients_, backwards_;
   TallWorkspace workspace_;
 };
 
@@ -172,9 +189,8 @@ BlockLanczosResult block_lanczos(const LinearOperator& A, const Matrix& start, c
     const Matrix top = W.rightCols(k).rowwise().reverse();
     MatrixView rest = basis.rest(block);
     const Matrix last = top.bottomRows(rest.cols());
-    const Vector squares = (last.transpose() * basis.rest_gram() * last).diagonal();
     const double limit = options.tolerance * result.norm;
-    const bool likely = (squares.head(options.pairs).array() <= limit * limit).all();
+    const bool likely = (basis.rest_lengths(last.leftCols(options.pairs)).array() <= limit).all();
     const bool spent = result.products + width > options.max_products || basis.columns() == n;
     if (likely || spent) {
       EigenPairs& pairs = result.pairs;
@@ -183,7 +199,8 @@ BlockLanczosResult block_lanczos(const LinearOperator& A, const Matrix& start, c
       tall_combine(basis.Q(), top.leftCols(options.pairs), pairs.vectors);
       Matrix residuals = pairs.vectors * (-pairs.values).asDiagonal();
       tall_subtract(basis.AQ(), -top.leftCols(options.pairs), residuals);
-      pairs.residuals = residuals.colwise().norm();
+      pairs.residuals.resize(options.pairs);
+      for (Index j = 0; j < options.pairs; ++j) pairs.residuals[j] = norm(residuals.col(j));
       const bool done = (pairs.residuals.array() <= limit).all() || basis.columns() == n;
       if (!done && spent) result.status = EigenStatus::not_converged;
       if (done || spent) return result;

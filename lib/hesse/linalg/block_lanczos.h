@@ -35,8 +35,7 @@ struct BlockLanczosResult {
   EigenPairs pairs;  ///< of the largest eigenvalues, descending; residuals formed from products with the Ritz vectors
   double norm = 0;   ///< largest |Ritz value| met
   Index products = 0;
-  /// Of A as far as the products show it: max |q_i' A q_j| / |A| over columns of the basis where A q_i lies among those
-  /// before q_j, so that a symmetric A has 0.
+  /// Of A as far as the products show it: max |q_i'A q_j - q_j'A q_i| / |A| over the columns of the basis.
   double asymmetry = 0;
 };
 

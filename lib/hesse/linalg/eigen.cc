@@ -2,6 +2,7 @@
 
 #include "hesse/core/blas.h"
 #include "hesse/core/error.h"
+#include "hesse/core/memory_use.h"
 #include "hesse/core/random.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/linalg/block_lanczos.h"
@@ -20,6 +21,21 @@
 
 namespace hesse {
 namespace {
+
+/// Products that are formed at once where there are many.
+constexpr Index kColumns = 32;
+
+/// Throws Error where `copies` matrices of n x n are more than the memory that there is.
+void require_room(Index n, double copies) {
+  const double bytes = 8.0 * copies * static_cast<double>(n) * static_cast<double>(n);
+  // What is small needs no look at the system.
+  constexpr double kSmall = 64 * kMebibyte;
+  if (!(bytes > kSmall)) return;
+  const double there = available_memory();
+  if (!(bytes > there)) return;
+  fail("dense matrix: size {} needs {:.1f} GiB{}, and {:.1f} GiB are free; use products, as Lanczos and CG do", n,
+       bytes / kGibibyte, copies > 1 ? " with its factors" : "", there / kGibibyte);
+}
 
 /// Thrown out of Spectra when a product is not finite, and caught here.
 struct NonFiniteProduct {};
@@ -101,8 +117,7 @@ void spectra(Deflated& op, Index k, Index basis, const EigenOptions& options, co
 void lanczos(Deflated& op, Index k, const EigenOptions& options, std::uint64_t start, Matrix& vectors,
              bool& converged) {
   const Index n = op.rows();
-  // No size of the basis suits all spectra; twice the pairs and at least twenty serve clustered ones.
-  const Index basis = std::min(n, std::max<Index>(2 * k + 10, 20));
+  const Index basis = search_basis(n, k);
   Vector first(n);
   RandomStream(options.seed, Purpose::krylov_start, start).fill_normal(first);
   spectra(op, k, basis, options, first, vectors, converged);
@@ -143,8 +158,11 @@ EigenPairs rayleigh_ritz(const LinearOperator& A, Matrix V, Index& products) {
   pairs.vectors.resize(V.rows(), k);
   tall_combine(V, W, pairs.vectors);
   tall_combine(AV, W, V);
-  for (Index j = 0; j < k; ++j) V.col(j) -= pairs.values[j] * pairs.vectors.col(j);
-  pairs.residuals = V.colwise().norm();
+  pairs.residuals.resize(k);
+  for (Index j = 0; j < k; ++j) {
+    V.col(j) -= pairs.values[j] * pairs.vectors.col(j);
+    pairs.residuals[j] = norm(V.col(j));
+  }
   return pairs;
 }
 
@@ -162,7 +180,12 @@ struct EndResult {
   EigenPairs pairs;
   bool converged = true;
   bool certified = false;
+  double norm = 0;  ///< a lower bound of |A|
 };
+
+double largest_magnitude(const EigenPairs& pairs) {
+  return pairs.values.size() > 0 ? pairs.values.cwiseAbs().maxCoeff() : 0.0;
+}
 
 /// The k eigenpairs at one end (sign +1: upper), searched again with those found moved to the middle
 /// until nothing new appears above the k-th.
@@ -179,6 +202,7 @@ EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOpti
   ++products;
   const double middle = dot(u, Au) / dot(u, u);
   const double spread = norm(Au) / norm(u);
+  result.norm = spread;
   // Beyond the middle of the spectrum, seen from the wanted end, by a random amount: at no eigenvalue.
   const double away = spread > 0 ? 2 * spread + std::abs(middle) : 1;
   Deflated op(A, sign, away);
@@ -189,7 +213,7 @@ EndResult one_end(const LinearOperator& A, Index k, double sign, const EigenOpti
   constexpr int kSearches = 12;  // copies of one eigenvalue come back one a search
   for (int search = 1; result.converged && search <= kSearches && result.pairs.values.size() > 0; ++search) {
     const EigenPairs& found = result.pairs;
-    const double scale = std::max(spread, found.values.cwiseAbs().maxCoeff());
+    const double scale = std::max(spread, largest_magnitude(found));
     // Beyond the last of them too, or they would themselves be the extreme ones of the rest.
     const double last = sign > 0 ? found.values.minCoeff() : -found.values.maxCoeff();
     op.set_origin(sign * (std::min(last, sign * middle) - away));
@@ -226,6 +250,7 @@ EndResult one_search(const LinearOperator& A, Index k, double sign, const EigenO
   products += found.products;
   if (found.status == EigenStatus::non_finite) throw NonFiniteProduct{};
   skew = std::max(skew, found.asymmetry);
+  result.norm = found.norm;
   result.converged = found.status == EigenStatus::converged;
   result.pairs = rayleigh_ritz(A, std::move(found.pairs.vectors), products);
   return result;
@@ -233,7 +258,7 @@ EndResult one_search(const LinearOperator& A, Index k, double sign, const EigenO
 
 /// Forms A and holds what was found at either end against its inertia.
 void certify_by_inertia(const LinearOperator& A, const EigenOptions& options, EigenResult& result) {
-  const Matrix raw = to_dense(A);
+  const Matrix raw = to_dense(A, 4);
   result.products += A.size();
   const Matrix D = 0.5 * (raw + raw.transpose());
   if (!D.allFinite()) return;
@@ -303,7 +328,10 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
     fail("eigenpairs: the operator is not symmetric: |u'Av - v'Au| = {:.3g} |u||v||A|; Lanczos needs a symmetric one",
          skew);
   };
-  const bool dense = n <= options.dense_limit || options.largest + 1 >= n || options.smallest + 1 >= n;
+  const bool dense = solved_densely(n, options);
+  // The matrix, its eigenvectors and LAPACK's two, or its symmetric part, its factors and what is between: refused
+  // before any product.
+  if (dense || n <= options.inertia_limit) require_room(n, 4);
   if (dense || !options.single_search) {
     const double skew = asymmetry(A, options.seed);
     result.products += 6;
@@ -316,7 +344,7 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
   }
   if (options.largest + options.smallest == 0) return result;
   if (dense) {
-    Matrix D = to_dense(A);
+    Matrix D = to_dense(A, 4);
     result.products += n;
     D = 0.5 * (D + D.transpose()).eval();
     EigenPairs all;
@@ -327,10 +355,18 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
     }
     all.values.reverseInPlace();
     all.vectors = all.vectors.rowwise().reverse().eval();
-    Matrix AV(n, n);
-    A.apply(all.vectors, AV);
+    // A few products at a time, since an operator may need more room for each than n.
+    all.residuals.resize(n);
+    Matrix AV(n, std::min(kColumns, n));
+    for (Index first = 0; first < n; first += kColumns) {
+      const Index k = std::min(kColumns, n - first);
+      A.apply(all.vectors.middleCols(first, k), AV.leftCols(k));
+      for (Index j = 0; j < k; ++j) {
+        AV.col(j) -= all.values[first + j] * all.vectors.col(first + j);
+        all.residuals[first + j] = norm(AV.col(j));
+      }
+    }
     result.products += n;
-    all.residuals = (AV - all.vectors * all.values.asDiagonal()).colwise().norm();
     result.largest = head(all, options.largest);
     result.smallest = tail(all, options.smallest);
     result.norm = all.values.cwiseAbs().maxCoeff();
@@ -348,9 +384,8 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
       result.largest = upper.pairs;
       result.smallest = lower.pairs;
       result.multiplicity_certified = upper.certified && lower.certified;
-      for (const EigenPairs* pairs : {&result.largest, &result.smallest}) {
-        if (pairs->values.size() > 0) result.norm = std::max(result.norm, pairs->values.cwiseAbs().maxCoeff());
-      }
+      result.norm =
+          std::max({upper.norm, lower.norm, largest_magnitude(result.largest), largest_magnitude(result.smallest)});
     } catch (const NonFiniteProduct&) {
       result.status = EigenStatus::non_finite;
       result.message = "a product with the operator is not finite";
@@ -362,6 +397,17 @@ EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& opti
   if (!result.message.empty()) result.status = EigenStatus::not_converged;
   return result;
 }
+
+bool solved_densely(Index n, const EigenOptions& options) {
+  return n <= options.dense_limit || options.largest + 1 >= n || options.smallest + 1 >= n;
+}
+
+Index search_basis(Index n, Index pairs) {
+  // No size of the basis suits all spectra; twice the pairs and at least twenty serve clustered ones.
+  return std::min(n, std::max<Index>(2 * pairs + 10, 20));
+}
+
+double allowed_asymmetry(double noise) { return std::max(1e-10, 100 * noise); }
 
 double asymmetry(const LinearOperator& A, std::uint64_t seed) {
   const Index n = A.size();
@@ -395,6 +441,11 @@ bool symmetric_eigen_in_place(MatrixView A, VectorView values, SymmetricEigenWor
   if (A.cols() != n) fail("symmetric eigenproblem: the matrix is {} x {}, not square", n, A.cols());
   if (values.size() != n) fail("symmetric eigenproblem: room for {} eigenvalues of {}", values.size(), n);
   if (n == 0) return true;
+  constexpr Index kLargest = 32766;  // 1 + 6 n + 2 n^2 < 2^31
+  if (n > kLargest) {
+    fail("symmetric eigenproblem: size {} is beyond the {} that LAPACK's workspace allows; ask for some eigenpairs", n,
+         kLargest);
+  }
   if (!A.allFinite()) return false;
   // Scaled to one, so that squares inside LAPACK stay in range whatever the units.
   const double scale = A.cwiseAbs().maxCoeff();
@@ -417,16 +468,10 @@ void SymmetricEigenWorkspace::reserve(Index n) {
   if (integers.size() < 3 + 5 * size) integers.resize(3 + 5 * size);
 }
 
-Matrix to_dense(const LinearOperator& A) {
+Matrix to_dense(const LinearOperator& A, double copies) {
   const Index n = A.size();
-  const double bytes = 8.0 * static_cast<double>(n) * static_cast<double>(n);
-  constexpr double kLimit = 4.0 * 1073741824.0;
-  if (bytes > kLimit) {
-    fail("dense matrix: size {} needs {:.1f} GiB, and 4 GiB is the limit; use products, as Lanczos and CG do", n,
-         bytes / 1073741824.0);
-  }
+  require_room(n, copies);
   Matrix D(n, n);
-  constexpr Index kColumns = 32;
   Matrix E = Matrix::Zero(n, std::min(kColumns, n));
   for (Index first = 0; first < n; first += kColumns) {
     const Index k = std::min(kColumns, n - first);

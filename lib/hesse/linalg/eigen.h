@@ -29,7 +29,7 @@ namespace hesse {
 struct EigenOptions {
   Index largest = 1;        ///< how many from the upper end, >= 0
   Index smallest = 0;       ///< how many from the lower end, >= 0
-  double tolerance = 1e-8;  ///< on |A v - lambda v| / |A|, |A| the largest |lambda| found
+  double tolerance = 1e-8;  ///< on |A v - lambda v| / |A|, with EigenResult::norm for |A|
   Index max_restarts = 300;
   Index dense_limit = 256;  ///< operators up to this size are formed and solved densely
   /// Larger operators up to this size are formed, n products, and what was found is certified by their inertia, 2/3 n^3
@@ -39,8 +39,9 @@ struct EigenOptions {
   /// loose tolerance. The block is as wide as pairs are wanted, which finds their copies, but nothing certifies it; its
   /// products alone tell whether the operator is symmetric.
   bool single_search = false;
-  double asymmetry_tolerance = 1e-6;  ///< on |u'Av - v'Au| / (|u| |v| |A|), for three random pairs
-  std::uint64_t seed = 0;             ///< of the start vectors
+  /// On |u'Av - v'Au| / (|u| |v| |A|), for three random pairs; of single_search for all pairs of its basis.
+  double asymmetry_tolerance = 1e-6;
+  std::uint64_t seed = 0;  ///< of the start vectors
 };
 
 /// How the search for eigenpairs ended.
@@ -64,7 +65,7 @@ struct EigenResult {
   EigenPairs smallest;
   bool multiplicity_certified = false;  ///< proved, or the search for lost copies came to its end
   bool proved = false;                  ///< by a dense solve, or by inertia
-  double norm = 0;                      ///< largest |lambda| found
+  double norm = 0;                      ///< |A|: the largest |lambda| found and |A v| / |v| met on the way to it
   Index products = 0;
   std::string message;  ///< what did not converge or was not finite
 };
@@ -72,6 +73,14 @@ struct EigenResult {
 /// Throws Error on impossible options (more pairs than the size) and when the operator is not
 /// symmetric to its tolerance.
 EigenResult extreme_eigenpairs(const LinearOperator& A, const EigenOptions& options);
+
+/// Whether n pairs are found by forming A, and else how many vectors Spectra's basis for `pairs` at one end has.
+bool solved_densely(Index n, const EigenOptions& options);
+Index search_basis(Index n, Index pairs);
+
+/// What to allow of asymmetry() where products round to `noise`, relative: a hundred of their roundings, and 1e-10 in
+/// double, which leaves room for cancellation.
+double allowed_asymmetry(double noise);
 
 /// max |u'Av - v'Au| / (|u| |v| |A|) over three random pairs, with |A| estimated from |Au| / |u|;
 /// rounding alone gives about the precision of a product. NaN when a product is not finite.
@@ -86,14 +95,16 @@ struct SymmetricEigenWorkspace {
 };
 
 /// All eigenvalues, ascending, and orthonormal eigenvectors of a dense symmetric matrix (its lower
-/// triangle) by LAPACK's dsyevd. 9 n^3 flops. False when A is not finite.
+/// triangle) by LAPACK's dsyevd. 9 n^3 flops. False when A is not finite. Throws Error beyond n = 32766, where the size
+/// of LAPACK's workspace is no integer of 32 bits.
 bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors);
 /// The same, allocating nothing once it has been called with this size.
 bool symmetric_eigen(const Matrix& A, Vector& values, Matrix& vectors, SymmetricEigenWorkspace& workspace);
 /// The same with the eigenvectors written over A.
 bool symmetric_eigen_in_place(MatrixView A, VectorView values, SymmetricEigenWorkspace& workspace);
 
-/// A as a dense matrix by products with the identity. Throws Error above 4 GiB.
-Matrix to_dense(const LinearOperator& A);
+/// A as a dense matrix by products with the identity. Throws Error, before the first of them, where `copies` matrices
+/// of its size are more than the memory that there is.
+Matrix to_dense(const LinearOperator& A, double copies = 1);
 
 }  // namespace hesse

@@ -128,12 +128,21 @@ class SubBlock final : public LinearOperator {
   }
   Index size() const override { return static_cast<Index>(indices_.size()); }
   void apply(ConstMatrixView X, MatrixView Y) const override {
-    auto whole = room(workspace_, A_->size(), X.cols());
-    auto product = room(product_, A_->size(), X.cols());
-    whole.setZero();
-    for (Index i = 0; i < size(); ++i) whole.row(indices_[static_cast<std::size_t>(i)]) = X.row(i);
-    A_->apply(whole, product);
-    for (Index i = 0; i < size(); ++i) Y.row(i) = product.row(indices_[static_cast<std::size_t>(i)]);
+    // As few vectors of all rows at a time as keep A busy: there may be many more of them than of X.
+    constexpr Index kColumns = 16;
+    for (Index first = 0; first < X.cols(); first += kColumns) {
+      const Index k = std::min(kColumns, X.cols() - first);
+      auto whole = room(workspace_, A_->size(), k);
+      auto product = room(product_, A_->size(), k);
+      whole.setZero();
+      for (Index i = 0; i < size(); ++i) {
+        whole.row(indices_[static_cast<std::size_t>(i)]) = X.row(i).middleCols(first, k);
+      }
+      A_->apply(whole, product);
+      for (Index i = 0; i < size(); ++i) {
+        Y.row(i).middleCols(first, k) = product.row(indices_[static_cast<std::size_t>(i)]);
+      }
+    }
   }
 
  private:
