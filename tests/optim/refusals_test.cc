@@ -24,4 +24,6 @@ TEST_CASE("methods refuse what they need a matrix for and modifiers what has no 
              Contains("newton: a matrix of 1000000 x 1000000 needs 7.45e+03 GiB and 4 GiB are allowed"));
   Quadratic large(Vector::Ones(8193), Vector::Zero(8193));
   CHECK_THAT(refusal([&] { make_optimizer("natural-gradient", {large, 0}); }), Contains("8193 parameters"));
+  Quadratic f(Vector::Ones(2), Vector::Zero(2));
+  CHECK_THAT(refusal([&] { make_optimizer("lbfgs+weight-decay", {f, 0}); }), Contains("no learning rate to go by"));
 }
