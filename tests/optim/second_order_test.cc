@@ -475,3 +475,16 @@ TEST_CASE("SR1 is the Hessian of a quadratic after n independent steps, definite
   }
   CHECK((*sr1.dense_matrix() - A).norm() <= 1e-8 * A.norm());
 }
+
+TEST_CASE("SR1 tells negative curvature by the least eigenvalue of its matrix") {
+  const double least = GENERATE(-1.0, 0.5);
+  const Matrix A = Eigen::Vector2d(least, 2).asDiagonal();
+  Quadratic any(Vector::Ones(2), Vector::Zero(2));
+  Sr1 sr1({});
+  const Vector x = Vector::Ones(2);
+  sr1.prepare(any, {x, x, 0, 1});
+  for (const Vector& s : {Vector(Eigen::Vector2d(1, 0.3)), Vector(Eigen::Vector2d(-0.4, 1)), x}) sr1.update(s, A * s);
+  REQUIRE((*sr1.dense_matrix() - A).norm() <= 1e-12);
+  Vector d;
+  CHECK(sr1.direction({x, x, 0, 1}, d).negative_curvature == (least < 0));
+}
