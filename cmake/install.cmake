@@ -13,6 +13,22 @@ if(TARGET hesse_app)
   install(DIRECTORY ${HESSE_DOCUMENTS}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT program OPTIONAL)
   install(FILES ${HESSE_DOCUMENTS}/hesse.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
           RENAME hesse COMPONENT program OPTIONAL)
+  # What fetches data, where data_cache.cc looks for it.
+  install(PROGRAMS ${PROJECT_SOURCE_DIR}/scripts/fetch_data.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/hesse/scripts
+          COMPONENT program)
+  install(FILES ${PROJECT_SOURCE_DIR}/scripts/common.sh ${PROJECT_SOURCE_DIR}/scripts/decode_austen.py
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/hesse/scripts COMPONENT program)
+  # What draws reports, where it was fetched before CMake ran: without it an installed program has static figures.
+  # Whether it is the pinned one is seen when a page is written.
+  if(DEFINED ENV{HESSE_DATA_DIR})
+    set(cache $ENV{HESSE_DATA_DIR})
+  elseif(DEFINED ENV{XDG_CACHE_HOME})
+    set(cache $ENV{XDG_CACHE_HOME}/hesse/data)
+  else()
+    set(cache $ENV{HOME}/.cache/hesse/data)
+  endif()
+  install(FILES ${cache}/plotly/plotly-cartesian.min.js ${cache}/plotly/plotly.min.js
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/hesse/data/plotly COMPONENT program OPTIONAL)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/lib/hesse DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(EXPORT hesse-targets NAMESPACE hesse:: DESTINATION ${HESSE_CONFIG_DIR})

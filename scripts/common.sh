@@ -3,7 +3,9 @@
 # shellcheck shell=bash
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+# Installed scripts have no tree to keep logs in.
 logs="$root/build/logs"
+[[ -f "$root/CMakeLists.txt" ]] || logs="${XDG_CACHE_HOME:-${HOME:-/var/tmp/hesse-$UID}/.cache}/hesse/logs"
 mkdir -p "$logs"
 current_step=""
 current_log=""

@@ -74,6 +74,9 @@ AnalysedPoint load_point(const PointOptions& options) {
   if (options.problem.empty() && !options.weights.empty()) {
     fail("--weights needs the network that they are of; name it by --problem");
   }
+  if (!options.at.empty() && !fs::exists(options.at)) {
+    fail("hesse: --at: there is no '{}'; give a run's folder or a safetensors file", options.at);
+  }
   AnalysedPoint point;
   point.specification = options.problem.empty() ? recorded_problem({&options.at, 1}) : options.problem;
   point.problem = make_problem(point.specification, options.precision);

@@ -1,6 +1,8 @@
 #include "command_syntax.h"
 
 #include "hesse/core/error.h"
+#include "hesse/curvature/curvature_meter.h"
+#include "hesse/curvature/sharpness.h"
 #include "hesse/data/datasets.h"
 #include "hesse/optim/globalization/globalization.h"
 #include "hesse/optim/registry.h"
@@ -10,6 +12,9 @@
 #include "hesse/problems/problem.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/json.h"
+#include "hesse/validation/ceres_bridge.h"
+#include "hesse/validation/peers.h"
+#include "hesse/validation/validate.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -61,7 +66,9 @@ void add(Words& words, const std::string& kind, const Entries& entries) {
     const std::string name = fmt::format("{}.{}", kind, entry.name);
     for (const OptionInfo& option : entry.options) {
       words.keys[name].push_back(option.name);
-      auto choices = option.name == "data" ? data_sets().names() : choices_of(option);
+      std::vector<std::string> choices = choices_of(option);
+      if (option.name == "data") choices = data_sets().names();
+      if (kind == "data" && (option.name == "path" || option.name == "labels")) choices = {"@file"};
       if (!choices.empty()) words.values[fmt::format("{}.{}", name, option.name)] = std::move(choices);
     }
   }
@@ -75,7 +82,17 @@ Words all_words() {
   add(words, "link", globalizations().entries());
   add(words, "schedule", schedules().entries());
   words.names["constrained"] = constrained_problems().names();
-  words.names["data"] = data_sets().names();
+  add(words, "data", data_sets().entries());
+  auto& solvers = words.names["solver"] = words.names["method"];
+  solvers.insert(solvers.end(), peers().begin(), peers().end());
+  auto& own_solver = words.names["own-solver"] = words.names["method"];
+  own_solver.emplace_back("auto");
+  words.names["ceres"].emplace_back("auto");
+  for (const auto& [name, method] : ceres_methods()) words.names["ceres"].push_back(name);
+  for (const CurvatureMeasure& measure : curvature_measures()) words.names["measure"].emplace_back(measure.name);
+  words.names["sharpness"] = sharpness_measures();
+  words.names["suite"] = validation_suites();
+  words.names["direction"] = direction_names();
   for (const Oracle& oracle : oracles()) words.names["oracle"].push_back(oracle.name);
   for (const SetStatus& set : list_fetched_sets()) words.names["fetched"].push_back(set.name);
   std::set<std::string> all;
@@ -85,16 +102,28 @@ Words all_words() {
   return words;
 }
 
-/// How the value of an option is completed: by the names of a kind ("@problem"), by files ("@file"), or by these words.
+/// How the value of an option is completed: by the names of a kind ("@problem"), by several of them joined by commas
+/// ("@measure,"), by files ("@file"), by units ("@budget"), or by these words.
 std::string completes(const std::string& command, const OptionInfo& option) {
   static const std::map<std::string, std::string> kBySpelling = {
-      {"problem", "@problem"}, {"optimizer", "@method"}, {"config", "@file"},     {"at", "@file"},
-      {"weights", "@file"},    {"to", "@file"},          {"against", "@file"},    {"tuned", "@file"},
-      {"output", "@file"},     {"folder", "@file"},      {"trajectory", "@file"}, {"csv", "@file"}};
+      {"problem", "@problem"}, {"optimizer", "@method"},
+      {"config", "@file"},     {"at", "@file"},
+      {"weights", "@file"},    {"to", "@file"},
+      {"against", "@file"},    {"tuned", "@file"},
+      {"output", "@file"},     {"folder", "@file"},
+      {"trajectory", "@file"}, {"csv", "@file"},
+      {"budget", "@budget"},   {"curvature-measures", "@measure,"}};
   static const std::map<std::string, std::string> kByCommand = {{"constrained problem", "@constrained"},
                                                                 {"schedule name", "@schedule"},
                                                                 {"describe name", "@anything"},
                                                                 {"data name", "@fetched"},
+                                                                {"report run", "@file"},
+                                                                {"landscape directions", "@direction"},
+                                                                {"sharpness measures", "@sharpness,"},
+                                                                {"validate suite", "@suite"},
+                                                                {"validate ceres", "@ceres"},
+                                                                {"validate optimizer", "@own-solver"},
+                                                                {"profile optimizer", "@solver"},
                                                                 {"man name", "@command"},
                                                                 {"verify oracle", "@oracle"}};
   if (const auto at = kByCommand.find(fmt::format("{} {}", command, option.name)); at != kByCommand.end()) {
@@ -125,8 +154,9 @@ constexpr const char* kFunctions = R"(
 # Words that complete $1, a specification of the kind $2, into _hesse_found.
 _hesse_specification() {
   local typed=$1 kind=$2 head='' link=$1 key value name
-  if [[ $kind == method && $typed =~ ^(.*\+)([A-Za-z].*)?$ ]]; then
-    head=${BASH_REMATCH[1]} link=${BASH_REMATCH[2]} kind=link
+  if [[ $kind == @(method|solver|own-solver|schedule) && $typed =~ ^(.*\+)([A-Za-z].*)?$ ]]; then
+    head=${BASH_REMATCH[1]} link=${BASH_REMATCH[2]}
+    [[ $kind == schedule ]] || kind=link
   fi
   if [[ $link != *:* ]]; then
     for name in ${_hesse_names[$kind]:-}; do
@@ -134,9 +164,14 @@ _hesse_specification() {
     done
     return
   fi
+  [[ $kind == @(solver|own-solver) ]] && kind=method
   name=$kind.${link%%:*}
   local last=${link#*:}
   last=${last##*,}
+  # A data set has options of its own, behind further colons.
+  if [[ $last =~ ^data=([^:]*):(.*)$ ]]; then
+    name=data.${BASH_REMATCH[1]} last=${BASH_REMATCH[2]##*:}
+  fi
   head=${typed%"$last"}
   if [[ $last != *=* ]]; then
     for key in ${_hesse_keys[$name]:-}; do
@@ -145,6 +180,10 @@ _hesse_specification() {
     return
   fi
   key=${last%%=*} value=${last#*=}
+  if [[ ${_hesse_key_values[$name.$key]:-} == @file ]]; then
+    while IFS= read -r value; do _hesse_found+=("$head$key=$value"); done < <(compgen -f -- "$value")
+    return
+  fi
   for name in ${_hesse_key_values[$name.$key]:-}; do
     [[ $name == "$value"* ]] && _hesse_found+=("$head$key=$name")
   done
@@ -158,9 +197,23 @@ _hesse_value() {
       compopt -o filenames 2> /dev/null
       while IFS= read -r word; do _hesse_found+=("$word"); done < <(compgen -f -- "$1")
       ;;
-    @problem | @method | @schedule | @link)
+    @problem | @method | @solver | @own-solver | @schedule | @link)
       compopt -o nospace 2> /dev/null
       _hesse_specification "$1" "${2#@}"
+      ;;
+    @budget)
+      compopt -o nospace 2> /dev/null
+      [[ $1 =~ ^(.*,)?[0-9]+(\.[0-9]*)?([a-z]*)$ ]] || return 0
+      for word in epochs gradients steps seconds values evaluations products; do
+        [[ $word == "${BASH_REMATCH[3]}"* ]] && _hesse_found+=("${1%"${BASH_REMATCH[3]}"}$word")
+      done
+      ;;
+    @*,)
+      compopt -o nospace 2> /dev/null
+      local last=${1##*,} kind=${2#@}
+      for word in ${_hesse_names[${kind%,}]:-}; do
+        [[ $word == "$last"* ]] && _hesse_found+=("${1%"$last"}$word")
+      done
       ;;
     *)
       local words=$2

@@ -20,7 +20,9 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 namespace hesse::app {
 namespace {
@@ -72,6 +74,22 @@ Finding solved() {
   } catch (const Error& e) {
     return {"solver", false, e.what()};
   }
+}
+
+bool is_on_path(const std::string& program) {
+  const char* const path = std::getenv("PATH");
+  std::istringstream folders(path == nullptr ? "" : path);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (::access((std::filesystem::path(folder) / program).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
+/// Several processes need the library, which this program may have been built without, and what starts them.
+Finding sharing() {
+  if (!has_mpi()) return {"MPI", false, "built without it; install libopenmpi-dev and build again", false};
+  if (!is_on_path("mpirun")) return {"MPI", false, "mpirun is not here; install openmpi-bin", false};
+  return {"MPI", true, "'mpirun -n 2 hesse ...' shares the samples of a run", false};
 }
 
 /// Each of gnuplot's terminals that figures are drawn by.
@@ -139,10 +157,7 @@ int doctor_command(Arguments arguments) {
   findings.push_back({"products", true,
                       fmt::format("{:.0f} GFLOP/s in float, {:.0f} in double, on {} threads", product_speed<float>(),
                                   product_speed<double>(), threads())});
-  findings.push_back({"MPI", has_mpi(),
-                      has_mpi() ? "'mpirun -n 2 hesse ...' shares the samples of a run"
-                                : "built without it; install libopenmpi-dev and build again",
-                      false});
+  findings.push_back(sharing());
   findings.push_back(solved());
   findings.push_back(drawing());
   findings.push_back(writing("records", "runs", true));

@@ -1,5 +1,6 @@
 #include "analysed_point.h"
 #include "command_line.h"
+#include "command_syntax.h"
 #include "commands.h"
 #include "dry_run.h"
 #include "run_options.h"
@@ -99,9 +100,6 @@ void visit_options(LandscapeOptions& o, OptionVisitor& v) {
   v.option("dry-run", o.dry_run, "say how many evaluations it takes, and for how long; write nothing");
   v.option("json", o.json, "print JSON");
 }
-
-const std::vector<std::string> kDirectionKinds = {"filter-normalised", "random", "gradient",
-                                                  "eigenvectors",      "ends",   "pca"};
 
 /// What all three kinds of landscape start from and write to.
 struct Setting {
@@ -230,7 +228,7 @@ Directions directions_of(Setting& s, const std::string& kind, Index count, const
     } else {
       if (!fs::exists(kind)) {
         fail("hesse landscape: '{}' is neither a kind of direction nor a file{}; choose one of {}", kind,
-             suggestion(kind, kDirectionKinds), fmt::join(kDirectionKinds, ", "));
+             suggestion(kind, direction_names()), fmt::join(direction_names(), ", "));
       }
       if (count > 1) fail("hesse landscape: '{}' is one direction; give --directions twice, or --dimensions 1", kind);
       out.vectors.col(i) = load_parameters(kind, f.layout());
@@ -689,6 +687,12 @@ AnalysisWork work_of(const LandscapeOptions& o, Index trajectory) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& direction_names() {
+  static const std::vector<std::string> names = {"filter-normalised", "random", "gradient",
+                                                 "eigenvectors",      "ends",   "pca"};
+  return names;
+}
 
 int landscape_command(Arguments arguments) {
   auto options = read_command_line<LandscapeOptions>(

@@ -56,7 +56,7 @@ void show(const Sweep& sweep, const std::filesystem::path& folder) {
     const std::string line = best == sweep.best.end() ? "best: none; all failed or diverged"
                                                       : fmt::format("best: {}, {}", best->second->method,
                                                                     median_and_quartiles(best->second->value));
-    fmt::print("{}\n", wrapped(line, style.width));
+    fmt::print("{}", wrapped(line, style.width));
   }
   for (const SweepCell& cell : sweep.plan.cells) {
     if (cell.reason.empty()) continue;

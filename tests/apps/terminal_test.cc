@@ -231,6 +231,31 @@ TEST_CASE("bash completes commands, options, choices, names, keys and their valu
   fs::create_directory(folder / "some-run");
   CHECK(completed(folder, {"hesse", "resume", "some"}) == std::vector<std::string>{"some-run"});
   CHECK(completed(folder, {"hesse", "spectrum", "--at", "some"}) == std::vector<std::string>{"some-run"});
+  CHECK(completed(folder, {"hesse", "report", "some"}) == std::vector<std::string>{"some-run"});
+  CHECK(completed(folder, {"hesse", "report", "--run", "some"}) == std::vector<std::string>{"some-run"});
+  // A data set has options of its own, and a file is completed as files are.
+  CHECK(among(completed(folder, {"hesse", "train", "--problem", "mlp", ":", "data", "=", "digits", ":", "te"}),
+              "test_fraction="));
+  CHECK(completed(folder, {"hesse", "train", "--problem", "mlp", ":", "data", "=", "file", ":", "path", "=", "some"}) ==
+        std::vector<std::string>{"some-run"});
+  CHECK(completed(folder, {"hesse", "train", "--problem", "mlp", ":", "data", "=", "file", ":", "label_kind", "=",
+                           "r"}) == std::vector<std::string>{"real"});
+  CHECK(completed(folder, {"hesse", "schedule", "warmup+cos"}) == std::vector<std::string>{"warmup+cosine"});
+  CHECK(among(completed(folder, {"hesse", "schedule", "warmup+step", ":", ""}), "gamma="));
+  CHECK(completed(folder, {"hesse", "train", "--curvature-measures", "top,bot"}) ==
+        std::vector<std::string>{"top,bottom"});
+  CHECK(completed(folder, {"hesse", "sharpness", "--measures", "trace,kes"}) ==
+        std::vector<std::string>{"trace,keskar"});
+  CHECK(completed(folder, {"hesse", "landscape", "--directions", "eig"}) == std::vector<std::string>{"eigenvectors"});
+  CHECK(completed(folder, {"hesse", "validate", "--suite", "reg"}) == std::vector<std::string>{"regression"});
+  CHECK(completed(folder, {"hesse", "validate", "--ceres", "subs"}) == std::vector<std::string>{"subspace-dogleg"});
+  CHECK(completed(folder, {"hesse", "validate", "--optimizer", "au"}) == std::vector<std::string>{"auto"});
+  CHECK(completed(folder, {"hesse", "profile", "--optimizer", "ceres-do"}) == std::vector<std::string>{"ceres-dogleg"});
+  CHECK(among(completed(folder, {"hesse", "profile", "--optimizer", "lbfgs", ":", ""}), "memory="));
+  CHECK(completed(folder, {"hesse", "train", "--budget", "10ep"}) == std::vector<std::string>{"10epochs"});
+  CHECK(completed(folder, {"hesse", "train", "--budget", "10epochs,3se"}) ==
+        std::vector<std::string>{"10epochs,3seconds"});
+  CHECK(completed(folder, {"hesse", "train", "--budget", "ep"}).empty());
   // A switch takes no value, so what follows is an option again.
   CHECK(among(completed(folder, {"hesse", "train", "--escape", "--see"}), "--seed"));
 }
@@ -315,6 +340,18 @@ TEST_CASE("wherever a name is typed the nearest one is suggested") {
   }
 }
 
+TEST_CASE("a point that is not there is named, whether a problem is given or not") {
+  const ScratchFolder folder;
+  for (const char* line : {"spectrum --at no-such-run", "classify --at no-such-run --problem rosenbrock",
+                           "sharpness --at no-such-run", "landscape --at no-such-run"}) {
+    const auto r = run_hesse(folder, line);
+    CAPTURE(line, r.err);
+    CHECK(r.exit_code == 2);
+    CHECK_THAT(r.err, Contains("--at: there is no 'no-such-run'"));
+    CHECK(folder.count() == 0);
+  }
+}
+
 TEST_CASE("doctor solves a problem, draws by every terminal and writes where records go, and leaves nothing") {
   const ScratchFolder folder;
   const auto r = run_hesse(folder, "doctor --json", fmt::format("export HESSE_DATA_DIR='{}'", (folder / "c").string()));
@@ -325,6 +362,13 @@ TEST_CASE("doctor solves a problem, draws by every terminal and writes where rec
   }
   for (const char* what : {"solver", "records", "data cache"}) CHECK(among(good, what));
   if (have("gnuplot")) CHECK(among(good, "gnuplot"));
+  // Several processes need what starts them.
+  fs::create_directory(folder / "no-programs");
+  const auto alone =
+      run_hesse(folder, "doctor --json", fmt::format("export PATH='{}'", (folder / "no-programs").string()));
+  for (const Json& finding : parse_json(alone.out, "stdout")) {
+    if (finding["what"] == "MPI") CHECK_FALSE(finding["good"].get<bool>());
+  }
   if (::geteuid() == 0) return;  // whom no permission stops
   fs::create_directory(folder / "closed");
   fs::permissions(folder / "closed", fs::perms::owner_read | fs::perms::owner_exec);

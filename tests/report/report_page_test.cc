@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -478,6 +479,49 @@ TEST_CASE("with the library a page carries it once and its data read back") {
   const Json json = parse_json(html.substr(at, html.find("</script>", at) - at), "page");
   CHECK(json["figures"].size() == figures_of(page).size());
   CHECK(count_of(html, "data-figure=") == static_cast<int>(json["figures"].size()));
+}
+
+TEST_CASE("a sweep's page is headed by its folder and has its results before the traces of its cells") {
+  const ScratchFolder folder;
+  const fs::path sweep = folder / "sweep";
+  write_run(sweep / "cells" / "0123456789abcdef", {.problem = "rosenbrock"});
+  write_run(sweep / "cells" / "fedcba9876543210", {.seed = 2, .problem = "rosenbrock"});
+  fs::create_directories(sweep / "figures");
+  write_file(sweep / "sweep.json", "{}");
+  write_file(sweep / "results.csv",
+             "cell,state,reason,problem,optimizer,seed,value\n"
+             "0123456789abcdef,finished,,rosenbrock,adam,1,0.5\n"
+             "fedcba9876543210,finished,,rosenbrock,adam,2,0.25\n"
+             "00ff00ff00ff00ff,failed,ended by signal 9,rosenbrock,adam,3,\n");
+  write_file(sweep / "best.csv", "problem,optimizer,median\nrosenbrock,adam,0.375\n");
+  write_file(sweep / "figures" / "rosenbrock_by_lr.csv",
+             "method,x,median,lower_quartile,upper_quartile\nadam,0.1,2,1,3\nadam,1,4,3,5\n");
+  const ReportPage page = page_of({sweep});
+  CHECK(page.title == "sweep sweep");
+  CHECK(page.subtitle == "2 cells");
+  REQUIRE_FALSE(page.sections.empty());
+  CHECK(page.sections.front().title == "Sweep");
+  CHECK_THAT(text_of(page), Contains("3 cells: 2 finished, 1 failed, 0 to come") && Contains("ended by signal 9"));
+  const Plot plot = figure_named(figures_of(page), "rosenbrock_by_lr").views[0].plot;
+  REQUIRE(plot.series.size() == 1);
+  REQUIRE(plot.series[0].runs.size() == 5);  // whose quartiles and median are those of the file
+  CHECK(plot.series[0].runs[2].y == std::vector<double>{2, 4});
+  // The traces of the cells follow, pooled over the seeds.
+  CHECK_NOTHROW(figure_named(figures_of(page), "train_value"));
+}
+
+TEST_CASE("figures that one cause keeps from being drawn are one warning") {
+  const ScratchFolder folder;
+  write_run(folder / "run", {});
+  const ReportPage page = page_of({folder / "run"});
+  REQUIRE(figures_of(page).size() > 1);
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", (folder / "nothing").c_str(), 1);
+  const std::vector<std::string> warnings = write_paper_files(folder / "paper", page);
+  ::setenv("PATH", path.c_str(), 1);
+  REQUIRE(warnings.size() == 1);
+  CHECK_THAT(warnings.front(), Contains(fmt::format("and {} more were not drawn", 2 * figures_of(page).size() - 1)) &&
+                                   Contains("gnuplot"));
 }
 
 TEST_CASE("figures and tables for papers are written with their captions") {

@@ -20,17 +20,31 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::string fetch_command(std::string_view set) { return fmt::format("scripts/fetch_data.sh {}", set); }
+/// Where `cmake --install` and the Debian package put what goes with a program in PREFIX/bin: PREFIX/share/hesse.
+fs::path installed_folder() {
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  return program.parent_path().parent_path() / "share" / "hesse";
+}
 
 bool is_file(const fs::path& path) {
   std::error_code ignored;
   return fs::is_regular_file(path, ignored);
 }
 
-/// The file in the cache, else in the package's folder, else empty.
+/// By the script of an installed program, else by that of the source tree.
+std::string fetch_command(std::string_view set) {
+  const fs::path script = fs::path("scripts") / "fetch_data.sh";
+  const fs::path installed = installed_folder() / script;
+  return fmt::format("{} {}", is_file(installed) ? installed.string() : script.string(), set);
+}
+
+/// The file in the cache, else beside the installed program, else in the package's folder, else empty.
 fs::path find_file(const FetchedSet& set, std::string_view file, const std::string& cache) {
   const fs::path cached = fs::path(cache) / set.name / file;
   if (is_file(cached)) return cached;
+  const fs::path beside = installed_folder() / "data" / set.name / file;
+  if (is_file(beside)) return beside;
   const fs::path installed = fs::path(set.system_folder) / file;
   if (!set.system_folder.empty() && is_file(installed)) return installed;
   return {};

@@ -867,6 +867,37 @@ ReportSection one_spectrum_section(const fs::path& folder) {
   return spectra_section({&folder, 1}, {&name, 1});
 }
 
+/// The final objective over one option of a sweep, a line a method.
+void add_option_figure(ReportSection& section, const fs::path& file) {
+  const Table table = read_csv_table(file);
+  const std::string name = file.string();
+  const auto method = texts_of(table, "method", name);
+  const auto x = numbers_of(table, "x", name);
+  const auto median = numbers_of(table, "median", name);
+  const auto lower = numbers_of(table, "lower_quartile", name);
+  const auto upper = numbers_of(table, "upper_quartile", name);
+  if (!any_finite(median)) return;
+  const std::string stem = file.stem().string();
+  const std::string option = stem.substr(stem.rfind("_by_") + 4);
+  Figure figure{stem, "objective by " + option,
+                fmt::format("Final objective over {}: median and quartiles over the seeds. Of the cells that share a "
+                            "value the best by its median stands for it.",
+                            option)};
+  figure.band_only = true;
+  Plot plot;
+  plot.x_label = option;
+  plot.y_label = "final objective";
+  for (const auto& [of, rows] : groups_of(method)) {
+    plot.series.push_back(
+        band_series(of, at_rows(x, rows), at_rows(median, rows), at_rows(lower, rows), at_rows(upper, rows)));
+  }
+  plot.legend = "median, 25-75 %";
+  plot.log_x = wants_logarithm(x);
+  plot.log_y = wants_logarithm(median);
+  figure.views.push_back({option, std::move(plot)});
+  section.blocks.emplace_back(std::move(figure));
+}
+
 }  // namespace
 
 std::span<const AnalysisRecord> analysis_records() {
@@ -972,6 +1003,47 @@ ReportSection spectra_section(std::span<const fs::path> folders, std::span<const
                                      significant(100 * number(classes, "alignment"), 3))));
     }
   }
+  return section;
+}
+
+bool holds_sweep(const fs::path& folder) { return fs::exists(folder / "sweep.json"); }
+
+ReportSection sweep_section(const fs::path& folder) {
+  ReportSection section{"Sweep"};
+  const fs::path file = folder / "results.csv";
+  if (!fs::exists(file)) {
+    add_verdict(section, "unfinished: there are no results yet", false);
+    return section;
+  }
+  const Table cells = read_csv_table(file);
+  const auto state = texts_of(cells, "state", file.string());
+  const auto reason = texts_of(cells, "reason", file.string());
+  const auto problem = texts_of(cells, "problem", file.string());
+  const auto method = texts_of(cells, "optimizer", file.string());
+  const auto seed = texts_of(cells, "seed", file.string());
+  const auto failed = std::count(state.begin(), state.end(), "failed");
+  const auto finished = std::count(state.begin(), state.end(), "finished");
+  add_verdict(section,
+              fmt::format("{} cells: {} finished, {} failed, {} to come", state.size(), finished, failed,
+                          std::ssize(state) - finished - failed),
+              failed == 0);
+  Table failures;
+  failures.title = "cells that failed";
+  failures.columns = {{"problem", false}, {"optimizer", false}, {"seed"}, {"reason", false}};
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    if (state[i] == "failed") failures.add({Cell(problem[i]), Cell(method[i]), Cell(seed[i]), Cell(reason[i])});
+  }
+  if (!failures.rows.empty()) section.blocks.emplace_back(std::move(failures));
+  add_csv(section, folder / "best.csv", "the method of the least median of each problem");
+  std::vector<fs::path> curves;
+  std::error_code error;
+  for (fs::directory_iterator at(folder / "figures", error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name.ends_with(".csv") && name.find("_by_") != std::string::npos) curves.push_back(at->path());
+  }
+  std::sort(curves.begin(), curves.end());
+  for (const fs::path& curve : curves) add_option_figure(section, curve);
+  add_csv(section, file, "every cell");
   return section;
 }
 

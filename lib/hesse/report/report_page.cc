@@ -23,17 +23,24 @@ constexpr const char* kLibrarySet = "plotly";
 constexpr const char* kLinesLibrary = "plotly-cartesian.min.js";  ///< lines, contours and points
 constexpr const char* kSurfaceLibrary = "plotly.min.js";          ///< surfaces in space as well
 
+/// Whether a folder is a cell of a sweep, which the sweep's own command made.
+bool is_cell(const fs::path& folder) {
+  const fs::path whole = fs::absolute(folder).lexically_normal();
+  return whole.parent_path().filename() == kCellsFolder && holds_sweep(whole.parent_path().parent_path());
+}
+
 bool holds_records(const fs::path& folder) {
-  if (holds_runs(folder)) return true;
+  if (holds_runs(folder) || holds_sweep(folder)) return true;
   const auto records = analysis_records();
   return std::any_of(records.begin(), records.end(),
                      [&](const AnalysisRecord& record) { return fs::exists(folder / record.file); });
 }
 
-/// The folder, or those below it that hold records and do not lie in another that does.
+/// The folder, or those below it that hold records and do not lie in another that does; a sweep and its cells.
 void find_folders(const fs::path& folder, std::vector<fs::path>& found) {
   if (holds_records(folder)) {
     found.push_back(folder);
+    if (holds_sweep(folder)) find_folders(folder / kCellsFolder, found);
     return;
   }
   std::vector<fs::path> below;
@@ -126,6 +133,14 @@ struct Library {
   std::string missing;
 };
 
+/// What fetches the library.
+std::string fetch_command() {
+  for (const SetStatus& set : list_fetched_sets()) {
+    if (set.name == kLibrarySet) return set.fetch_command;
+  }
+  return {};
+}
+
 Library find_library(bool surfaces, const std::string& cache) {
   const std::string name = surfaces ? kSurfaceLibrary : kLinesLibrary;
   try {
@@ -136,11 +151,9 @@ Library find_library(bool surfaces, const std::string& cache) {
         if (set.name == kLibrarySet && file.name == name && file.sha256 == digest) return {std::move(text), {}};
       }
     }
-    return {{},
-            fmt::format("{} is not the file that is pinned; fetch it again with: scripts/fetch_data.sh {}", name,
-                        kLibrarySet)};
+    return {{}, fmt::format("{} is not the file that is pinned; fetch it again with: {}", name, fetch_command())};
   } catch (const Error&) {
-    return {{}, fmt::format("{} is not there; fetch it with: scripts/fetch_data.sh {}", name, kLibrarySet)};
+    return {{}, fmt::format("{} is not there; fetch it with: {}", name, fetch_command())};
   }
 }
 
@@ -199,9 +212,24 @@ ReportPage report_page(std::span<const fs::path> given) {
   for (std::size_t i = 0; i < folders.size(); ++i) {
     if (holds_runs(folders[i])) studies.push_back(read_study(folders[i], names[i]));
   }
-  page.title = title_of(folders, names, studies);
-  if (several) page.subtitle = fmt::format("{} folders of records, drawn together", folders.size());
+  const auto cells = std::count_if(folders.begin(), folders.end(), is_cell);
+  const bool one_sweep = holds_sweep(folders.front()) && std::ssize(folders) == cells + 1;
+  if (one_sweep) {
+    page.title = fmt::format("sweep {}", names.front());
+    page.subtitle = fmt::format("{} cells", cells);
+  } else {
+    page.title = title_of(folders, names, studies);
+    if (several) page.subtitle = fmt::format("{} folders of records, drawn together", folders.size());
+  }
   std::vector<ReportSection>& sections = page.sections;
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    if (!holds_sweep(folders[i])) continue;
+    const std::string title = one_sweep ? "Sweep" : "Sweep: " + names[i];
+    add_guarded(sections, title, [&] {
+      sections.push_back(sweep_section(folders[i]));
+      sections.back().title = title;
+    });
+  }
   if (!studies.empty()) {
     add_guarded(sections, "Runs", [&] {
       for (ReportSection& section : run_sections(studies)) sections.push_back(std::move(section));
@@ -227,14 +255,14 @@ ReportPage report_page(std::span<const fs::path> given) {
       });
     }
   }
-  ReportSection commands{several ? "Commands" : "Command"};
+  ReportSection commands{several && !one_sweep ? "Commands" : "Command"};
   for (std::size_t i = 0; i < folders.size(); ++i) {
-    if (!fs::exists(folders[i] / kCommandFile)) continue;
+    if (!fs::exists(folders[i] / kCommandFile) || is_cell(folders[i])) continue;
     add_guarded(sections, "Command of " + names[i], [&] {
       ReportSection one = command_section(folders[i]);
       for (auto& block : one.blocks) {
         auto* const table = std::get_if<Table>(&block);
-        if (several && table != nullptr) table->title = names[i] + ": " + table->title;
+        if (several && !one_sweep && table != nullptr) table->title = names[i] + ": " + table->title;
         commands.blocks.push_back(std::move(block));
       }
     });
@@ -308,7 +336,8 @@ void write_report(const fs::path& folder) { write_file(folder / kReportFile, pag
 std::vector<std::string> write_paper_files(const fs::path& folder, const ReportPage& page) {
   const fs::path figures = folder / "figures";
   const fs::path tables = folder / "tables";
-  std::vector<std::string> warnings;
+  std::vector<std::pair<std::string, std::vector<std::string>>>
+      missed;  // by why: where gnuplot is not, it is always the same
   std::set<std::string> taken;
   Palette palette;
   std::string captions = fmt::format("# {}\n\n", page.title);
@@ -341,12 +370,22 @@ std::vector<std::string> write_paper_files(const fs::path& folder, const ReportP
         } catch (const WriteError&) {
           throw;
         } catch (const Error& e) {
-          warnings.push_back(fmt::format("{}.{} was not drawn: {}", named.name, ending, e.what()));
+          const auto same =
+              std::find_if(missed.begin(), missed.end(), [&](const auto& m) { return m.first == e.what(); });
+          auto& names =
+              same == missed.end() ? missed.emplace_back(e.what(), std::vector<std::string>()).second : same->second;
+          names.push_back(fmt::format("{}.{}", named.name, ending));
         }
       }
     }
   }
   if (fs::exists(figures)) write_file(figures / "captions.md", captions);
+  std::vector<std::string> warnings;
+  for (const auto& [why, names] : missed) {
+    warnings.push_back(names.size() == 1
+                           ? fmt::format("{} was not drawn: {}", names.front(), why)
+                           : fmt::format("{} and {} more were not drawn: {}", names.front(), names.size() - 1, why));
+  }
   return warnings;
 }
 

@@ -2,7 +2,8 @@
 /// The report: one page of HTML that opens from the disk with no network, made from the records in one or several run
 /// folders and from nothing else.
 ///
-/// A folder may hold a run (run.json), a comparison with its runs (comparison.json), or what an analysis left
+/// A folder may hold a run (run.json), a comparison with its runs (comparison.json), a sweep with its cells
+/// (sweep.json), or what an analysis left
 /// (spectrum.json, classification.json, sharpness.json, landscape.json, validation.json, profile.json, diagnosis.json,
 /// lr.json), each with its CSV files; several records of one folder share its page. A record that cannot be read
 /// becomes a line that says why, among the others.
@@ -52,7 +53,8 @@ std::string page_html(const ReportPage& page, const std::string& cache = data_ca
 void write_report(const std::filesystem::path& folder);
 
 /// The page's figures as SVG and PDF with captions.md into `folder`/figures, and its tables as Markdown, LaTeX and CSV
-/// into `folder`/tables. Returns what could not be drawn and why, one line each: the tables are written in any case.
+/// into `folder`/tables. Returns what could not be drawn and why, one line for each reason: the tables are written in
+/// any case.
 std::vector<std::string> write_paper_files(const std::filesystem::path& folder, const ReportPage& page);
 
 }  // namespace hesse

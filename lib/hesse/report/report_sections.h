@@ -44,6 +44,12 @@ std::span<const AnalysisRecord> analysis_records();
 /// of the folders.
 ReportSection spectra_section(std::span<const std::filesystem::path> folders, std::span<const std::string> names);
 
+/// What a sweep leaves beside the folders of its cells: sweep.json, and tables of every cell and of the best.
+inline constexpr const char* kCellsFolder = "cells";
+bool holds_sweep(const std::filesystem::path& folder);
+/// The best of each problem, the cells that failed with their reasons, the objective over each option, and every cell.
+ReportSection sweep_section(const std::filesystem::path& folder);
+
 /// The command that filled a folder, its options given and used, and by what it was done: from command.json.
 ReportSection command_section(const std::filesystem::path& folder);
 

@@ -223,17 +223,22 @@ Validation validate(const std::string& spec, Problem& problem, const ValidationO
 
 std::vector<std::string> validation_suite(std::string_view name) {
   std::vector<std::string> specs;
-  std::vector<std::string> names;
   for (const Suite& suite : kSuites) {
-    names.emplace_back(suite.name);
     if (name != "all" && name != suite.name) continue;
     for (std::string& spec : suite.specs()) specs.push_back(std::move(spec));
   }
   if (specs.empty()) {
-    names.emplace_back("all");
+    const std::vector<std::string> names = validation_suites();
     fail("there is no suite '{}'{}; there are {}", name, suggestion(name, names), fmt::join(names, ", "));
   }
   return specs;
+}
+
+std::vector<std::string> validation_suites() {
+  std::vector<std::string> names;
+  for (const Suite& suite : kSuites) names.emplace_back(suite.name);
+  names.emplace_back("all");
+  return names;
 }
 
 }  // namespace hesse

@@ -83,5 +83,7 @@ Validation validate(const std::string& spec, Problem& problem, const ValidationO
 /// The specifications of a suite: "analytic", "mgh", "nist", "nist-linear", "regression", "network",
 /// "bundle-adjustment", or "all". Throws Error on another name.
 std::vector<std::string> validation_suite(std::string_view name);
+/// Their names, "all" among them.
+std::vector<std::string> validation_suites();
 
 }  // namespace hesse
