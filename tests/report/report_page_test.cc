@@ -510,6 +510,27 @@ TEST_CASE("a sweep's page is headed by its folder and has its results before the
   CHECK_NOTHROW(figure_named(figures_of(page), "train_value"));
 }
 
+TEST_CASE("which end of a metric is the better one is what the records say") {
+  for (const bool higher : {true, false}) {
+    const ScratchFolder folder;
+    for (const auto& [method, score] : std::vector<std::pair<std::string, double>>{{"a", 1}, {"b", 2}}) {
+      write_run(folder / method, {.method = method});
+      RunRecord record = read_run_record(folder / method / kRunFile);
+      record.verdict->metrics = {{"score", score}};
+      record.higher_is_better.emplace();
+      if (higher) record.higher_is_better->push_back("score");
+      write_run_record(folder / method / kRunFile, record);
+    }
+    const Table table = tables_of(page_of({folder / "a", folder / "b"})).front();
+    const auto column = static_cast<std::size_t>(
+        std::find_if(table.columns.begin(), table.columns.end(), [](const auto& c) { return c.name == "score"; }) -
+        table.columns.begin());
+    REQUIRE(column < table.columns.size());
+    CHECK(table.rows[0][column].emphasised == !higher);
+    CHECK(table.rows[1][column].emphasised == higher);
+  }
+}
+
 TEST_CASE("figures that one cause keeps from being drawn are one warning") {
   const ScratchFolder folder;
   write_run(folder / "run", {});

@@ -32,6 +32,7 @@ RunRecord example() {
   record.settings = {{"target", "0.1"}, {"schedule", "cosine"}};
   record.description = "digits with a \"quote\"\nand ü";
   record.parameters = 101770;
+  record.higher_is_better = {{"test_accuracy"}};
   record.software = this_software();
   record.machine = this_machine();
   record.started = utc_now();
@@ -57,6 +58,16 @@ const char* kGood = R"({"format":2,"problem":{"text":"p","used":{}},"optimizer":
 
 }  // namespace
 
+TEST_CASE("a record that does not say which metrics are better when higher is read as one that does not") {
+  const ScratchFolder scratch;
+  write_file(scratch / "run.json", kGood);
+  CHECK_FALSE(read_run_record(scratch / "run.json").higher_is_better.has_value());
+  RunRecord none = example();
+  none.higher_is_better.emplace();
+  write_run_record(scratch / "run.json", none);
+  CHECK(read_run_record(scratch / "run.json").higher_is_better == std::vector<std::string>());
+}
+
 TEST_CASE("a run record reads back as it was written, field by field") {
   const ScratchFolder scratch;
   const RunRecord written = example();
@@ -74,6 +85,7 @@ TEST_CASE("a run record reads back as it was written, field by field") {
   CHECK(read.settings == written.settings);
   CHECK(read.description == written.description);
   CHECK(read.parameters == 101770);
+  CHECK(read.higher_is_better == written.higher_is_better);
   CHECK(read.started == written.started);
   CHECK(read.software.blas == written.software.blas);
   CHECK(read.machine.processor == written.machine.processor);

@@ -41,7 +41,7 @@ struct SetStatus {
   bool verified = false;      ///< the checksums were computed, rather than the files only found
   std::uintmax_t bytes = 0;   ///< of the files that are there
   std::string path;           ///< the folder where the set was found, or is expected
-  std::string fetch_command;  ///< "scripts/fetch_data.sh digits"
+  std::string fetch_command;  ///< "scripts/fetch_data.sh digits", or by the script beside an installed program
   std::string detail;         ///< the first file that is missing or corrupt, and why; else empty
 };
 
@@ -51,8 +51,8 @@ std::vector<SetStatus> list_fetched_sets(const std::string& cache = data_cache_d
 /// Reads every file of a set and compares its SHA-256 with the pinned one. Throws Error on an unknown name.
 SetStatus verify_fetched_set(std::string_view name, const std::string& cache = data_cache_dir());
 
-/// The path of one file of a set: in the cache, else where its Debian package installs it. Throws Error, with the
-/// folders searched and the command that fetches the set, when it is in neither.
+/// The path of one file of a set: in the cache, else beside an installed program, else where its Debian package has it.
+/// Throws Error, with the folders searched and the command that fetches the set, when it is in neither.
 std::string fetched_file(std::string_view set, std::string_view file, const std::string& cache = data_cache_dir());
 
 }  // namespace hesse

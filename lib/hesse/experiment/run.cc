@@ -122,6 +122,10 @@ RunRecord record_of(const RunSettings& settings, const Method& method, const Pro
   }
   record.description = problem.description;
   record.parameters = problem.objective->size();
+  record.higher_is_better.emplace();
+  for (const Metric& metric : problem.metrics) {
+    if (metric.higher_is_better) record.higher_is_better->push_back(metric.name);
+  }
   record.software = this_software();
   record.machine = this_machine();
   record.started = utc_now();

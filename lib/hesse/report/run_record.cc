@@ -165,26 +165,27 @@ Verdict verdict_of(const Summary& summary, std::vector<std::pair<std::string, do
 }
 
 void write_run_record(const std::filesystem::path& path, const RunRecord& record) {
-  const Json json = {{"format", kRunRecordFormat},
-                     {"problem", json_of(record.problem)},
-                     {"optimizer", json_of(record.optimizer)},
-                     {"seed", record.seed},
-                     {"precision", record.precision},
-                     {"threads", record.threads},
-                     {"batch_size", record.batch_size},
-                     {"budget", record.budget},
-                     {"settings", json_of(record.settings)},
-                     {"description", record.description},
-                     {"parameters", record.parameters},
-                     {"software",
-                      {{"hesse", record.software.hesse},
-                       {"compiler", record.software.compiler},
-                       {"build", record.software.build},
-                       {"eigen", record.software.eigen},
-                       {"blas", record.software.blas}}},
-                     {"machine", {{"processor", record.machine.processor}, {"cores", record.machine.cores}}},
-                     {"started", record.started},
-                     {"verdict", record.verdict ? json_of(*record.verdict) : Json()}};
+  Json json = {{"format", kRunRecordFormat},
+               {"problem", json_of(record.problem)},
+               {"optimizer", json_of(record.optimizer)},
+               {"seed", record.seed},
+               {"precision", record.precision},
+               {"threads", record.threads},
+               {"batch_size", record.batch_size},
+               {"budget", record.budget},
+               {"settings", json_of(record.settings)},
+               {"description", record.description},
+               {"parameters", record.parameters},
+               {"software",
+                {{"hesse", record.software.hesse},
+                 {"compiler", record.software.compiler},
+                 {"build", record.software.build},
+                 {"eigen", record.software.eigen},
+                 {"blas", record.software.blas}}},
+               {"machine", {{"processor", record.machine.processor}, {"cores", record.machine.cores}}},
+               {"started", record.started},
+               {"verdict", record.verdict ? json_of(*record.verdict) : Json()}};
+  if (record.higher_is_better) json["higher_is_better"] = *record.higher_is_better;
   write_file(path, json_text(json));
 }
 
@@ -197,7 +198,7 @@ RunRecord read_run_record(const std::filesystem::path& path) {
         fmt::format("records of format {} cannot be read, only those of format {}", format, kRunRecordFormat));
   }
   view.allow_only({"format", "problem", "optimizer", "seed", "precision", "threads", "batch_size", "budget", "settings",
-                   "description", "parameters", "software", "machine", "started", "verdict"});
+                   "description", "parameters", "software", "machine", "started", "verdict", "higher_is_better"});
   RunRecord record;
   record.problem = recorded_spec(view.at("problem"));
   record.optimizer = recorded_spec(view.at("optimizer"));
@@ -209,6 +210,10 @@ RunRecord read_run_record(const std::filesystem::path& path) {
   record.settings = named_texts(view.at("settings"));
   record.description = view.at("description").text();
   record.parameters = view.at("parameters").integer();
+  if (view.has("higher_is_better")) {
+    record.higher_is_better.emplace();
+    for (const JsonView& name : view.at("higher_is_better").elements()) record.higher_is_better->push_back(name.text());
+  }
   const JsonView software = view.at("software");
   software.allow_only({"hesse", "compiler", "build", "eigen", "blas"});
   record.software = {software.at("hesse").text(), software.at("compiler").text(), software.at("build").text(),

@@ -69,6 +69,8 @@ struct RunRecord {
   NamedTexts settings;      ///< further settings of the command, as given
   std::string description;  ///< of the problem, for a person
   Index parameters = 0;     ///< n
+  /// Metrics that are better when they are higher, of the others the reverse is true; nothing in older records.
+  std::optional<std::vector<std::string>> higher_is_better = {};
   Software software;
   Machine machine;
   std::string started;             ///< UTC, ISO 8601: "2024-05-01T12:00:00Z"

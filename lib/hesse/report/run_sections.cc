@@ -83,8 +83,14 @@ std::vector<std::string> metrics_of(std::span<const RecordedRun> runs) {
   return out;
 }
 
-/// Records do not say it: of all metrics that problems have, accuracies alone are better when they are higher.
-bool higher_is_better(std::string_view metric) { return metric.find("accuracy") != std::string_view::npos; }
+/// By what the first record says that says anything; in older ones accuracies alone are better when they are higher.
+bool higher_is_better(std::span<const RecordedRun> runs, std::string_view metric) {
+  for (const RecordedRun& run : runs) {
+    const auto& higher = run.record.higher_is_better;
+    if (higher) return std::find(higher->begin(), higher->end(), metric) != higher->end();
+  }
+  return metric.find("accuracy") != std::string_view::npos;
+}
 
 double target_of(const RunRecord& record) {
   for (const auto& [name, value] : record.settings) {
@@ -169,7 +175,7 @@ void add_trace_figure(ReportSection& section, std::span<const RecordedRun> all, 
   constexpr std::array<std::pair<const char*, const char*>, 3> kAxes = {
       {{"step", "steps"}, {"seconds", "seconds"}, {"gradient_equivalents", "gradient equivalents"}}};
   for (const auto& [x, name] : kAxes) {
-    figure.views.push_back({name, comparison_plot(runs, x, column, higher_is_better(column)), run_names(runs)});
+    figure.views.push_back({name, comparison_plot(runs, x, column, higher_is_better(runs, column)), run_names(runs)});
   }
   const char* const how = column == "gradient_norm" || column == "step_size" || column == "value"
                               ? ", as each step reported it on its own samples"
@@ -409,7 +415,7 @@ void add_run_summary(ReportSection& section, const RecordedRun& run) {
 void add_results(ReportSection& section, std::span<const RecordedRun> runs) {
   std::vector<std::string> higher;
   for (const std::string& metric : metrics_of(runs)) {
-    if (higher_is_better(metric)) higher.push_back(metric);
+    if (higher_is_better(runs, metric)) higher.push_back(metric);
   }
   Table table = comparison_table(runs, {higher, target_of(runs.front().record)});
   const auto names = run_names(runs);
