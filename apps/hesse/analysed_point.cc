@@ -75,7 +75,7 @@ AnalysedPoint load_point(const PointOptions& options) {
     fail("--weights needs the network that they are of; name it by --problem");
   }
   if (!options.at.empty() && !fs::exists(options.at)) {
-    fail("hesse: --at: there is no '{}'; give a run's folder or a safetensors file", options.at);
+    fail("--at: there is no '{}'; give a run's folder or a safetensors file", options.at);
   }
   AnalysedPoint point;
   point.specification = options.problem.empty() ? recorded_problem({&options.at, 1}) : options.problem;

@@ -98,7 +98,7 @@ TEST_CASE("a report is drawn without a library and without gnuplot and still has
   CHECK_THAT(page, Contains("given and used"));
   const auto paper = run_hesse(folder, "report r --output p", "export HESSE_DATA_DIR=/nonexistent PATH=/nonexistent");
   CHECK(paper.exit_code == 0);
-  CHECK_THAT(paper.err, Contains("warning: ") && Contains("was not drawn"));
+  CHECK_THAT(paper.err, Contains("warning: ") && Contains("were not drawn"));
   CHECK(std::filesystem::exists(folder / "p" / "tables"));
 }
 

@@ -102,7 +102,7 @@ TEST_CASE("sharpness refuses what it cannot do with exit code 2 and one line") {
        "layer7.weight"},
       {"--problem rosenbrock --at nowhere", "nowhere"},
       {"--problem rosenbrock --against nowhere", "nowhere"},
-      {"--at nowhere", "no problem is given"},
+      {"--at nowhere", "there is no 'nowhere'"},
   };
   for (const auto& [arguments, part] : cases) {
     const auto r = run_hesse(folder, std::string("sharpness ") + arguments);
