@@ -1,5 +1,6 @@
 #include "hesse/curvature/diagonal_estimation.h"
 
+#include "hesse/linalg/columns.h"
 #include "hesse/linalg/orthonormalize.h"
 #include "hesse/linalg/tall_products.h"
 
@@ -106,17 +107,7 @@ EstimatedDiagonal exact_diagonal(const LinearOperator& A, Index block) {
   EstimatedDiagonal estimate;
   estimate.values.resize(n);
   estimate.standard_errors.setZero(n);
-  Matrix E = Matrix::Zero(n, std::min(block, n));
-  Matrix AE(n, E.cols());
-  for (Index begin = 0; begin < n; begin += E.cols()) {
-    const Index k = std::min(E.cols(), n - begin);
-    for (Index j = 0; j < k; ++j) E(begin + j, j) = 1;
-    A.apply(E.leftCols(k), AE.leftCols(k));
-    for (Index j = 0; j < k; ++j) {
-      estimate.values[begin + j] = AE(begin + j, j);
-      E(begin + j, j) = 0;
-    }
-  }
+  each_column(A, block, [&](Index j, const auto& column) { estimate.values[j] = column[j]; });
   estimate.products = n;
   estimate.reached = estimate.is_exact = true;
   estimate.is_finite = estimate.values.allFinite();

@@ -2,6 +2,7 @@
 
 #include "hesse/core/vector_ops.h"
 #include "hesse/curvature/diagonal_estimation.h"
+#include "hesse/linalg/columns.h"
 #include "hesse/linalg/orthonormalize.h"
 #include "hesse/linalg/tall_products.h"
 
@@ -187,17 +188,7 @@ Estimate estimate_frobenius_square(const LinearOperator& A, const EstimateOption
         A, options, 0, 0, 0, [](MatrixView) {}, [](const auto&, const auto& Az) { return dot(Az, Az); });
   }
   double square = 0;
-  Matrix E = Matrix::Zero(n, std::min(options.block, n));
-  Matrix AE(n, E.cols());
-  for (Index begin = 0; begin < n; begin += E.cols()) {
-    const Index k = std::min(E.cols(), n - begin);
-    for (Index j = 0; j < k; ++j) E(begin + j, j) = 1;
-    A.apply(E.leftCols(k), AE.leftCols(k));
-    for (Index j = 0; j < k; ++j) {
-      square += dot(AE.col(j), AE.col(j));
-      E(begin + j, j) = 0;
-    }
-  }
+  each_column(A, options.block, [&](Index, const auto& column) { square += dot(column, column); });
   return std::isfinite(square) ? exactly(square, n) : without_value(n);
 }
 
