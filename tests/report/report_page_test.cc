@@ -510,6 +510,30 @@ TEST_CASE("a sweep's page is headed by its folder and has its results before the
   CHECK_NOTHROW(figure_named(figures_of(page), "train_value"));
 }
 
+TEST_CASE("the cells of a sweep are in the order of its results and not of their folders") {
+  const ScratchFolder folder;
+  const fs::path sweep = folder / "sweep";
+  write_run(sweep / "cells" / "aaaa", {.method = "third"});
+  write_run(sweep / "cells" / "bbbb", {.method = "second"});
+  write_run(sweep / "cells" / "cccc", {.method = "first"});
+  write_file(sweep / "sweep.json", "{}");
+  const auto rows = [&] {
+    const auto tables = tables_of(page_of({sweep}));
+    const auto results = std::find_if(tables.begin(), tables.end(), [](const Table& table) {
+      return !table.columns.empty() && table.columns.front().name == "optimizer";
+    });
+    REQUIRE(results != tables.end());
+    std::string names;
+    for (const auto& row : results->rows) names += row.front().text + " ";
+    return names;
+  };
+  CHECK(rows() == "third second first ");
+  write_file(sweep / "results.csv",
+             "cell,state,reason,problem,optimizer,seed\n"
+             "cccc,finished,,p,first,1\nbbbb,finished,,p,second,1\naaaa,finished,,p,third,1\n");
+  CHECK(rows() == "first second third ");
+}
+
 TEST_CASE("which end of a metric is the better one is what the records say") {
   for (const bool higher : {true, false}) {
     const ScratchFolder folder;

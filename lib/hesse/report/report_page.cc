@@ -1,4 +1,5 @@
 #include "hesse/report/report_page.h"
+#include "hesse/report/csv_table.h"
 
 #include "hesse/core/error.h"
 #include "hesse/data/data_file.h"
@@ -6,6 +7,7 @@
 #include "hesse/report/assets.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/command_record.h"
+#include "hesse/report/csv_table.h"
 #include "hesse/report/html.h"
 #include "hesse/report/json.h"
 #include "hesse/report/report_sections.h"
@@ -36,11 +38,34 @@ bool holds_records(const fs::path& folder) {
                      [&](const AnalysisRecord& record) { return fs::exists(folder / record.file); });
 }
 
+/// Puts the cells of a sweep into the order of its results, which is that of what was asked for; their folders' names
+/// say nothing of it. Those that the results do not name come last.
+void order_cells(const fs::path& sweep, std::vector<fs::path>& cells) {
+  std::vector<std::string> order;
+  try {
+    const std::string file = (sweep / "results.csv").string();
+    order = texts_of(read_csv_table(file), "cell", file);
+  } catch (const Error&) {
+    // No results yet, or none that can be read, which the sweep's own section says.
+  }
+  std::stable_sort(cells.begin(), cells.end(), [&](const fs::path& a, const fs::path& b) {
+    const auto place = [&](const fs::path& cell) {
+      return std::find(order.begin(), order.end(), cell.filename().string());
+    };
+    return place(a) < place(b);
+  });
+}
+
 /// The folder, or those below it that hold records and do not lie in another that does; a sweep and its cells.
 void find_folders(const fs::path& folder, std::vector<fs::path>& found) {
   if (holds_records(folder)) {
     found.push_back(folder);
-    if (holds_sweep(folder)) find_folders(folder / kCellsFolder, found);
+    if (holds_sweep(folder)) {
+      std::vector<fs::path> cells;
+      find_folders(folder / kCellsFolder, cells);
+      order_cells(folder, cells);
+      found.insert(found.end(), cells.begin(), cells.end());
+    }
     return;
   }
   std::vector<fs::path> below;
