@@ -2,6 +2,8 @@
 
 #include "hesse/core/blas.h"
 
+#include <array>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 
@@ -27,6 +29,9 @@ void restart_with_better_blas_kernels(char** argv) {
   // BLAS runs on the thread that calls it (core/blas.h). The threads that OpenBLAS starts of its own would have nothing
   // to do, and where memory is short it waits for them for ever at the end.
   ::setenv("OPENBLAS_NUM_THREADS", "1", 0);
+  // By its own path, of which the name of the process is made, unless that leads elsewhere by now.
+  std::array<char, PATH_MAX + 1> program{};
+  if (::readlink("/proc/self/exe", program.data(), PATH_MAX) > 0) ::execv(program.data(), argv);
   ::execv("/proc/self/exe", argv);
   ::unsetenv("OPENBLAS_CORETYPE");
 }

@@ -1,6 +1,7 @@
 #include "hesse/experiment/estimate.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/parallel.h"
 #include "hesse/experiment/budget.h"
 #include "hesse/objective/finite_sum.h"
 
@@ -43,6 +44,14 @@ double bytes_of(const StateEntry& entry) {
     return kDouble * static_cast<double>((*matrix)->size());
   }
   return kDouble;
+}
+
+/// Epochs that a step on `batch` of the samples spends on average, where the last batch of an epoch is a smaller one;
+/// those of `measured` steps where there are no batches, or a step takes several.
+double epochs_a_step(Index samples, Index batch, double measured) {
+  if (samples == 0 || batch == 0 || batch >= samples) return measured;
+  if (measured > 1.5 * static_cast<double>(batch) / static_cast<double>(samples)) return measured;
+  return 1 / static_cast<double>(block_count(samples, batch));
 }
 
 /// How many steps a budget holds, of which each spends `step` of everything.
@@ -95,8 +104,10 @@ RunEstimate estimate_run(const RunSettings& settings, Problem& problem) {
   const Probe::Spent zero{};
   const Probe::Spent& first = probe.spent.size() > 1 ? probe.spent.front() : zero;
   const double count = last.steps - first.steps;
+  const auto* const sum = find<FiniteSum>(*problem.objective);
+  const Index samples = sum == nullptr ? 0 : sum->sample_count();
   const Probe::Spent step{1,
-                          (last.epochs - first.epochs) / count,
+                          epochs_a_step(samples, batch, (last.epochs - first.epochs) / count),
                           (last.seconds - first.seconds) / count,
                           (last.equivalents - first.equivalents) / count,
                           (last.values - first.values) / count,
@@ -108,9 +119,8 @@ RunEstimate estimate_run(const RunSettings& settings, Problem& problem) {
     out.ended = summary.message;
     out.steps = static_cast<double>(out.measured_steps);
   }
-  const bool by_epochs = find<FiniteSum>(*problem.objective) != nullptr;
   const double rows =
-      by_epochs ? std::ceil(out.steps * step.epochs) * static_cast<double>(settings.trace_rows) : out.steps;
+      sum != nullptr ? std::ceil(out.steps * step.epochs) * static_cast<double>(settings.trace_rows) : out.steps;
   out.seconds = out.steps * out.step_seconds + (rows + 1) * out.evaluation_seconds;
   return out;
 }
