@@ -24,6 +24,17 @@ Json spectrum(const ScratchFolder& folder, const std::string& options) {
   return parse_json(r.out, "stdout");
 }
 
+void check_memory(const ScratchFolder& folder, const std::string& command) {
+  const auto r = run_hesse(folder, command);
+  CAPTURE(command, r.err);
+  REQUIRE(r.exit_code <= 1);
+  const Json memory = parse_json(r.out, "stdout")["memory"];
+  const double peak = memory["peak"].get<double>();
+  CAPTURE(peak / 1048576, memory["stated"].get<double>() / 1048576);
+  CHECK(std::abs(memory["stated"].get<double>() / peak - 1) <= 0.2);
+  CHECK_FALSE(memory["at_most"].get<bool>());
+}
+
 }  // namespace
 
 TEST_CASE("a layer's spectrum is the same as a block and in the table of layers") {
@@ -173,14 +184,7 @@ TEST_CASE("what is told of memory in advance is within a fifth of the peak") {
                            "--top 5 --bottom 0 --tolerance 0.1 --curvature ekfac --precision double",
                            "--block layer3 --all --precision float",
                            "--top 0 --bottom 0 --density --probes 2 --steps 50 --precision double"}) {
-    const auto r = run_hesse(folder, problem + what);
-    CAPTURE(what, r.err);
-    REQUIRE(r.exit_code <= 1);
-    const Json memory = parse_json(r.out, "stdout")["memory"];
-    const double peak = memory["peak"].get<double>();
-    CAPTURE(peak / 1048576, memory["stated"].get<double>() / 1048576);
-    CHECK(std::abs(memory["stated"].get<double>() / peak - 1) <= 0.2);
-    CHECK_FALSE(memory["at_most"].get<bool>());
+    check_memory(folder, problem + what);
   }
   // What a single search may take, it need not.
   const auto r = run_hesse(folder, problem + "--top 5 --bottom 0 --tolerance 0.1 --precision float --single-search");
@@ -194,12 +198,6 @@ TEST_CASE("memory is told of objectives that are no networks too") {
   const ScratchFolder folder;
   for (const char* what :
        {"--problem rosenbrock:n=300000 --top 20 --bottom 0 --tolerance 0.5", "--problem quadratic:n=2500 --all"}) {
-    const auto r = run_hesse(folder, std::string("spectrum --json ") + what);
-    CAPTURE(what, r.err);
-    REQUIRE(r.exit_code <= 1);
-    const Json memory = parse_json(r.out, "stdout")["memory"];
-    const double peak = memory["peak"].get<double>();
-    CAPTURE(peak / 1048576, memory["stated"].get<double>() / 1048576);
-    CHECK(std::abs(memory["stated"].get<double>() / peak - 1) <= 0.2);
+    check_memory(folder, std::string("spectrum --json ") + what);
   }
 }
