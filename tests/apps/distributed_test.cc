@@ -1,6 +1,7 @@
 // Compiled to nothing where there is no MPI; CMake then adds a test that says so.
 #ifdef HESSE_MPIRUN
 
+#include "apps/checkpoint_bits.h"
 #include "apps/program.h"
 
 #include "hesse/report/json.h"
@@ -18,6 +19,7 @@
 
 using namespace hesse;
 using Catch::Matchers::Contains;
+using test::checkpoint_bits;
 using test::Printed;
 using test::ScratchFolder;
 
@@ -44,21 +46,6 @@ Printed on_ranks(int ranks, const ScratchFolder& folder, const std::string& argu
   fs::remove(out);
   fs::remove(err);
   return printed;
-}
-
-/// Bits of every tensor of a run's checkpoint.
-std::string bits(const fs::path& folder) {
-  const SafetensorsFile file(folder / "checkpoint.safetensors");
-  std::string text;
-  for (const auto& tensor : file.tensors()) {
-    text += tensor.name + ":";
-    if (tensor.type == TensorType::i64) {
-      for (const auto n : file.whole_numbers(tensor)) text += fmt::format("{},", n);
-    } else {
-      for (const double x : file.numbers(tensor)) text += fmt::format("{:a},", x);
-    }
-  }
-  return text;
 }
 
 std::vector<double> parameters(const fs::path& folder) {
@@ -133,8 +120,8 @@ TEST_CASE("training on ranks has the same bits for any number and is one process
       const auto shared = on_ranks(ranks, folder, arguments + run);
       INFO(shared.err);
       REQUIRE(shared.exit_code == 0);
-      if (ranks == 1) first = bits(folder / run);
-      CHECK(bits(folder / run) == first);
+      if (ranks == 1) first = checkpoint_bits(folder / run);
+      CHECK(checkpoint_bits(folder / run) == first);
       // One rank prints.
       CHECK(parse_json(shared.out, "stdout")["folder"] == run);
     }
@@ -182,7 +169,7 @@ TEST_CASE("a comparison on two ranks writes the records of one and the same resu
   }
   for (const char* method : {"sgd", "kfac-fixed"}) {
     const auto run = fs::path(method) / "seed-1";
-    CHECK(bits(folder.path() / "on1" / run) == bits(folder.path() / "on2" / run));
+    CHECK(checkpoint_bits(folder.path() / "on1" / run) == checkpoint_bits(folder.path() / "on2" / run));
   }
 }
 
@@ -232,7 +219,7 @@ TEST_CASE("a rank that is killed ends the run with a line and the run goes on fr
   const auto three = on_ranks(3, folder, "resume copy --quiet");
   INFO(three.err);
   CHECK(three.exit_code == 0);
-  CHECK(bits(folder / "run") == bits(folder / "copy"));
+  CHECK(checkpoint_bits(folder / "run") == checkpoint_bits(folder / "copy"));
 }
 
 TEST_CASE("a rank that is asked to stop stops all of them with a checkpoint") {
@@ -258,7 +245,7 @@ TEST_CASE("a run on two ranks that is interrupted goes on to the bits of one tha
   const auto resumed = test::run_hesse(folder, "resume parts --quiet");
   INFO(resumed.err);
   REQUIRE(resumed.exit_code == 0);
-  CHECK(bits(folder / "whole") == bits(folder / "parts"));
+  CHECK(checkpoint_bits(folder / "whole") == checkpoint_bits(folder / "parts"));
 }
 
 #endif
