@@ -1,6 +1,7 @@
 #include "analysed_point.h"
 #include "command_line.h"
 #include "commands.h"
+#include "dry_run.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
@@ -36,6 +37,7 @@ struct ClassifyCommandOptions {
   Index threads = 0;
   std::string output;
   bool json = false;
+  bool dry_run = false;
 };
 void visit_options(ClassifyCommandOptions& o, OptionVisitor& v) {
   visit_point_options(o.point, v);
@@ -62,6 +64,7 @@ void visit_options(ClassifyCommandOptions& o, OptionVisitor& v) {
            "folder for classification.json, point.safetensors and escape-1.safetensors, ..., or, of several starts, "
            "critical_points.csv and index_by_value.svg (default: none is written)");
   v.option("json", o.json, "print JSON");
+  v.option("dry-run", o.dry_run, "say how many products it takes, and for how long; compute nothing else");
 }
 
 Json json_of(const SearchResult& search) {
@@ -245,6 +248,24 @@ int classify_starts(const AnalysedPoint& analysed, const ClassifyCommandOptions&
   return kDone;
 }
 
+/// What the certificates take, and what is known of the searches before them.
+AnalysisWork work_of(const ClassifyCommandOptions& options, Index n) {
+  AnalysisWork work = classification_work(options.classify, n);
+  const auto starts = static_cast<double>(options.starts);
+  for (double* count : {&work.gradients, &work.products, &work.flops}) *count *= starts;
+  if (options.search != Search::none) {
+    work.notes.push_back(
+        fmt::format("the search{} for the critical point {} not counted: at most {} steps{}, each of a gradient and up "
+                    "to {} products",
+                    options.starts > 1 ? "es" : "", options.starts > 1 ? "are" : "is", options.max_steps,
+                    options.starts > 1 ? " from each start" : "", n));
+  }
+  if (!options.no_higher_order) {
+    work.notes.emplace_back("nor are third and fourth order, where the point is degenerate");
+  }
+  return work;
+}
+
 }  // namespace
 
 int classify_command(Arguments arguments) {
@@ -262,6 +283,7 @@ int classify_command(Arguments arguments) {
   const std::filesystem::path folder =
       options.output.empty() ? std::filesystem::path() : output_folder(options.output, "classify");
   const Index n = f.size();
+  if (options.dry_run) return dry_run(f, analysed.x, work_of(options, n), options.json);
   if (options.starts > 1) return classify_starts(analysed, options, folder);
   Vector x = analysed.x;
   const auto [search, point] = find_and_classify(f, x, options, static_cast<std::uint64_t>(options.point.seed));

@@ -1,8 +1,9 @@
 /// \file
-/// What `--dry-run` prints: the runs that a command would make, and what they will take, measured on a few steps. It
-/// writes nothing.
+/// What `--dry-run` prints: what a command would do, and what time and memory that will take, measured on a few steps
+/// or evaluations. It writes nothing.
 #pragma once
 
+#include "hesse/curvature/critical_point.h"
 #include "hesse/experiment/run.h"
 
 #include <functional>
@@ -35,5 +36,29 @@ struct AnalysisWork {
 
 /// Measures one value, gradient and product at x and prints what the work takes; returns the exit code.
 int dry_run(Objective& f, const Vector& x, const AnalysisWork& work, bool json);
+/// The seconds of the work, by the same measurement.
+double seconds_of(Objective& f, const Vector& x, const AnalysisWork& work);
+
+/// Products that Lanczos takes for as many extreme eigenvalues where these lie apart: a guess.
+double usual_lanczos(Index n, Index wanted);
+
+/// What the certificate of a critical point of n variables evaluates, with Lanczos' part guessed.
+AnalysisWork classification_work(const ClassifyOptions& options, Index n);
+
+/// Seconds that a cell is tried for, where it is not known beforehand how long solvers take.
+constexpr double kTrial = 0.1;
+
+/// Cells that were tried, each for no longer than kTrial.
+struct TriedCells {
+  std::string name;    ///< the row: a solver, or a problem
+  Index cells = 0;     ///< each of them a solver on a problem
+  Index cut = 0;       ///< that had not ended then
+  double seconds = 0;  ///< of those that had, and of what else the work has for all
+};
+
+/// Prints what all cells take when those that were cut end at once and when they take all the time that they may, each
+/// `repetitions` times; returns the exit code.
+int dry_run(const std::string& rows, const std::vector<TriedCells>& tried, Index repetitions, double max_seconds,
+            bool json);
 
 }  // namespace hesse::app

@@ -1,5 +1,6 @@
 #include "command_line.h"
 #include "commands.h"
+#include "dry_run.h"
 #include "run_options.h"
 
 #include "hesse/experiment/profile.h"
@@ -7,6 +8,7 @@
 #include "hesse/validation/peers.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 
@@ -27,6 +29,7 @@ struct ProfileCommandOptions {
   std::string output;
   bool json = false;
   bool quiet = false;
+  bool dry_run = false;
 };
 void visit_options(ProfileCommandOptions& o, OptionVisitor& v) {
   v.option("optimizer", o.optimizer,
@@ -46,6 +49,7 @@ void visit_options(ProfileCommandOptions& o, OptionVisitor& v) {
   v.option("output", o.output, "folder for the records (default: a new one under runs/)");
   v.option("json", o.json, "print the result as JSON on standard output");
   v.option("quiet", o.quiet, "no progress lines");
+  v.option("dry-run", o.dry_run, "try every cell for a moment, and say what time all will take; write nothing");
 }
 
 std::vector<std::string> more_garbow_hillstrom(const std::vector<Index>& starts) {
@@ -63,6 +67,28 @@ std::vector<std::string> usual_solvers() {
     if (std::find(peers().begin(), peers().end(), peer) != peers().end()) solvers.emplace_back(peer);
   }
   return solvers;
+}
+
+/// Tries every cell; a row a solver.
+std::vector<TriedCells> tried(const ProfileSettings& settings) {
+  ProfileSettings trial = settings;
+  trial.repetitions = 1;
+  trial.max_seconds = std::min(kTrial, settings.max_seconds);
+  std::vector<TriedCells> rows;
+  for (const std::string& solver : settings.solvers) rows.push_back({solver});
+  std::size_t cell = 0;
+  auto begin = std::chrono::steady_clock::now();
+  profile(trial, interrupted, [&](const ProfileCell&) {
+    const auto end = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(end - begin).count();
+    begin = end;
+    TriedCells& row = rows[cell++ % rows.size()];
+    const bool cut = seconds >= trial.max_seconds && trial.max_seconds < settings.max_seconds;
+    row.cells += 1;
+    row.cut += cut ? 1 : 0;
+    row.seconds += cut ? 0 : seconds;
+  });
+  return rows;
 }
 
 }  // namespace
@@ -83,6 +109,11 @@ int profile_command(Arguments arguments) {
   check_profile(settings);
   const std::filesystem::path folder = output_folder(options.output, "profile");
   catch_interrupts();
+  if (options.dry_run) {
+    const std::vector<TriedCells> rows = tried(settings);
+    if (interrupted()) return interrupted_exit_code();
+    return dry_run("solver", rows, settings.repetitions, settings.max_seconds, options.json);
+  }
   Profile result = profile(settings, interrupted, [&](const ProfileCell& cell) {
     if (options.quiet) return;
     const std::string how = cell.solved ? fmt::format("solved after {:g} evaluations", cell.evaluations) : "not solved";

@@ -1,6 +1,7 @@
 #include "analysed_point.h"
 #include "command_line.h"
 #include "commands.h"
+#include "dry_run.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
@@ -35,6 +36,7 @@ struct SharpnessCommandOptions {
   Index threads = 0;
   std::string output;
   bool json = false;
+  bool dry_run = false;
 };
 void visit_options(SharpnessCommandOptions& o, OptionVisitor& v) {
   visit_point_options(o.point, v);
@@ -75,6 +77,7 @@ void visit_options(SharpnessCommandOptions& o, OptionVisitor& v) {
   v.option("output", o.output,
            "folder for sharpness.json and sharpness.csv, and rise.csv and rise_plot.svg (default: none is written)");
   v.option("json", o.json, "print JSON");
+  v.option("dry-run", o.dry_run, "say how many evaluations it takes, and for how long; compute nothing else");
 }
 
 std::vector<std::string> words(const std::string& text) {
@@ -156,10 +159,12 @@ struct NamedPoint {
   const Vector* x;
 };
 
+/// Of sigma in the figure of the rise.
+constexpr int kSteps = 12;
+
 /// rise.csv and rise_plot.svg: the expected sharpness over sigma from 1e-3 to 1, plain and in units of the parameters.
 void write_rises(const fs::path& folder, Objective& f, std::span<const NamedPoint> points,
                  const SharpnessOptions& options, const std::string& title) {
-  constexpr int kSteps = 12;
   Table table;
   table.columns = {{"point", false}, {"units", false}, {"sigma"}, {"rise"}, {"lower"}, {"upper"}};
   Plot plot;
@@ -191,6 +196,27 @@ void write_rises(const fs::path& folder, Objective& f, std::span<const NamedPoin
   } catch (const Error& e) {
     fmt::print(stderr, "hesse: warning: the rise was not drawn: {}\n", e.what());
   }
+}
+
+/// What the measures evaluate at one point or at both, and the figure beside them.
+AnalysisWork work_of(Objective& f, const Vector& x, const SharpnessCommandOptions& options, bool two) {
+  const SharpnessWork one = sharpness_work(f, x, options.measure);
+  const double points = two ? 2 : 1;
+  AnalysisWork work;
+  work.values = points * one.values;
+  work.gradients = points * one.gradients;
+  work.products = points * one.products;
+  work.bytes = one.bytes;
+  if (!options.output.empty()) {
+    work.values += points * 2 * (kSteps + 1) * static_cast<double>(1 + 2 * (options.measure.samples / 2));
+  }
+  if (one.guessed_products > 0) {
+    work.notes.push_back(
+        fmt::format("of the products {:.0f} are a guess of what Lanczos takes for the largest eigenvalue",
+                    points * one.guessed_products));
+  }
+  work.notes.emplace_back("an ascent that shortens a step evaluates more, and one that ends early less");
+  return work;
 }
 
 /// Whether a mean over noise was measured, and so is worth a figure.
@@ -242,6 +268,7 @@ int sharpness_command(Arguments arguments) {
     other_point = std::move(other.at);
   }
 
+  if (options.dry_run) return dry_run(f, x, work_of(f, x, options, y.size() > 0), options.json);
   const SharpnessReport here = measure_sharpness(f, x, options.measure);
   const bool two = y.size() > 0;
   const SharpnessReport there = two ? measure_sharpness(f, y, options.measure) : SharpnessReport{};

@@ -462,15 +462,13 @@ Table ends_of(const Table& table, Index top, Index bottom) {
 AnalysisWork work_of(const SpectrumCommandOptions& o, const ParameterLayout& layout, Index size,
                      const EigenOptions& eigen) {
   const auto n = static_cast<double>(size);
-  // Lanczos tells by itself when it is done; a basis of this many vectors is what well-separated ends take.
-  const auto lanczos = [&](Index wanted) { return std::min(n, 20.0 + 10.0 * static_cast<double>(wanted)); };
   AnalysisWork work;
   work.gradients = 1;
   if (o.all) {
     work.products = n;
     work.flops = 9 * n * n * n;
   } else {
-    work.products = lanczos(o.top + o.bottom);
+    work.products = usual_lanczos(size, o.top + o.bottom);
     work.notes.push_back(
         fmt::format("of the products {:.0f} are a guess of what Lanczos takes for {} eigenvalues; "
                     "clustered ones take several times as many",
@@ -486,7 +484,7 @@ AnalysisWork work_of(const SpectrumCommandOptions& o, const ParameterLayout& lay
   if (o.diagonal) work.products += products;
   if (!o.against.empty()) work.products *= 2;
   if (o.density) work.products += static_cast<double>(o.probes * o.steps);
-  if (o.per_layer) work.products += static_cast<double>(layers_of(layout).size()) * (lanczos(2) + products);
+  if (o.per_layer) work.products += static_cast<double>(layers_of(layout).size()) * (usual_lanczos(size, 2) + products);
   if (o.matrix.matrix != CurvatureMatrix::hessian) {
     work.notes.emplace_back("products were measured with the Hessian; other matrices cost about as much or less");
   }

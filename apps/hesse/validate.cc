@@ -1,5 +1,6 @@
 #include "command_line.h"
 #include "commands.h"
+#include "dry_run.h"
 #include "run_options.h"
 
 #include "hesse/core/error.h"
@@ -30,6 +31,7 @@ struct ValidateCommandOptions {
   std::string csv;
   std::string output;
   bool json = false;
+  bool dry_run = false;
 };
 void visit_options(ValidateCommandOptions& o, OptionVisitor& v) {
   v.option("problem", o.problem, "a problem, as name:key=value,...; may be given several times");
@@ -50,6 +52,7 @@ void visit_options(ValidateCommandOptions& o, OptionVisitor& v) {
   v.option("csv", o.csv, "file for the table as CSV, with all digits");
   v.option("output", o.output, "folder for validation.json and validation.csv (default: none is written)");
   v.option("json", o.json, "print JSON");
+  v.option("dry-run", o.dry_run, "try every problem for a moment, and say what time all will take; write nothing");
 }
 
 std::optional<CeresMethod> ceres_method(const std::string& text) {
@@ -237,6 +240,27 @@ void explain(const std::vector<Validation>& all) {
   }
 }
 
+/// Tries both sides on every problem, and adds what judging the two answers takes.
+std::vector<TriedCells> tried(const std::vector<std::string>& specs, const ValidationOptions& options) {
+  ValidationOptions trial = options;
+  trial.max_seconds = std::min(kTrial, options.max_seconds);
+  std::vector<TriedCells> rows;
+  for (const std::string& spec : specs) {
+    Problem problem = make_problem(spec, Precision::float64);
+    const Validation v = solve_both(spec, problem, trial);
+    TriedCells row{spec, 2};
+    for (const ValidationSide* side : {&v.hesse, &v.ceres}) {
+      const bool cut = side->seconds >= trial.max_seconds && trial.max_seconds < options.max_seconds;
+      row.cut += cut ? 1 : 0;
+      row.seconds += cut ? 0 : side->seconds;
+    }
+    row.seconds += 2 * seconds_of(*problem.objective, problem.start(options.seed),
+                                  classification_work(options.classify, problem.objective->size()));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 }  // namespace
 
 int validate_command(Arguments arguments) {
@@ -254,6 +278,9 @@ int validate_command(Arguments arguments) {
 
   const std::filesystem::path folder =
       options.output.empty() ? std::filesystem::path() : output_folder(options.output, "validate");
+  if (options.dry_run) {
+    return dry_run("problem", tried(problems_of(options), validation), 1, options.max_seconds, options.json);
+  }
   std::vector<Validation> all;
   for (const std::string& spec : problems_of(options)) {
     Problem problem = make_problem(spec, Precision::float64);

@@ -386,7 +386,9 @@ TEST_CASE("a dry run counts what would be run, estimates it, and writes nothing"
   CHECK(state <= 16200);
   CHECK(adam["plan"][0]["steps"] == 7);
   for (const char* command :
-       {"spectrum --problem rosenbrock --density", "landscape --problem quadratic:n=5 --points 9"}) {
+       {"spectrum --problem rosenbrock --density", "landscape --problem quadratic:n=5 --points 9",
+        "sharpness --problem quadratic:n=5 --output o", "classify --problem rosenbrock --starts 1 --output o",
+        "profile --problem rosenbrock --optimizer lbfgs --output o", "validate --problem rosenbrock --output o"}) {
     const auto r = run_hesse(other, fmt::format("{} --dry-run --json", command));
     CAPTURE(command, r.err);
     CHECK(r.exit_code == 0);
@@ -397,4 +399,22 @@ TEST_CASE("a dry run counts what would be run, estimates it, and writes nothing"
       parse_json(run_hesse(other, "landscape --problem quadratic:n=5 --points 9 --dry-run --json").out, "stdout");
   CHECK(slice["values"] == 81);
   CHECK(slice["products"] == 2);
+  // The Hessian of the certificate, here and where Newton's step leads.
+  const Json point = parse_json(run_hesse(other, "classify --problem quadratic:n=7 --dry-run --json").out, "stdout");
+  CHECK(point["products"] == 14);
+  // One cell ends at once. The other takes ten million steps, which no machine makes in its trial.
+  const Json cells = parse_json(run_hesse(other,
+                                          "profile --problem quadratic:n=300,condition=1e12 --optimizer lbfgs "
+                                          "--optimizer sgd:lr=1e-9 --digits 15 --max-steps 10000000 "
+                                          "--max-seconds 7 --repetitions 2 --dry-run --json")
+                                    .out,
+                                "stdout");
+  CHECK(cells["cells"] == 2);
+  const Json slow = cells["plan"][1];
+  CHECK(slow["ended"] == 0);
+  CHECK(slow["seconds_at_most"].get<double>() == slow["seconds_at_least"].get<double>() + 2 * 7);
+  const Json both = parse_json(run_hesse(other, "validate --problem rosenbrock --dry-run --json").out, "stdout");
+  CHECK(both["cells"] == 2);
+  CHECK(both["plan"][0]["problem"] == "rosenbrock");
+  CHECK(both["seconds_at_least"].get<double>() > 0);
 }

@@ -5,6 +5,7 @@
 #include "hesse/core/parallel.h"
 #include "hesse/curvature/rescaling.h"
 #include "hesse/linalg/eigen.h"
+#include "hesse/objective/counting_objective.h"
 #include "hesse/objective/dense_quadratic.h"
 #include "hesse/objective/functor_objective.h"
 #include "hesse/objective/l2_objective.h"
@@ -147,6 +148,42 @@ TEST_CASE("With a penalty on the parameters only measures of the loss beneath it
       if (of_loss) CHECK(m.number.value == at(without, m.key).number.value);
     }
     CHECK(report.message.empty() == (lambda == 0));
+  }
+}
+
+TEST_CASE("What the measures evaluate is known beforehand") {
+  const Index n = GENERATE(30, 150);  // all eigenvalues, and estimates from 100 products
+  // Not diagonal: the squared norm of a diagonal matrix times signs has no spread, and one block of them tells it.
+  Matrix A = linear_spectrum(n, 20).asDiagonal();
+  A.array() += 0.01;
+  DenseQuadratic quadratic(A, Vector::Zero(n));
+  CountingObjective f(quadratic);
+  const Vector x = Vector::LinSpaced(n, 1, 2);
+  for (const std::string& name : sharpness_measures()) {
+    SharpnessOptions options;
+    options.measures = {name};
+    CAPTURE(n, name);
+    if (name == "m-sharpness" || name == "fisher-rao" || name == "relative-flatness") {
+      CHECK_THROWS_AS(sharpness_work(f, x, options), Error);
+      continue;
+    }
+    const SharpnessWork work = sharpness_work(f, x, options);
+    const Cost before = f.cost();
+    measure_sharpness(f, x, options);
+    const auto values = static_cast<double>(f.cost().values - before.values);
+    const auto gradients = static_cast<double>(f.cost().gradients - before.gradients);
+    const auto products = static_cast<double>(f.cost().products - before.products);
+    if (work.guessed_products == 0) CHECK(products == work.products);
+    if (name == "pac-bayes") {
+      // About 15 means of 100 values at either units.
+      CHECK(values >= 0.5 * work.values);
+      CHECK(values <= 2 * work.values);
+    } else {
+      CHECK(values == work.values);
+    }
+    // A convex quadratic over a ball or box: ascents that arrive end early, and no step is halved.
+    CHECK(gradients <= work.gradients);
+    CHECK(gradients >= (work.gradients == 1 ? 1 : 4));
   }
 }
 

@@ -4,6 +4,7 @@
 #include "hesse/core/options.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/curvature/log_volume.h"
+#include "hesse/curvature/memory.h"
 #include "hesse/curvature/smoothed_loss.h"
 #include "hesse/curvature/spectral_density.h"
 #include "hesse/curvature/trace_estimation.h"
@@ -372,27 +373,94 @@ void flatness(Workshop& shop) {
 
 void needs_nothing(Workshop&) {}
 
-/// Some measures by one name: what they need, which throws Error where it is not there, and the measuring.
+// ---- What they evaluate ----
+
+/// Vectors of a basis in which Lanczos finds a largest eigenvalue that lies apart.
+constexpr double kUsualLanczos = 30;
+
+/// Of the eigenvalues that all share where the matrix is small, which are counted once, beside the first.
+double products_of(const Workshop& shop, double products) { return shop.small() ? 0 : products; }
+
+double trace_products(const Workshop& shop) {
+  return static_cast<double>(std::min(shop.size(), shop.options.max_products));
+}
+
+void keep(SharpnessWork& work, double bytes) { work.bytes = std::max(work.bytes, bytes); }
+
+void eigenvalue_work(Workshop& shop, SharpnessWork& work) {
+  work.products += products_of(shop, kUsualLanczos);
+  work.guessed_products += products_of(shop, kUsualLanczos);
+  keep(work, eigenpairs_bytes(shop.size(), EigenOptions()));
+}
+void trace_work(Workshop& shop, SharpnessWork& work) {
+  work.products += products_of(shop, trace_products(shop));
+  keep(work, trace_bytes(shop.size(), shop.trace_options()));
+}
+void volume_work(Workshop& shop, SharpnessWork& work) {
+  const Index steps = std::min(shop.options.steps, shop.size());
+  work.products += products_of(shop, static_cast<double>(shop.options.probes * steps));
+  keep(work, density_bytes(shop.size(), {shop.options.probes, steps, 0}));
+}
+
+/// Ascents on a share of the samples.
+void add_ascents(const Workshop& shop, double ascents, SharpnessWork& work) {
+  const AscentOptions& ascent = shop.options.ascent;
+  work.gradients += ascents * static_cast<double>(1 + (1 + ascent.random_starts) * (1 + ascent.iterations));
+  work.values += ascents;
+}
+void keskar_work(Workshop& shop, SharpnessWork& work) {
+  add_ascents(shop, 2, work);
+  const auto basis = static_cast<double>(shop.size() * std::min(shop.options.subspace, shop.size()));
+  keep(work, sizeof(double) * basis);
+}
+void sam_work(Workshop& shop, SharpnessWork& work) { add_ascents(shop, 1, work); }
+void adaptive_work(Workshop& shop, SharpnessWork& work) { add_ascents(shop, 2, work); }
+void m_sharpness_work(Workshop& shop, SharpnessWork& work) {
+  const Index samples = finite_sum_of(shop.f, "m-sharpness").sample_count();
+  const Index m = std::min(shop.options.m, samples);
+  const Index batches = std::min(shop.options.batches, samples / m);
+  add_ascents(shop, static_cast<double>(batches * m) / static_cast<double>(samples), work);
+}
+
+/// Values of f for `means` over noise around one point, with that at the point itself.
+double values_of_means(const Workshop& shop, double means) {
+  return 1 + means * static_cast<double>(2 * (shop.options.samples / 2));
+}
+void expected_work(Workshop& shop, SharpnessWork& work) {
+  work.values += 2 * values_of_means(shop, 1);
+  work.products += 2 * trace_products(shop);
+}
+void pac_bayes_work(Workshop& shop, SharpnessWork& work) {
+  constexpr double kUsualMeans = 15;
+  work.values += 2 * values_of_means(shop, kUsualMeans);
+}
+void entropy_work(Workshop& shop, SharpnessWork& work) { work.values += values_of_means(shop, 1); }
+void fisher_rao_work(Workshop&, SharpnessWork& work) { work.products += 1; }
+void flatness_work(Workshop& shop, SharpnessWork& work) { work.products += trace_products(shop); }
+
+/// Some measures by one name: what they need, which throws Error where it is not there, the measuring, and what that
+/// evaluates.
 struct Family {
   const char* name;
   void (*require)(Workshop&);
   void (*measure)(Workshop&);
+  void (*work)(Workshop&, SharpnessWork&);
 };
 
 constexpr Family kFamilies[] = {
-    {"eigenvalue", needs_curvature, largest_eigenvalue},
-    {"trace", needs_curvature, trace},
-    {"frobenius", needs_curvature, frobenius},
-    {"log-volume", needs_curvature, volume},
-    {"keskar", needs_positive_scale_and_room, keskar},
-    {"sam", needs_nothing, sam},
-    {"m-sharpness", needs_samples, m_sharpness},
-    {"adaptive", needs_nothing, adaptive},
-    {"expected", needs_hessian, expected},
-    {"pac-bayes", needs_nothing, pac_bayes},
-    {"fisher-rao", needs_fisher, fisher_rao},
-    {"relative-flatness", needs_rows, flatness},
-    {"local-entropy", needs_nothing, entropy},
+    {"eigenvalue", needs_curvature, largest_eigenvalue, eigenvalue_work},
+    {"trace", needs_curvature, trace, trace_work},
+    {"frobenius", needs_curvature, frobenius, trace_work},
+    {"log-volume", needs_curvature, volume, volume_work},
+    {"keskar", needs_positive_scale_and_room, keskar, keskar_work},
+    {"sam", needs_nothing, sam, sam_work},
+    {"m-sharpness", needs_samples, m_sharpness, m_sharpness_work},
+    {"adaptive", needs_nothing, adaptive, adaptive_work},
+    {"expected", needs_hessian, expected, expected_work},
+    {"pac-bayes", needs_nothing, pac_bayes, pac_bayes_work},
+    {"fisher-rao", needs_fisher, fisher_rao, fisher_rao_work},
+    {"relative-flatness", needs_rows, flatness, flatness_work},
+    {"local-entropy", needs_nothing, entropy, entropy_work},
 };
 
 void check(const SharpnessOptions& o) {
@@ -430,6 +498,38 @@ void check(const SharpnessOptions& o) {
   }
 }
 
+/// Evaluates f at the point, and chooses what is measured there: nothing where f is not finite. Throws Error.
+std::vector<const Family*> begin(Workshop& shop) {
+  const SharpnessOptions& options = shop.options;
+  SharpnessReport& report = shop.report;
+  check(options);
+  if (shop.x.size() != shop.f.size()) {
+    fail("sharpness: a point of {} entries, but {} parameters", shop.x.size(), shop.f.size());
+  }
+  Vector g;
+  report.value = shop.f.value_and_gradient(shop.x, g);
+  report.gradient_norm = norm(g);
+  std::vector<const Family*> chosen;
+  if (!std::isfinite(report.value) || !std::isfinite(report.gradient_norm)) {
+    report.is_finite = false;
+    report.message = shop.f.explain_non_finite(shop.x);
+    return chosen;
+  }
+  for (const Family& family : kFamilies) {
+    const bool named =
+        std::find(options.measures.begin(), options.measures.end(), family.name) != options.measures.end();
+    if (!named && !options.measures.empty()) continue;
+    try {
+      family.require(shop);
+      chosen.push_back(&family);
+    } catch (const Error& e) {
+      if (named) throw;
+      report.left_out.push_back({family.name, e.what()});
+    }
+  }
+  return chosen;
+}
+
 }  // namespace
 
 const char* to_string(NumberKind kind) {
@@ -456,33 +556,23 @@ std::vector<std::string> sharpness_measures() {
   return names;
 }
 
-SharpnessReport measure_sharpness(Objective& f, const Vector& x, const SharpnessOptions& options) {
-  check(options);
-  if (x.size() != f.size()) fail("sharpness: a point of {} entries, but {} parameters", x.size(), f.size());
+SharpnessWork sharpness_work(Objective& f, const Vector& x, const SharpnessOptions& options) {
   SharpnessReport report;
   Workshop shop(f, x, options, report);
-  Vector g;
-  report.value = f.value_and_gradient(x, g);
-  report.gradient_norm = norm(g);
-  if (!std::isfinite(report.value) || !std::isfinite(report.gradient_norm)) {
-    report.is_finite = false;
-    report.message = f.explain_non_finite(x);
-    return report;
-  }
-  std::vector<const Family*> chosen;
-  for (const Family& family : kFamilies) {
-    const bool named =
-        std::find(options.measures.begin(), options.measures.end(), family.name) != options.measures.end();
-    if (!named && !options.measures.empty()) continue;
-    try {
-      family.require(shop);
-      chosen.push_back(&family);
-    } catch (const Error& e) {
-      if (named) throw;
-      report.left_out.push_back({family.name, e.what()});
-    }
-  }
-  for (const Family* family : chosen) family->measure(shop);
+  SharpnessWork work;
+  work.gradients = 1;
+  const std::vector<const Family*> chosen = begin(shop);
+  for (const Family* family : chosen) family->work(shop, work);
+  const bool of_the_matrix = std::any_of(chosen.begin(), chosen.end(),
+                                         [](const Family* family) { return family->require == needs_curvature; });
+  if (of_the_matrix && shop.small()) work.products += static_cast<double>(shop.size());
+  return work;
+}
+
+SharpnessReport measure_sharpness(Objective& f, const Vector& x, const SharpnessOptions& options) {
+  SharpnessReport report;
+  Workshop shop(f, x, options, report);
+  for (const Family* family : begin(shop)) family->measure(shop);
   return report;
 }
 

@@ -105,6 +105,21 @@ struct SharpnessReport {
   double tolerance = 0;
 };
 
+/// What the measures evaluate, in evaluations of the selected samples.
+struct SharpnessWork {
+  double values = 0;
+  double gradients = 0;  ///< values with gradients
+  double products = 0;   ///< with a curvature matrix
+  /// Of the products, a guess of what Lanczos takes for the largest eigenvalue, where it is not formed densely.
+  double guessed_products = 0;
+  double bytes = 0;  ///< of the vectors that the largest of them keeps, beside what an evaluation needs
+};
+
+/// What measure_sharpness(f, x, options) will evaluate, counted before it: every start of an ascent with all its
+/// iterations and without halvings, and the 15 means of a PAC-Bayes sigma that are usual. Evaluates f once. Throws
+/// Error as it does.
+SharpnessWork sharpness_work(Objective& f, const Vector& x, const SharpnessOptions& options);
+
 /// The measures at x on the selected samples, m-sharpness on batches of all samples. Where f has a penalty |x|^2, which
 /// no rescaling leaves as it is, no measure of f counts as invariant; the Fisher-Rao norm and relative flatness are
 /// those of the loss beneath the penalty, and do. A largest eigenvalue that the rounding of products leaves no meaning

@@ -196,7 +196,7 @@ bool is_documented_minimum(double value, double minimum) {
   return minimum != 0 ? log_relative_error(value, minimum) >= 5 : std::abs(value) <= 1e-10;
 }
 
-Validation validate(const std::string& spec, Problem& problem, const ValidationOptions& options) {
+Validation solve_both(const std::string& spec, Problem& problem, const ValidationOptions& options) {
   if (!(options.gradient_tolerance > 0)) {
     fail("validate: a gradient tolerance of {} is not possible; give a positive number", options.gradient_tolerance);
   }
@@ -211,6 +211,11 @@ Validation validate(const std::string& spec, Problem& problem, const ValidationO
   const Vector x0 = problem.start(options.seed);
   validation.hesse = run_hesse(problem, x0, options);
   validation.ceres = run_ceres(problem, x0, options, validation);
+  return validation;
+}
+
+Validation validate(const std::string& spec, Problem& problem, const ValidationOptions& options) {
+  Validation validation = solve_both(spec, problem, options);
   judge_side(validation.hesse, problem, options);
   judge_side(validation.ceres, problem, options);
   validation.distance = relative_distance(problem, validation.hesse.x, validation.ceres.x);

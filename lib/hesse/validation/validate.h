@@ -75,9 +75,14 @@ struct Validation {
 /// minimum is 0.
 bool is_documented_minimum(double value, double minimum);
 
-/// Runs both sides from problem.start(seed). A side arrives when its point is a minimum by classify(); or has the value
-/// of a documented minimum and is neither saddle nor maximum; or, where no minimum is documented, is degenerate without
-/// a negative direction. An Error that a side throws is its status. Throws Error on impossible options.
+/// Runs both sides from problem.start(seed) and leaves their answers as they say, unjudged: what validate() begins
+/// with. Throws Error on impossible options.
+Validation solve_both(const std::string& spec, Problem& problem, const ValidationOptions& options);
+
+/// Runs both sides from problem.start(seed), and judges their answers. A side arrives when its point is a minimum by
+/// classify(); or has the value of a documented minimum and is neither saddle nor maximum; or, where no minimum is
+/// documented, is degenerate without a negative direction. An Error that a side throws is its status. Throws Error on
+/// impossible options.
 Validation validate(const std::string& spec, Problem& problem, const ValidationOptions& options);
 
 /// The specifications of a suite: "analytic", "mgh", "nist", "nist-linear", "regression", "network",
