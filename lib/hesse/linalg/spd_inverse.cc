@@ -13,8 +13,17 @@
 namespace hesse {
 namespace {
 
-/// Largest sum of absolute values in a column of a symmetric matrix.
-double one_norm(ConstMatrixView A) { return A.size() == 0 ? 0.0 : A.cwiseAbs().colwise().sum().maxCoeff(); }
+/// Largest sum of absolute values in a column of the symmetric matrix of which A is the upper triangle, and which has
+/// `shift` more on its diagonal. NaN where an entry is.
+double one_norm(ConstMatrixView A, double shift, VectorView sums) {
+  sums.setZero();
+  for (Index j = 0; j < A.cols(); ++j) {
+    const auto above = A.col(j).head(j).cwiseAbs();
+    sums.head(j) += above;
+    sums[j] += above.sum() + std::abs(A(j, j) + shift);
+  }
+  return sums.size() == 0 ? 0.0 : sums.maxCoeff<Eigen::PropagateNaN>();
+}
 
 void mirror_upper(MatrixView A) {
   // Blocks, so that neither side strides through memory.
@@ -37,31 +46,33 @@ InverseReport spd_inverse(const Matrix& A, double shift, Matrix& inverse, Invers
   const Index n = A.rows();
   if (A.cols() != n) fail("inverse: a {} x {} matrix is not square", A.rows(), A.cols());
   InverseReport report;
-  auto M = matrix_in(workspace.matrix, n, n);
-  M = A;
-  mirror_upper(M);
-  M.diagonal().array() += shift;
-  const double norm = one_norm(M);
+  auto values = vector_in(workspace.values, n);
+  const double norm = one_norm(A, shift, values);
   if (!std::isfinite(norm)) {
     report.status = InverseStatus::non_finite;
     return report;
   }
-  if (n == 0) {
-    inverse.resize(0, 0);
-    return report;
-  }
-  inverse = M;
+  inverse.resize(n, n);
+  if (n == 0) return report;
+  // Cholesky's factorisation reads the upper triangle alone.
+  inverse.triangularView<Eigen::Upper>() = A;
+  inverse.diagonal().array() += shift;
   keep_blas_on_calling_thread();
   const auto size = static_cast<lapack_int>(n);
   lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', size, inverse.data(), size);
   if (info == 0) info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', size, inverse.data(), size);
   if (info == 0) {
-    mirror_upper(inverse);
-    report.condition = norm * one_norm(inverse);
-    if (std::isfinite(report.condition)) return report;
+    report.condition = norm * one_norm(inverse, 0, values);
+    if (std::isfinite(report.condition)) {
+      mirror_upper(inverse);
+      return report;
+    }
   }
   report.status = InverseStatus::by_eigenvalues;
-  auto values = vector_in(workspace.values, n);
+  auto M = matrix_in(workspace.matrix, n, n);
+  M = A;
+  mirror_upper(M);
+  M.diagonal().array() += shift;
   if (!symmetric_eigen_in_place(M, values, workspace.eigen)) {
     report.status = InverseStatus::non_finite;
     return report;
@@ -72,7 +83,7 @@ InverseReport spd_inverse(const Matrix& A, double shift, Matrix& inverse, Invers
   // U / sqrt(values), times its own transpose.
   for (Index i = 0; i < n; ++i) M.col(i) /= std::sqrt(std::max(values[i], least));
   gemm(Transpose::no, Transpose::yes, n, n, n, 1.0, M.data(), n, M.data(), n, 0.0, inverse.data(), n);
-  report.condition = norm * one_norm(inverse);
+  report.condition = norm * one_norm(inverse, 0, values);
   return report;
 }
 

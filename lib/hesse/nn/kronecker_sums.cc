@@ -10,7 +10,7 @@ namespace hesse {
 namespace {
 
 /// Columns of a factor that one task computes.
-constexpr Index kTaskColumns = 128;
+constexpr Index kTaskColumns = 256;
 
 template <class Buffer>
 void grow(Buffer& buffer, Index size) {
