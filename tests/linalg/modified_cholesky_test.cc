@@ -52,7 +52,9 @@ double backward_error(const ModifiedCholesky& factors, const Matrix& A) {
   for (Index i = 0; i < n; ++i) {
     for (Index j = 0; j < n; ++j) permuted(i, j) = M(at(i), at(j));
   }
-  return (permuted - L * L.transpose()).norm() / M.norm();
+  const double norm = M.cwiseAbs().maxCoeff();  // whose square is out of range at some scales
+  const double root = std::sqrt(norm);
+  return (permuted / norm - L / root * (L / root).transpose()).norm() / (M / norm).norm();
 }
 
 /// What phase one left: the Schur complement of the rows that it took.
@@ -199,4 +201,29 @@ TEST_CASE("Diagonal, zero and one-sided matrices are corrected as their entries 
     CHECK_FALSE(factors.compute(A));
     CHECK_THROWS_AS(factors.compute(Matrix::Zero(2, 3)), Error);
   }
+}
+
+TEST_CASE("modified Cholesky passes LAPACK's test ratios at any scale") {
+  const Index n = GENERATE(0, 1, 2, 3, 5, 10, 50);
+  const double scale = GENERATE(1.0, 1e150, 1e-150);
+  const auto [low, high] = GENERATE(std::pair{1e-3, 1.0}, std::pair{-1.0, 1.0}, std::pair{-1.0, -1e-3});
+  const double size = static_cast<double>(n);
+  const Vector spectrum =
+      low > 0 || n == 0 ? Vector(Vector::LinSpaced(n, low, high)) : random_spectrum(n, low, high, 7);
+  const Matrix plain = n == 0 ? Matrix() : with_spectrum(spectrum, 8);
+  CAPTURE(n, scale, low, high);
+  ModifiedCholesky factors;
+  REQUIRE(factors.compute(scale * plain));
+  CHECK(factors.size() == n);
+  Matrix corrected = scale * plain;
+  corrected.diagonal() += factors.correction();
+  Vector b = Vector::Constant(n, scale);
+  factors.solve_in_place(b);
+  if (n == 0) return;
+  CHECK(backward_error(factors, scale * plain) / (size * kEps) < 30);
+  const Matrix unit = corrected / scale;
+  const Vector residual = unit * b - Vector::Ones(n);
+  const double norm = unit.cwiseAbs().rowwise().sum().maxCoeff();
+  CHECK(residual.cwiseAbs().maxCoeff() / (norm * b.cwiseAbs().maxCoeff() * size * kEps) < 30);
+  CHECK((low > 0) == (factors.largest_correction() == 0));
 }

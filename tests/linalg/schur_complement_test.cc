@@ -96,6 +96,45 @@ TEST_CASE("the Schur complement solves damped least squares as a QR factorisatio
   set_threads(before);
 }
 
+TEST_CASE("the Schur complement passes the test ratio of a solution at any scale") {
+  // |M s + J'r| / ((|M| |s| + |J'r|) n eps) with M = J'J + lambda D^2, in units in which J is of the size of 1. M
+  // itself is a square of J, and so is its range: 1e-300 to 1e300.
+  const double unit = GENERATE(1.0, 1e150, 1e-150);
+  const BlockStructure structure = random_structure(1);
+  BlockJacobian J;
+  J.bind(structure);
+  Vector values(structure.values.back());
+  RandomStream(1, Purpose::test).fill_normal(values);
+  const auto fill = [&](double factor) {
+    for (Index k = 0; k < structure.residual_blocks(); ++k) {
+      const Index begin = structure.values[static_cast<std::size_t>(k)];
+      const Index end = structure.values[static_cast<std::size_t>(k) + 1];
+      std::transform(values.data() + begin, values.data() + end, J.rows(k), [=](double v) { return factor * v; });
+    }
+  };
+  fill(1);
+  const Matrix D = dense(J);
+  fill(unit);
+  Vector r(structure.residual_count());
+  Vector scale(structure.size());
+  RandomStream(51, Purpose::test).fill_normal(r);
+  RandomStream(91, Purpose::test).fill_uniform(scale, 0.5, 2);
+  SchurComplement complement;
+  complement.bind(J);
+  for (const double lambda : {1e-6, 1.0}) {
+    Vector s;
+    REQUIRE(complement.solve(r, unit * lambda * unit, scale, s));
+    Matrix M = D.transpose() * D;
+    M.diagonal() += lambda * scale.cwiseAbs2();
+    const Vector right = D.transpose() * r;
+    const Vector x = unit * s;
+    const auto norm = [](const auto& v) { return v.cwiseAbs().rowwise().sum().maxCoeff(); };
+    const double size = static_cast<double>(M.rows());
+    CAPTURE(unit, lambda);
+    CHECK(norm(Vector(M * x + right)) / ((norm(M) * norm(x) + norm(right)) * size * 0x1p-52) < 30);
+  }
+}
+
 TEST_CASE("a Schur complement that is singular or not finite is told, not returned") {
   const BlockStructure structure = random_structure(0);
   BlockJacobian J;
