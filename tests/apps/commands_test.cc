@@ -82,7 +82,7 @@ TEST_CASE("every optimizer ends in the same bits for any number of threads") {
   for (const auto& entry : optimizers().entries()) {
     if (entry.name == "gauss-newton") continue;  // needs residuals
     std::string one;
-    for (const int n : {1, 2, 3, 4}) {
+    for (const int n : {1, 2, 3, 4, 8}) {
       const std::string output = fmt::format("{}-{}", entry.name, n);
       const auto r =
           run_hesse(folder, fmt::format("train --problem mlp:data=gaussian-blobs,hidden=20 --optimizer {} --budget "

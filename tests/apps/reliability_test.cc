@@ -37,6 +37,43 @@ std::string results(const fs::path& folder) {
   return text + json_text(run["verdict"]["value"]) + json_text(run["verdict"]["metrics"]);
 }
 
+/// Removes every key that tells time or memory, at any depth.
+void drop_machine(Json& json) {
+  if (json.is_array()) {
+    for (Json& entry : json) drop_machine(entry);
+    return;
+  }
+  if (!json.is_object()) return;
+  for (auto it = json.begin(); it != json.end();) {
+    const bool of_the_machine = it.key().find("seconds") != std::string::npos || it.key() == "memory";
+    if (!of_the_machine) drop_machine(it.value());
+    it = of_the_machine ? json.erase(it) : std::next(it);
+  }
+}
+
+/// Every file of numbers that an analysis has written, without time and memory, one after the other.
+std::string numbers_below(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string extension = entry.path().extension();
+    if (entry.path().filename() == "command.json") continue;  // the command line and the machine
+    if (extension == ".csv" || extension == ".json" || extension == ".safetensors") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  std::string all;
+  for (const fs::path& file : files) {
+    all += file.filename().string() + "\n";
+    if (file.extension() != ".json") {
+      all += read_file(file);
+      continue;
+    }
+    Json json = read_json(file);
+    drop_machine(json);
+    all += json_text(json);
+  }
+  return all;
+}
+
 std::string big_endian(std::uint32_t n) {
   std::string out;
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(n >> static_cast<unsigned>(shift) & 0xFFU);
@@ -175,6 +212,48 @@ TEST_CASE("a bad file of any format ends the program in one line that names it w
     CHECK(folder.count() == 0);
   }
   CHECK(files_below(files.path()) == before);
+}
+
+TEST_CASE("every analysis has the same bits for any number of threads and when it is repeated") {
+  const ScratchFolder folder;
+  const std::string problem = "--problem mlp:data=gaussian-blobs,hidden=20,activation=tanh ";
+  for (const char* run : {"a --seed 1", "b --seed 2"}) {
+    const auto trained =
+        run_hesse(folder, fmt::format("train {} --optimizer adam:lr=0.01 --budget 5epochs --batch-size 50 "
+                                      "--save-every 20 --output {}",
+                                      problem, run));
+    CAPTURE(trained.err);
+    REQUIRE(trained.exit_code == 0);
+  }
+  const std::pair<const char*, const char*> analyses[] = {
+      {"spectrum",
+       "--at a --top 3 --bottom 2 --trace --diagonal --density --per-layer --classes --against b --certify"},
+      {"spectrum-float",
+       "--at a --precision float --top 2 --trace --trace-method xtrace --density "
+       "--density-method kernel-polynomial"},
+      {"spectrum-kfac", "--at a --curvature ekfac --top 2"},
+      {"classify", "--at a"},
+      {"sharpness", "--at a --against b --samples 20 --iterations 5"},
+      {"landscape", "--at a --points 5"},
+      {"landscape-trajectory", "--trajectory a --points 5"},
+      {"landscape-path", "--at a --to b --match --connect bezier --budget 2epochs --points 5"},
+      {"landscape-smoothness", "--trajectory a --smoothness --points 3"}};
+  for (const auto& [name, options] : analyses) {
+    const std::string command(std::string_view(name).substr(0, std::string_view(name).find('-')));
+    std::string first;
+    int repetition = 0;
+    for (const int n : {1, 1, 2, 3, 4, 8}) {
+      const std::string output = fmt::format("{}-{}-{}", name, n, ++repetition);
+      const auto r = run_hesse(folder, fmt::format("{} {} --threads {} --output {}", command, options, n, output));
+      CAPTURE(name, n, r.err);
+      // Where classify and a landscape end is a verdict of its own.
+      CHECK(r.exit_code <= 1);
+      const std::string now = numbers_below(folder / output);
+      REQUIRE_FALSE(now.empty());
+      if (first.empty()) first = now;
+      CHECK(now == first);
+    }
+  }
 }
 
 TEST_CASE("a run and a spectrum have the same bits whatever the environment is") {
