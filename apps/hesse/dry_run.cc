@@ -173,11 +173,13 @@ AnalysisWork classification_work(const ClassifyOptions& options, Index n) {
     work.products = 2 * size;
     work.flops = (n <= options.dense_limit ? 18 : 2) * size * size * size;
     work.bytes = 4 * sizeof(double) * size * size;
+    work.vectors_at_once = 32;
   } else {
     EigenOptions eigen;
     eigen.smallest = options.negative_directions;
     work.products = usual_lanczos(n, eigen.largest + eigen.smallest);
     work.bytes = eigenpairs_bytes(n, eigen);
+    work.vectors_at_once = std::max(eigen.largest, eigen.smallest) + 2;
     work.notes.push_back(
         fmt::format("the {:.0f} products are a guess of what Lanczos takes for both ends; clustered ones take several "
                     "times as many",
@@ -187,10 +189,11 @@ AnalysisWork classification_work(const ClassifyOptions& options, Index n) {
 }
 
 int dry_run(Objective& f, const Vector& x, const AnalysisWork& work, bool json) {
+  const double ahead = evaluation_bytes(f, work.products > 0 ? work.vectors_at_once : 0) + work.bytes + memory_in_use();
   const UnitSeconds measured = measure(f, x, work);
   const auto [value, gradient, product] = measured;
   const double seconds = seconds_of(work, measured);
-  const double memory = peak_memory() + work.bytes;
+  const double memory = std::max(ahead, peak_memory());
   if (json) {
     fmt::print("{}", json_text({{"dry_run", true},
                                 {"parameters", x.size()},
@@ -218,9 +221,10 @@ int dry_run(Objective& f, const Vector& x, const AnalysisWork& work, bool json) 
   fmt::print("{}", wrapped(fmt::format("time: about {}: each by one that was measured{}", duration_text(seconds),
                                        work.flops > 0 ? ", and dense factorisations at 5 GFLOP/s" : ""),
                            width));
-  fmt::print("{}", wrapped(fmt::format("memory: about {}: the most that this process has had{}", bytes_text(memory),
-                                       work.bytes > 0 ? ", and " + bytes_text(work.bytes) + " of matrices" : ""),
-                           width));
+  fmt::print("{}",
+             wrapped(fmt::format("memory: about {}{}", bytes_text(memory),
+                                 work.bytes > 0 ? ", " + bytes_text(work.bytes) + " of it vectors and matrices" : ""),
+                     width));
   for (const std::string& note : work.notes) fmt::print("{}", wrapped(note, width));
   return kDone;
 }

@@ -31,6 +31,7 @@ struct AnalysisWork {
   double products = 0;
   double flops = 0;                ///< of dense factorisations, beside these
   double bytes = 0;                ///< that it keeps beside what an evaluation needs
+  Index vectors_at_once = 1;       ///< in a product
   std::vector<std::string> notes;  ///< what of it is guessed, and what is not counted
 };
 

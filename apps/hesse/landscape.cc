@@ -672,6 +672,7 @@ AnalysisWork work_of(const LandscapeOptions& o, Index trajectory) {
     (o.gradients ? work.gradients : work.values) = grid;
     work.values += static_cast<double>(trajectory);
     work.products = static_cast<double>(o.dimensions);
+    work.vectors_at_once = o.dimensions;
     const bool eigenvectors = std::any_of(o.directions.begin(), o.directions.end(), [](const std::string& kind) {
       return kind == "eigenvectors" || kind == "ends";
     });

@@ -207,6 +207,7 @@ AnalysisWork work_of(Objective& f, const Vector& x, const SharpnessCommandOption
   work.gradients = points * one.gradients;
   work.products = points * one.products;
   work.bytes = one.bytes;
+  work.vectors_at_once = one.vectors_at_once;
   if (!options.output.empty()) {
     work.values += points * 2 * (kSteps + 1) * static_cast<double>(1 + 2 * (options.measure.samples / 2));
   }

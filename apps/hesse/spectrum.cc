@@ -425,23 +425,32 @@ double analysis_bytes(Index n, const SpectrumCommandOptions& options, const Eige
   return bytes;
 }
 
-/// The same with the objective and its products, beside what is in use now. Of a network it is known what these take;
-/// of other objectives only that they hold the point and the gradient.
+/// Vectors that are multiplied at once.
+Index vectors_at_once(Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen) {
+  if (solved_densely(n, eigen) || n <= eigen.inertia_limit) return 32;
+  if (options.trace || options.diagonal) return TraceOptions().block;
+  if (eigen.largest + eigen.smallest > 0) return std::max(eigen.largest, eigen.smallest) + 2;
+  return options.density ? 1 : 0;
+}
+
+/// Of the matrix itself, beside what evaluations take, and of the analysis.
+double matrix_bytes(Objective& f, Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen) {
+  const CurvatureMatrix matrix = options.matrix.matrix;
+  double bytes = analysis_bytes(n, options, eigen);
+  if (matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac) {
+    if (auto* const structure = find<KroneckerStructure>(f)) {
+      bytes += kronecker_bytes(structure->kronecker_layers(), matrix == CurvatureMatrix::ekfac);
+    }
+  }
+  if (!options.matrix.blocks.empty()) bytes += sub_block_bytes(f.size(), vectors_at_once(n, options, eigen));
+  return bytes;
+}
+
+/// All of it, beside what is in use now.
 double bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen) {
   const CurvatureMatrix matrix = options.matrix.matrix;
-  Index block = options.density ? 1 : 0;
-  if (eigen.largest + eigen.smallest > 0) block = std::max(eigen.largest, eigen.smallest) + 2;
-  if (options.trace || options.diagonal) block = TraceOptions().block;
-  if (solved_densely(n, eigen) || n <= eigen.inertia_limit) block = 32;
-  // The point and the gradient, here and in the objective.
-  double bytes = 4.0 * sizeof(double) * static_cast<double>(f.size()) + analysis_bytes(n, options, eigen);
   const bool kronecker = matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac;
-  if (auto* const network = find<NetworkObjective>(f)) bytes += network->operator_bytes(kronecker ? 0 : block);
-  if (auto* const structure = find<KroneckerStructure>(f); structure != nullptr && kronecker) {
-    bytes += kronecker_bytes(structure->kronecker_layers(), matrix == CurvatureMatrix::ekfac);
-  }
-  if (!options.matrix.blocks.empty()) bytes += sub_block_bytes(f.size(), block);
-  return bytes;
+  return evaluation_bytes(f, kronecker ? 0 : vectors_at_once(n, options, eigen)) + matrix_bytes(f, n, options, eigen);
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -459,8 +468,7 @@ Table ends_of(const Table& table, Index top, Index bottom) {
 }
 
 /// What a spectrum of `size` rows takes.
-AnalysisWork work_of(const SpectrumCommandOptions& o, const ParameterLayout& layout, Index size,
-                     const EigenOptions& eigen) {
+AnalysisWork work_of(Objective& f, const SpectrumCommandOptions& o, Index size, const EigenOptions& eigen) {
   const auto n = static_cast<double>(size);
   AnalysisWork work;
   work.gradients = 1;
@@ -479,12 +487,14 @@ AnalysisWork work_of(const SpectrumCommandOptions& o, const ParameterLayout& lay
     }
   }
   const auto products = static_cast<double>(o.products);
-  work.bytes = analysis_bytes(size, o, eigen);
+  work.bytes = matrix_bytes(f, size, o, eigen);
+  work.vectors_at_once = vectors_at_once(size, o, eigen);
   if (o.trace) work.products += 2 * products;
   if (o.diagonal) work.products += products;
   if (!o.against.empty()) work.products *= 2;
   if (o.density) work.products += static_cast<double>(o.probes * o.steps);
-  if (o.per_layer) work.products += static_cast<double>(layers_of(layout).size()) * (usual_lanczos(size, 2) + products);
+  if (o.per_layer)
+    work.products += static_cast<double>(layers_of(f.layout()).size()) * (usual_lanczos(size, 2) + products);
   if (o.matrix.matrix != CurvatureMatrix::hessian) {
     work.notes.emplace_back("products were measured with the Hessian; other matrices cost about as much or less");
   }
@@ -534,7 +544,7 @@ int spectrum_command(Arguments arguments) {
   spectrum_options.eigen.single_search = options.single_search;
   spectrum_options.eigen.inertia_limit = options.certify ? size : 0;
   spectrum_options.eigen.seed = seed;
-  if (options.dry_run) return dry_run(f, x, work_of(options, f.layout(), size, spectrum_options.eigen), options.json);
+  if (options.dry_run) return dry_run(f, x, work_of(f, options, size, spectrum_options.eigen), options.json);
   std::optional<Vector> other;
   std::string other_at;
   if (!options.against.empty()) {

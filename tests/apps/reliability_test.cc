@@ -4,11 +4,14 @@
 #include "hesse/core/error.h"
 #include "hesse/report/json.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <utility>
 
 using namespace hesse;
@@ -72,6 +75,28 @@ std::string numbers_below(const fs::path& folder) {
     all += json_text(json);
   }
   return all;
+}
+
+/// The most memory that `hesse ARGUMENTS` (words without spaces) has had, in bytes.
+double peak_of(const ScratchFolder& folder, const std::vector<std::string>& arguments) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::vector<char*> words = {const_cast<char*>(HESSE_PROGRAM)};
+    for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
+    words.push_back(nullptr);
+    if (::chdir(folder.path().c_str()) != 0 || std::freopen("/dev/null", "w", stdout) == nullptr ||
+        std::freopen("/dev/null", "w", stderr) == nullptr) {
+      ::_exit(125);
+    }
+    ::execv(HESSE_PROGRAM, words.data());
+    ::_exit(126);
+  }
+  int status = 0;
+  rusage usage = {};
+  ::wait4(child, &status, 0, &usage);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
+    fail("'hesse {}' ended with {}", fmt::join(arguments, " "), status);
+  return 1024.0 * static_cast<double>(usage.ru_maxrss);
 }
 
 std::string big_endian(std::uint32_t n) {
@@ -212,6 +237,29 @@ TEST_CASE("a bad file of any format ends the program in one line that names it w
     CHECK(folder.count() == 0);
   }
   CHECK(files_below(files.path()) == before);
+}
+
+TEST_CASE("what a dry run tells of memory is within a fifth of the peak") {
+  const ScratchFolder folder;
+  const std::string problem = "mlp:data=gaussian-blobs:samples=2500:features=100,hidden=300-150,activation=tanh";
+  const std::vector<std::vector<std::string>> commands = {
+      {"train", "--optimizer", "kfac", "--batch-size", "500", "--budget", "2epochs"},
+      {"train", "--optimizer", "lbfgs", "--budget", "8steps"},
+      {"compare", "--optimizer", "adam", "--optimizer", "soap", "--repetitions", "1", "--budget", "2epochs"},
+      {"sharpness", "--samples", "4", "--iterations", "1", "--products", "20", "--measures", "trace,keskar,expected"},
+      {"classify", "--max-steps", "1", "--no-higher-order", "--eigen-tolerance", "0.5", "--negative-directions", "1"},
+      {"landscape", "--points", "3"},
+      {"spectrum", "--top", "4", "--bottom", "0", "--trace", "--products", "30", "--tolerance", "0.3"}};
+  for (std::vector<std::string> command : commands) {
+    command.insert(command.end(), {"--problem", problem, "--threads", "1"});
+    const auto dry = run_hesse(folder, fmt::format("{} --dry-run --json", fmt::join(command, " ")));
+    CAPTURE(command, dry.err);
+    REQUIRE(dry.exit_code == 0);
+    const double told = parse_json(dry.out, "stdout")["memory_bytes"].get<double>();
+    const double peak = peak_of(folder, command);
+    CAPTURE(told / 1e6, peak / 1e6);
+    CHECK(std::abs(told / peak - 1) <= 0.2);
+  }
 }
 
 TEST_CASE("every analysis has the same bits for any number of threads and when it is repeated") {

@@ -1,6 +1,7 @@
 #include "hesse/curvature/memory.h"
 
 #include "hesse/linalg/block_lanczos.h"
+#include "hesse/nn/network_objective.h"
 
 #include <algorithm>
 
@@ -12,6 +13,13 @@ constexpr double kNumber = sizeof(double);
 double vectors(Index n, double count) { return kNumber * static_cast<double>(n) * count; }
 
 }  // namespace
+
+double evaluation_bytes(Objective& f, Index vectors_at_once) {
+  // The point and the gradient, here and in the objective.
+  double bytes = vectors(f.size(), 4);
+  if (auto* const network = find<NetworkObjective>(f)) bytes += network->operator_bytes(vectors_at_once);
+  return bytes;
+}
 
 double eigenvectors_bytes(Index n, const EigenOptions& options) {
   return vectors(n, static_cast<double>(std::min(n, options.largest + options.smallest)));

@@ -1,6 +1,6 @@
 /// \file
-/// What analyses of an operator with n variables hold at their peak, in bytes, beside the operator itself: to be told
-/// before they begin.
+/// What analyses hold at their peak, in bytes, to be told before they begin: evaluations, and what operators with n
+/// variables take beside themselves.
 #pragma once
 
 #include "hesse/curvature/diagonal_estimation.h"
@@ -8,10 +8,15 @@
 #include "hesse/curvature/trace_estimation.h"
 #include "hesse/linalg/eigen.h"
 #include "hesse/objective/kronecker_structure.h"
+#include "hesse/objective/objective.h"
 
 #include <vector>
 
 namespace hesse {
+
+/// Of values, gradients and a curvature operator of f for products with as many vectors at once, 0 where there are
+/// none. Of a network it is known; of other objectives only that they hold the point and the gradient.
+double evaluation_bytes(Objective& f, Index vectors_at_once);
 
 /// Of extreme_eigenpairs(), its result included. With `single_search` this is what its basis may grow to; where the
 /// search ends early there is less.

@@ -77,6 +77,13 @@ class Workshop {
     if (!curvature_) curvature_ = f.curvature(x, options.curvature);
     return *curvature_;
   }
+  std::shared_ptr<const LinearOperator> hessian() {
+    if (options.curvature != Curvature::hessian) return f.curvature(x, Curvature::hessian);
+    curvature();
+    return curvature_;
+  }
+  /// Gives the memory of the matrix back. It is made again where it is asked for.
+  void forget_curvature() { curvature_.reset(); }
   /// All its eigenvalues, ascending; NaN where it is not finite. For small().
   const Vector& eigenvalues() {
     if (eigenvalues_.size() == 0) {
@@ -292,10 +299,10 @@ void adaptive(Workshop& shop) {
 
 // ---- Means over noise ----
 
-void needs_hessian(Workshop& shop) { shop.f.curvature(shop.x, Curvature::hessian); }
+void needs_hessian(Workshop& shop) { shop.hessian(); }
 
 void expected(Workshop& shop) {
-  const std::shared_ptr<const LinearOperator> H = shop.f.curvature(shop.x, Curvature::hessian);
+  const std::shared_ptr<const LinearOperator> H = shop.hessian();
   for (const Units units : {Units::plain, Units::elementwise}) {
     const bool plain = units == Units::plain;
     const double sigma = plain ? shop.options.sigma : shop.options.adaptive_sigma;
@@ -362,6 +369,8 @@ void needs_rows(Workshop& shop) {
 }
 
 void flatness(Workshop& shop) {
+  // It makes a matrix of its own, of the loss without a penalty.
+  shop.forget_curvature();
   const RelativeFlatnessOptions options{shop.options.layer, shop.options.max_products, shop.options.seed};
   Measure measure{"relative-flatness",
                   fmt::format("relative flatness of {}", relative_flatness_block(shop.f.layout(), shop.options.layer))};
@@ -386,20 +395,26 @@ double trace_products(const Workshop& shop) {
 }
 
 void keep(SharpnessWork& work, double bytes) { work.bytes = std::max(work.bytes, bytes); }
+void multiply_at_once(const Workshop& shop, Index vectors, SharpnessWork& work) {
+  work.vectors_at_once = std::max(work.vectors_at_once, std::min(vectors, shop.size()));
+}
 
 void eigenvalue_work(Workshop& shop, SharpnessWork& work) {
   work.products += products_of(shop, kUsualLanczos);
   work.guessed_products += products_of(shop, kUsualLanczos);
   keep(work, eigenpairs_bytes(shop.size(), EigenOptions()));
+  multiply_at_once(shop, EigenOptions().largest + 2, work);
 }
 void trace_work(Workshop& shop, SharpnessWork& work) {
   work.products += products_of(shop, trace_products(shop));
   keep(work, trace_bytes(shop.size(), shop.trace_options()));
+  multiply_at_once(shop, TraceOptions().block, work);
 }
 void volume_work(Workshop& shop, SharpnessWork& work) {
   const Index steps = std::min(shop.options.steps, shop.size());
   work.products += products_of(shop, static_cast<double>(shop.options.probes * steps));
   keep(work, density_bytes(shop.size(), {shop.options.probes, steps, 0}));
+  multiply_at_once(shop, 1, work);
 }
 
 /// Ascents on a share of the samples.
@@ -429,14 +444,21 @@ double values_of_means(const Workshop& shop, double means) {
 void expected_work(Workshop& shop, SharpnessWork& work) {
   work.values += 2 * values_of_means(shop, 1);
   work.products += 2 * trace_products(shop);
+  multiply_at_once(shop, TraceOptions().block, work);
 }
 void pac_bayes_work(Workshop& shop, SharpnessWork& work) {
   constexpr double kUsualMeans = 15;
   work.values += 2 * values_of_means(shop, kUsualMeans);
 }
 void entropy_work(Workshop& shop, SharpnessWork& work) { work.values += values_of_means(shop, 1); }
-void fisher_rao_work(Workshop&, SharpnessWork& work) { work.products += 1; }
-void flatness_work(Workshop& shop, SharpnessWork& work) { work.products += trace_products(shop); }
+void fisher_rao_work(Workshop& shop, SharpnessWork& work) {
+  work.products += 1;
+  multiply_at_once(shop, 1, work);
+}
+void flatness_work(Workshop& shop, SharpnessWork& work) {
+  work.products += trace_products(shop);
+  multiply_at_once(shop, TraceOptions().block, work);
+}
 
 /// Some measures by one name: what they need, which throws Error where it is not there, the measuring, and what that
 /// evaluates.
@@ -565,7 +587,10 @@ SharpnessWork sharpness_work(Objective& f, const Vector& x, const SharpnessOptio
   for (const Family* family : chosen) family->work(shop, work);
   const bool of_the_matrix = std::any_of(chosen.begin(), chosen.end(),
                                          [](const Family* family) { return family->require == needs_curvature; });
-  if (of_the_matrix && shop.small()) work.products += static_cast<double>(shop.size());
+  if (of_the_matrix && shop.small()) {
+    work.products += static_cast<double>(shop.size());
+    multiply_at_once(shop, shop.size(), work);
+  }
   return work;
 }
 

@@ -112,7 +112,8 @@ struct SharpnessWork {
   double products = 0;   ///< with a curvature matrix
   /// Of the products, a guess of what Lanczos takes for the largest eigenvalue, where it is not formed densely.
   double guessed_products = 0;
-  double bytes = 0;  ///< of the vectors that the largest of them keeps, beside what an evaluation needs
+  Index vectors_at_once = 0;  ///< in a product, at most
+  double bytes = 0;           ///< of the vectors that the largest of them keeps, beside what an evaluation needs
 };
 
 /// What measure_sharpness(f, x, options) will evaluate, counted before it: every start of an ascent with all its
