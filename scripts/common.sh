@@ -47,12 +47,10 @@ live() {
   current_step=""
 }
 
-# fetch_report_library: what draws the figures of reports, where npm can fetch it; without it they are static.
+# fetch_report_library: what draws the figures of reports, where the npm registry is in reach; without it they are static.
 fetch_report_library() {
-  if command -v npm > /dev/null && "$root/scripts/fetch_data.sh" plotly; then
-    return
-  fi
-  say "reports will have static figures; for interactive ones: scripts/setup.sh --report && scripts/fetch_data.sh plotly"
+  "$root/scripts/fetch_data.sh" plotly ||
+    say "reports will have static figures; for interactive ones run scripts/fetch_data.sh plotly where the npm registry is in reach"
 }
 
 on_exit() {

