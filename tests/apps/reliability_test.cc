@@ -17,6 +17,7 @@
 using namespace hesse;
 using Catch::Matchers::Contains;
 using test::checkpoint_bits;
+using test::hesse_signalled;
 using test::run_hesse;
 using test::ScratchFolder;
 
@@ -237,6 +238,36 @@ TEST_CASE("a bad file of any format ends the program in one line that names it w
     CHECK(folder.count() == 0);
   }
   CHECK(files_below(files.path()) == before);
+}
+
+TEST_CASE(
+    "a spectrum that is killed at any moment leaves whole files or none, and comes out the same when it is made "
+    "again") {
+  const ScratchFolder folder;
+  const std::vector<std::string> command = {
+      "spectrum", "--problem", "mlp:data=gaussian-blobs,hidden=20", "--trace", "--density", "--quiet", "--steps", "80",
+      "--output", "whole"};
+  REQUIRE(hesse_signalled(folder, command, 0, 0) == 0);
+  const std::string whole = numbers_below(folder / "whole");
+  for (int k = 0; k < 40; ++k) {
+    std::vector<std::string> killed = command;
+    killed.back() = fmt::format("killed-{}", k);
+    // Most of a second is in starting and in drawing, where files are written.
+    const int code = hesse_signalled(folder, killed, SIGKILL, 12 * k);
+    CAPTURE(k, code);
+    if (!fs::exists(folder / killed.back())) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(folder / killed.back())) {
+      const fs::path& file = entry.path();
+      CAPTURE(file);
+      if (file.extension() == ".json") CHECK_FALSE(read_json(file).empty());
+      // A file that was being written has its temporary name still, and what has its own name is whole.
+      if (file.extension() == ".csv") CHECK(read_file(file) == read_file(folder / "whole" / file.filename()));
+    }
+  }
+  std::vector<std::string> again = command;
+  again.back() = "again";
+  REQUIRE(hesse_signalled(folder, again, 0, 0) == 0);
+  CHECK(numbers_below(folder / "again") == whole);
 }
 
 TEST_CASE("what a dry run tells of memory is within a fifth of the peak") {
