@@ -157,6 +157,22 @@ TEST_CASE("Estimates stop at their tolerance, are exact where that is as cheap, 
   }
 }
 
+TEST_CASE("Estimates scale with the matrix to the bit over the range of double") {
+  const Matrix M = decaying(1);
+  const double unit = std::exp2(GENERATE(-480, 480));  // 1e-145 and 1e144, whose squares are in range too
+  for (const TraceMethod method : {TraceMethod::hutchinson, TraceMethod::hutch_pp, TraceMethod::xtrace}) {
+    const TraceOptions options = budget(method, 40, 3);
+    const Estimate plain = estimate_trace(*dense_operator(M), options);
+    const Estimate scaled = estimate_trace(*dense_operator(unit * M), options);
+    CAPTURE(unit, static_cast<int>(method));
+    REQUIRE(scaled.is_finite);
+    CHECK(scaled.value == unit * plain.value);
+    CHECK(scaled.standard_error == unit * plain.standard_error);
+    CHECK(scaled.lower == unit * plain.lower);
+    CHECK(scaled.upper == unit * plain.upper);
+  }
+}
+
 TEST_CASE("The Frobenius norm is exact where as many products as variables are allowed") {
   const Matrix M = decaying(0.5);
   const OperatorPtr A = dense_operator(M);

@@ -114,7 +114,7 @@ bool leave_one_out(ConstMatrixView W, ConstMatrixView Y, ConstMatrixView Q, Cons
   R.triangularView<Eigen::Upper>().transpose().solveInPlace(S);
   const double all = H.trace();
   for (Index i = 0; i < k; ++i) {
-    const Vector s = S.col(i).normalized();
+    const Vector s = S.col(i).stableNormalized();  // R may be of any size
     const Vector x = QW.col(i) - s.dot(QW.col(i)) * s;
     const double curvature = dot(W.col(i), Y.col(i)) - 2 * x.dot(R.col(i)) + x.dot(H * x);
     const double square = W.col(i).squaredNorm() - x.squaredNorm();
