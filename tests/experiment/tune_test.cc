@@ -209,6 +209,14 @@ TEST_CASE(
   for (const TuningTrial& trial : tune(settings, problem, Search::space, 2, folder / "missed", no_hooks).trials) {
     CHECK(std::isinf(trial.score(settings.target)));
   }
+  // Of trials that all miss the target the one that comes nearest is the best, whatever is searched.
+  const Tuning missed = tune(settings, problem, Search::space, 5, folder / "space", no_hooks);
+  CHECK(missed.best == tuning.best);
+  CHECK(missed.best != missed.trials[0].method);
+  settings.method = "gd:lr=0.018";
+  const Tuning slow = tune(settings, problem, Search::rate, 6, folder / "slow", no_hooks);
+  CHECK(slow.best == "gd:lr=1.8");
+  settings.method = "momentum:lr=0.1";
   settings.target = 0.05;
   const Tuning timed = tune(settings, problem, Search::space, 4, folder / "timed", no_hooks);
   for (const TuningTrial& trial : timed.trials) {

@@ -37,6 +37,9 @@ TEST_CASE("With CG run to its end, a Hessian-free step is the damped Gauss-Newto
   CHECK((x - expected).norm() <= 1e-7 * (expected - start).norm());
   const Vector d = x - start;
   CHECK(told(report, "predicted_decrease") == Approx(-(g.dot(d) + 0.5 * d.dot(B * d))).epsilon(1e-8));
+  CHECK(told(report, "actual_decrease") == Approx(f->value(start) - f->value(x)).epsilon(1e-12));
+  CHECK(told(report, "actual_decrease") ==
+        Approx(told(report, "reduction_ratio") * told(report, "predicted_decrease")).epsilon(1e-12));
 }
 
 TEST_CASE(

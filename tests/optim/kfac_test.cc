@@ -58,6 +58,7 @@ TEST_CASE("K-FAC's step is the minimiser of the exact damped model over its prop
       damping = rho > 0.75 ? damping * omega : (rho < 0.25 ? damping / omega : damping);
     }
     CHECK(told(report, "damping") == Approx(damping).epsilon(1e-14));
+    CHECK(told(report, "gamma") == Approx(std::sqrt(options.damping + eta)).epsilon(1e-14));  // until it is searched
     if (k % 5 == 0) {
       CHECK(told(report, "actual_decrease") == Approx(report.value - f.value(x)).epsilon(1e-12));
     } else {
@@ -270,6 +271,55 @@ TEST_CASE("K-FAC's gamma is that of three whose proposal the exact model likes b
   CHECK(moved >= 2);
 }
 
+TEST_CASE("K-FAC takes statistics and inverses at their own steps, and a penalty's weight damps its factors") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  constexpr double kEta = 0.3;
+  L2Objective f(make_objective(c, make_data(4, 3, 40, c.loss)), kEta, true);
+  auto* const structure = find<KroneckerStructure>(f);
+  const bool relative = GENERATE(false, true);
+  const auto optimizer = make_optimizer(
+      std::string("kfac-fixed:lr=0.2,momentum=0.5,damping=0.05,kl_clip=0,stats_period=2,inverse_period=5,stats_share=1,"
+                  "damping_scale=") +
+          (relative ? "relative" : "absolute"),
+      {f, 3});
+  Vector x = test_point(f.size());
+  Vector y = x;
+  Vector velocity = Vector::Zero(x.size());
+  std::vector<KroneckerFactors> factors;
+  std::vector<Matrix> A, G;
+  for (int k = 1; k <= 13; ++k) {
+    Vector g;
+    f.value_and_gradient(y, g);
+    if (k % 2 == 1) {
+      const double decay = std::min(1 - 1.0 / ((k - 1) / 2 + 1), 0.95);
+      structure->kronecker_factors(y, {.seed = 3, .draw = static_cast<std::uint64_t>(k), .decay = decay}, factors);
+    }
+    if (k <= 3 || k % 5 == 0) {
+      A.clear();
+      G.clear();
+      for (KroneckerFactors l : factors) {
+        complete(l);
+        const double a = l.A.trace() / static_cast<double>(l.A.rows());
+        const double b = l.G.trace() / static_cast<double>(l.G.rows());
+        const double gamma = std::sqrt(0.05 * (relative ? a * b : 1.0) + kEta);
+        const double pi = std::sqrt(a / b);
+        A.push_back((l.A + pi * gamma * Matrix::Identity(l.A.rows(), l.A.rows())).inverse());
+        G.push_back((l.G + gamma / pi * Matrix::Identity(l.G.rows(), l.G.rows())).inverse());
+      }
+    }
+    Vector proposal = Vector::Zero(y.size());
+    for (std::size_t l = 0; l < factors.size(); ++l) {
+      set_layer(factors[l], G[l] * layer_matrix(factors[l], g) * A[l], proposal);
+    }
+    velocity = 0.5 * velocity + proposal;
+    y -= 0.2 * velocity;
+    const StepReport report = optimizer->step(f, x);
+    CHECK(told(report, "staleness") == (k <= 3 ? 0 : k < 5 ? k - 3 : k % 5));
+    CAPTURE(k, relative);
+    CHECK((x - y).norm() <= 1e-11 * y.norm());
+  }
+}
+
 TEST_CASE("E-KFAC's step is that of its dense matrix, and between refreshes its moments are a running mean") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
   const Index samples = 40;
@@ -319,11 +369,22 @@ TEST_CASE("E-KFAC's step is that of its dense matrix, and between refreshes its 
 }
 
 TEST_CASE("K-FAC with a damping that is next to nothing never steps to NaN") {
-  // The factors of 3 samples are singular, and damping below 1e-15 of them is not seen in their entries.
+  // The factors of 3 samples are singular, and damping below 1e-15 of them is not seen in their entries; that of an
+  // input that is always 0 is all that there is.
   const Case c{{6, 5, 4}, Activation::tanh, Loss::softmax_cross_entropy};
-  const auto f = make_objective(c, make_data(6, 4, 3, c.loss));
+  const auto drawn = make_data(6, 4, 3, c.loss);
+  const auto data = std::make_shared<Dataset>();
+  data->name = "drawn";
+  data->inputs = drawn->inputs;
+  data->labels = drawn->labels;
+  data->class_count = drawn->class_count;
+  const bool dead = GENERATE(false, true);
+  if (dead) data->inputs.row(0).setZero();
+  NetworkOptions options;
+  options.precision = GENERATE(Precision::float64, Precision::float32);
+  const auto f = make_objective(c, data, options);
   const std::string form = GENERATE("factored", "eigenvalues", "ekfac", "tridiagonal");
-  for (const char* damping : {"1e-15", "1e-30", "1e-300"}) {
+  for (const char* damping : {"1e-15", "1e-30", "1e-90", "1e-300"}) {
     for (const std::string method : {"kfac:adapt_damping=false,", "kfac-fixed:"}) {
       if (method != "kfac:adapt_damping=false," && form == "tridiagonal") continue;
       const auto optimizer = make_optimizer(fmt::format("{}form={},damping={}", method, form, damping), {*f, 1});

@@ -270,7 +270,8 @@ TEST_CASE(
   CHECK((x - (start - 0.5 * g.cwiseQuotient(H.diagonal()))).norm() <= 1e-12 * start.norm());
 }
 
-TEST_CASE("Sophia-G without a predictive distribution says so in a line") {
+TEST_CASE("Sophia-G without a predictive distribution and Sophia-H with a share say so in a line") {
   Quadratic f(Vector::Ones(3), Vector::Zero(3));
   CHECK_THROWS_WITH(make_optimizer("sophia-g", {f, 0}), Catch::Contains("no predictive distribution"));
+  CHECK_THROWS_WITH(make_optimizer("sophia-h:estimate_share=0.5", {f, 0}), Catch::Contains("is for sophia-g"));
 }

@@ -435,6 +435,58 @@ TEST_CASE("A basis stays while its off-diagonal share is within the bound, and e
   CHECK(figure(moved, "root_failures") == 0);
 }
 
+TEST_CASE("The residual of a root in a basis that stays is that of the root in use") {
+  const auto layout = one_block({6, 5});
+  Given f(layout, {random_vector(30, 8), random_vector(30, 9)});
+  for (const std::string exponent : {"0", "0.3"}) {
+    auto optimizer = make_optimizer(
+        "shampoo:period=1,accumulation=sum,eps=0.1,eps_relative=false,staleness=0.9,exponent=" + exponent, {f, 0});
+    Vector x = Vector::Zero(30);
+    CHECK(figure(optimizer->step(f, x), "root_residual") <= 1e-8);
+    const StepReport stayed = optimizer->step(f, x);
+    REQUIRE(figure(stayed, "renewed") == 0);
+    CHECK(figure(stayed, "root_failures") == 0);
+    if (exponent != "0") {
+      CHECK(figure(stayed, "root_residual") == figure(stayed, "staleness"));
+      continue;
+    }
+    double worst = 0;
+    Index at = 0;
+    for (const Index n : {6, 5}) {
+      const Matrix X = Eigen::Map<const Matrix>(entry<Vector>(*optimizer, "roots").data() + at, n, n);
+      Matrix A = Eigen::Map<const Matrix>(entry<Vector>(*optimizer, "statistics").data() + at, n, n);
+      A.diagonal().array() += 0.1;
+      worst = std::max(worst, (X * X * X * X * A - Matrix::Identity(n, n)).cwiseAbs().maxCoeff());
+      at += n * n;
+    }
+    CHECK(worst >= 0.01);
+    CHECK(figure(stayed, "root_residual") == Approx(worst).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("In single precision roots of statistics of low rank are no failures, and those without a ridge are") {
+  const auto layout = one_block({24, 20});
+  std::vector<Vector> g;
+  for (std::uint64_t t = 0; t < 3; ++t) {
+    g.push_back(flat(random_vector(24, 40 + t) * random_vector(20, 50 + t).transpose()));
+  }
+  const auto failures = [&](const std::string& method, Precision precision) {
+    Given f(layout, g, precision);
+    auto optimizer = make_optimizer(method, {f, 0});
+    Vector x = Vector::Zero(480);
+    double most = 0;
+    for (std::size_t t = 0; t < g.size(); ++t) {
+      const StepReport report = optimizer->step(f, x);
+      CHECK(figure(report, "root_residual") > 0);
+      most = std::max(most, figure(report, "root_failures"));
+    }
+    return most;
+  };
+  CHECK(failures("shampoo:period=1", Precision::float64) == 0);
+  CHECK(failures("shampoo:period=1", Precision::float32) == 0);
+  CHECK(failures("shampoo:period=1,eps=1e-12", Precision::float32) > 0);
+}
+
 TEST_CASE("Shampoo says what it cannot do when it is built") {
   Given f(one_block({2, 2}), {Vector::Ones(4)});
   CHECK_THROWS_AS(make_optimizer("shampoo:root=newton,staleness=0.1", {f, 0}), Error);

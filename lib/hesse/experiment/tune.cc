@@ -8,9 +8,13 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <tuple>
+#include <utility>
 
 namespace hesse {
 namespace {
+
+constexpr double kWorst = std::numeric_limits<double>::infinity();
 
 /// The learning rate that a method has, as it is written or by default.
 std::optional<double> rate_of(const Spec& spec) {
@@ -28,13 +32,15 @@ std::optional<double> rate_of(const Spec& spec) {
 
 const char* to_string(Search search) { return search == Search::rate ? "rate" : "space"; }
 
-double TuningTrial::score(double target) const {
-  constexpr double kWorst = std::numeric_limits<double>::infinity();
+double TuningTrial::value() const {
   const Verdict& v = outcome.verdict;
   const bool diverged = outcome.status == RunStatus::failed || v.termination == to_string(Termination::non_finite);
-  if (diverged || !std::isfinite(v.value)) return kWorst;
-  if (!std::isfinite(target)) return v.value;
-  return v.value <= target ? v.progress.cost.gradient_equivalents : kWorst;
+  return diverged || !std::isfinite(v.value) ? kWorst : v.value;
+}
+
+double TuningTrial::score(double target) const {
+  if (!std::isfinite(target)) return value();
+  return value() <= target ? outcome.verdict.progress.cost.gradient_equivalents : kWorst;
 }
 
 BestOf best_of(std::vector<double> scores) {
@@ -122,11 +128,13 @@ double next_power(std::span<const Tried> tried) {
   if (tried.empty()) return 0;
   std::vector<Tried> sorted(tried.begin(), tried.end());
   std::sort(sorted.begin(), sorted.end(), [](const Tried& a, const Tried& b) { return a.power < b.power; });
-  const auto best =
-      std::min_element(sorted.begin(), sorted.end(), [](const Tried& a, const Tried& b) { return a.score < b.score; });
+  const auto best = std::min_element(sorted.begin(), sorted.end(), [](const Tried& a, const Tried& b) {
+    return std::pair(a.score, a.value) < std::pair(b.score, b.value);
+  });
   // The only rate so far is at both edges: the higher one comes first, as the one that may train faster, unless this
   // one diverged.
-  if (best + 1 == sorted.end() && std::isfinite(best->score)) return best->power + 1;
+  const bool diverged = std::isinf(best->score) && std::isinf(best->value);
+  if (best + 1 == sorted.end() && !diverged) return best->power + 1;
   if (best == sorted.begin()) return best->power - 1;
   const double below = best->power - (best - 1)->power;
   const double above = (best + 1)->power - best->power;
@@ -153,14 +161,14 @@ void search_rate(Tuning& tuning, const RunSettings& settings, Problem& problem, 
   while (std::ssize(tried) < trials) {
     const double power = next_power(tried);
     if (!run_trial(tuning, settings, at_power(settings.method, power), problem, folder, hooks_of)) return;
-    tried.push_back({power, tuning.trials.back().score(settings.target)});
+    tried.push_back({power, tuning.trials.back().score(settings.target), tuning.trials.back().value()});
   }
   const auto by_score = [](const Tried& a, const Tried& b) {
-    return a.score < b.score || (a.score == b.score && a.power < b.power);
+    return std::tuple(a.score, a.value, a.power) < std::tuple(b.score, b.value, b.power);
   };
   const auto by_power = [](const Tried& a, const Tried& b) { return a.power < b.power; };
   const auto best = std::min_element(tried.begin(), tried.end(), by_score);
-  if (best != tried.end() && std::isfinite(best->score)) {
+  if (best != tried.end() && std::isfinite(best->value)) {
     tuning.best = tuning.trials[static_cast<std::size_t>(best - tried.begin())].method;
     const auto [lowest, highest] = std::minmax_element(tried.begin(), tried.end(), by_power);
     tuning.at_edge = best->power == lowest->power || best->power == highest->power;
@@ -176,10 +184,10 @@ void search_space(Tuning& tuning, const RunSettings& settings, Problem& problem,
                : at_point(settings.method, halton_point(dimensions, settings.seed, static_cast<std::uint64_t>(i - 1)));
     if (!run_trial(tuning, settings, method, problem, folder, hooks_of)) return;
   }
-  const auto best = std::min_element(
-      tuning.trials.begin(), tuning.trials.end(),
-      [&](const TuningTrial& a, const TuningTrial& b) { return a.score(settings.target) < b.score(settings.target); });
-  if (best != tuning.trials.end() && std::isfinite(best->score(settings.target))) tuning.best = best->method;
+  const auto rank = [&](const TuningTrial& trial) { return std::pair(trial.score(settings.target), trial.value()); };
+  const auto best = std::min_element(tuning.trials.begin(), tuning.trials.end(),
+                                     [&](const TuningTrial& a, const TuningTrial& b) { return rank(a) < rank(b); });
+  if (best != tuning.trials.end() && std::isfinite(best->value())) tuning.best = best->method;
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,6 +36,9 @@ struct TuningTrial {
   /// The objective on all samples at the end; infinite when the trial diverged or failed. With a finite target, the
   /// gradient equivalents after which the target was reached; infinite where it was not.
   double score(double target) const;
+  /// The objective on all samples at the end, infinite when the trial diverged or failed: between trials of equal
+  /// score, as those that missed a target are, the lesser is the better one.
+  double value() const;
 };
 
 /// The trials of a method, and the best of them.
@@ -46,14 +50,15 @@ struct Tuning {
   bool interrupted = false;  ///< some trials are missing
 };
 
-/// A rate that was tried, as a power of ten of the given one, and its score, infinite where it diverged.
+/// A rate that was tried, as a power of ten of the given one, with score and value as TuningTrial has them.
 struct Tried {
   double power = 0;
   double score = 0;
+  double value = std::numeric_limits<double>::infinity();
 };
 
-/// The power to try next. Where all that was tried diverged, one below; of equal scores the lower rate counts as the
-/// better one.
+/// The power to try next. Where all that was tried diverged, one below; of equal scores and values the lower rate
+/// counts as the better one.
 double next_power(std::span<const Tried> tried);
 
 /// The median of the best of k trials, and its quartiles, when k of the n trials are drawn without replacement: entry

@@ -205,6 +205,7 @@ StepReport HessianFree::step(Objective& f, Vector& x) {
   } else if (rho > 0.75) {
     damping_ = std::max(damping_ * 2 / 3, options_.min_damping);
   }
+  const double actual = report.value - value;
   const double slope = dot(gradient_, d);
   double multiple = 1;
   constexpr int kMost = 60;
@@ -229,6 +230,7 @@ StepReport HessianFree::step(Objective& f, Vector& x) {
   report.tell("damping", damping_);
   report.tell("reduction_ratio", rho);
   report.tell("predicted_decrease", -promised);
+  report.tell("actual_decrease", actual);
   report.tell("condition", condition_of(alpha_, beta_));
   report.tell("taken_of_saved", static_cast<double>(best + 1) / static_cast<double>(saved_));
   return report;

@@ -31,7 +31,8 @@ void visit_options(KfacOptions& o, OptionVisitor& v) {
   v.option("damping_period", o.damping_period, Interval::at_least(1), "T_1, steps between changes of lambda");
   v.option("gamma_period", o.gamma_period, Interval::at_least(1), "T_2, steps between trials of gamma");
   v.option("momentum", o.momentum, "combine with the previous step by the exact model");
-  v.option("model_share", o.model_share, Interval::left_open(0, 1), "tau_2, share of the batch for exact products");
+  v.option("model_share", o.model_share, Interval::left_open(0, 1),
+           "tau_2, share of the batch for exact products, no less than 64 samples");
   v.option("reject", o.reject, "undo steps that raise f on their batch");
   visit_kronecker(o, v);
 }

@@ -44,7 +44,13 @@ StepReport KfacFixed::step(Objective& f, Vector& x) {
     refreshed_ = t_;
   }
   curvature_.apply(gradient_, preconditioned_);
-  const double divergence = options_.lr * options_.lr * std::abs(dot(preconditioned_, gradient_));
+  // In single precision an inverse of next to no damping may be out of range.
+  const double along = dot(preconditioned_, gradient_);
+  if (!std::isfinite(along)) {
+    report.status = StepStatus::non_finite;
+    return report;
+  }
+  const double divergence = options_.lr * options_.lr * std::abs(along);
   const bool bounded = options_.kl_clip > 0 && divergence > 0;
   const double clip = bounded ? std::min(1.0, std::sqrt(options_.kl_clip / divergence)) : 1.0;
   if (velocity_.size() != n) velocity_.setZero(n);

@@ -39,7 +39,8 @@ void visit_kronecker(KroneckerOptions& o, OptionVisitor& v) {
            {{"absolute", DampingScale::absolute}, {"relative", DampingScale::relative}},
            "the damping itself, or times the mean eigenvalue of each layer's block");
   v.option("stats_decay", o.stats_decay, Interval::half_open(0, 1), "epsilon, decay of the factors, 1 - 1/k at first");
-  v.option("stats_share", o.stats_share, Interval::left_open(0, 1), "tau_1, share of the batch for statistics");
+  v.option("stats_share", o.stats_share, Interval::left_open(0, 1),
+           "tau_1, share of the batch for statistics, no less than 64 samples");
   v.option("stats_period", o.stats_period, Interval::at_least(1), "steps between statistics");
   v.option("inverse_period", o.inverse_period, Interval::at_least(1), "T_3, steps between inverses");
 }

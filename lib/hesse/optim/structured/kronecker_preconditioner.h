@@ -10,7 +10,7 @@
 ///
 /// with pi^2 = (tr A / dim A) / (tr G / dim G) and gamma^2 the damping. Factors that are not finite leave a
 /// preconditioner as it was; singular ones are inverted by their eigenvalues: nothing here returns NaN for finite
-/// gradients.
+/// gradients, as long as inverses stay within the range of the precision.
 #pragma once
 
 #include "hesse/core/precision.h"

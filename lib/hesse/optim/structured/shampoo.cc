@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace hesse {
 namespace {
@@ -47,6 +48,16 @@ HESSE_MULTIVERSION double descend_with_momentum(Index n, const double* __restric
 HESSE_MULTIVERSION double descend(Index n, const double* __restrict d, double ratio, double* __restrict x, double rate,
                                   double shrink) {
   return update_entries(n, x, [&](Index i) { return -rate * (ratio * d[i]) - shrink * x[i]; });
+}
+
+/// Gram matrices of floats have eigenvalues as far below 0 as these are rounded, which a root by decomposition takes
+/// for 0: its residual is held to that rounding, as roots of doubles are to theirs (linalg/inverse_root.h).
+void allow_for_rounding(InverseRootReport& report) {
+  constexpr double kRounding = 16 * static_cast<double>(std::numeric_limits<float>::epsilon());
+  constexpr double kLoosest = 0.1;
+  if (report.status != RootStatus::inaccurate || report.method != RootMethod::eigen) return;
+  report.bound = std::max(report.bound, std::min(kLoosest, kRounding * report.condition));
+  if (report.residual <= report.bound) report.status = RootStatus::ok;
 }
 
 /// The cuts of an extent into the fewest pieces of at most `block`, as equal as can be.
@@ -285,9 +296,15 @@ void Shampoo::renew(Factor& factor) {
     factor.stale = size > 0 ? ConstMap(rotated, n, n).norm() / size : 0.0;
     if (factor.stale <= options_.staleness && size > 0 && std::isfinite(size)) {
       factor.renewed = false;
+      factor.report = {};
       factor.report.ridge = regularise(values, ridge, options_.eps_relative);
       factor.report.condition = values.maxCoeff() / values.minCoeff();
       compose_inverse_root(ConstMap(kept, n, n), values, factor.p, X, product);
+      // Of a power that is not whole, |A Q - Q Lambda| / |A| is told, as of a decomposition.
+      const bool whole = factor.p == std::floor(factor.p) && factor.p <= 64;
+      factor.report.residual =
+          whole ? inverse_root_residual(X, A, factor.report.ridge, static_cast<Index>(factor.p), workspace->root)
+                : factor.stale;
       X *= std::pow(weight, 1 / factor.p);
       return;
     }
@@ -301,6 +318,7 @@ void Shampoo::renew(Factor& factor) {
   Map next(workspace->result.data(), n, n);
   factor.report = inverse_root(A, factor.p, options, next, workspace->root);
   if (factor.report.status == RootStatus::zero || factor.report.status == RootStatus::non_finite) return;
+  if (precision_ == Precision::float32) allow_for_rounding(factor.report);
   X = next * std::pow(weight, 1 / factor.p);
   if (keeps_basis) std::copy_n(workspace->root.basis.data(), n * n, kept);
 }

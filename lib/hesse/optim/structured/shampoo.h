@@ -25,9 +25,9 @@
 ///
 ///     |Q'AQ - diag(Q'AQ)|_F <= staleness |A|_F
 ///
-/// and the eigenvalues alone are renewed as diag(Q'AQ): 4 n^3 flops in place of some 20 n^3. A root that cannot be had
-/// leaves the former one in its place, the identity at first. Roots are shared by the processes of a run
-/// (objective/work_sharing.h).
+/// and the eigenvalues alone are renewed as diag(Q'AQ): some 8 n^3 flops, its residual among them, in place of some
+/// 20 n^3. A root that cannot be had leaves the former one in its place, the identity at first. Roots are shared by the
+/// processes of a run (objective/work_sharing.h).
 #pragma once
 
 #include "hesse/core/options.h"

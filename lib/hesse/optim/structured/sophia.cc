@@ -45,6 +45,10 @@ Sophia::Sophia(Objective& f, const SophiaOptions& options, std::uint64_t seed) :
         "sophia-g: the objective has no predictive distribution to draw targets from; give it a network, or use "
         "sophia-h");
   }
+  if (options.estimate == DiagonalEstimator::hutchinson && options.estimate_share < 1) {
+    fail("sophia-h: estimate_share={} is for sophia-g; products with the Hessian are over the whole batch",
+         options.estimate_share);
+  }
 }
 
 bool Sophia::estimate_diagonal(Objective& f, const Vector& x) {

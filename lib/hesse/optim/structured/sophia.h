@@ -43,7 +43,7 @@ void visit_options(SophiaOptions& options, OptionVisitor& visitor);
 /// of entries of h that are not positive.
 class Sophia final : public Optimizer {
  public:
-  /// Throws Error when Sophia-G's objective draws no targets.
+  /// Throws Error when Sophia-G's objective draws no targets, and on a share for Sophia-H, which has none.
   Sophia(Objective& f, const SophiaOptions& options, std::uint64_t seed);
   StepReport step(Objective& f, Vector& x) override;
   StateView state() override {
