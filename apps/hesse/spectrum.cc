@@ -300,8 +300,7 @@ Table table_of(const std::vector<LayerSpectrum>& layers) {
 /// The classes' mean gradients against the top eigenvectors.
 struct ClassFigures {
   ClassStructure structure;
-  double overlap = 0;    ///< of the top eigenspace of as many dimensions
-  double alignment = 0;  ///< share of the second moment of the class means in it
+  ClassFit fit;
 };
 
 /// A density on a grid of eigenvalues, as mean and 95 % band over the probes.
@@ -604,13 +603,9 @@ int spectrum_command(Arguments arguments) {
   if (finite && options.classes) {
     ClassMeans means = class_mean_gradients(f, x);
     means.gradients = means.gradients(rows, Eigen::all).eval();
-    ClassFigures found{class_structure(means), 0, 0};
-    const Matrix& V = eigen.largest.vectors;
-    const Matrix top = V.leftCols(std::min(V.cols(), found.structure.vectors.cols()));
-    found.overlap = overlap(top, found.structure.vectors);
-    const Matrix inside = top.transpose() * found.structure.vectors * found.structure.values.cwiseSqrt().asDiagonal();
-    found.alignment = inside.squaredNorm() / found.structure.values.sum();
-    classes = std::move(found);
+    ClassFigures& found = classes.emplace();
+    found.structure = class_structure(means);
+    found.fit = class_fit(found.structure, eigen.largest.vectors);
   }
 
   Json json;
@@ -665,8 +660,8 @@ int spectrum_command(Arguments arguments) {
   }
   if (classes) {
     json["classes"] = {{"eigenvalues", Json::array()},
-                       {"overlap", json_number(classes->overlap)},
-                       {"alignment", json_number(classes->alignment)}};
+                       {"overlap", json_number(classes->fit.overlap)},
+                       {"alignment", json_number(classes->fit.alignment)}};
     for (const double value : classes->structure.values) json["classes"]["eigenvalues"].push_back(json_number(value));
   }
 
@@ -726,7 +721,7 @@ int spectrum_command(Arguments arguments) {
           "classes: {} directions of mean gradients; overlap with the top eigenspace of as many {:.3g}, which holds "
           "{:.3g} % "
           "of their second moment\n",
-          classes->structure.values.size(), classes->overlap, 100 * classes->alignment);
+          classes->structure.values.size(), classes->fit.overlap, 100 * classes->fit.alignment);
     }
     if (options.plot && finite) {
       print_plot(density ? density_plot(*density, eigen, table.title) : eigenvalue_plot(eigen, table.title));
