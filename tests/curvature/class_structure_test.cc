@@ -105,11 +105,14 @@ EigenPairs largest_of(const Matrix& A, Index k) {
   return pairs;
 }
 
-/// |Q'v|^2 with Q an orthonormal basis of the columns, by their singular values.
-double share_in_span(const Matrix& columns, const Vector& v) {
+/// An orthonormal basis of the columns, by their singular values.
+Matrix span_of(const Matrix& columns) {
   const Eigen::JacobiSVD<Matrix> svd(columns, Eigen::ComputeThinU);
   const Index rank = (svd.singularValues().array() > 1e-9 * svd.singularValues()[0]).count();
-  return (svd.matrixU().leftCols(rank).transpose() * v).squaredNorm();
+  return svd.matrixU().leftCols(rank);
+}
+double share_in_span(const Matrix& columns, const Vector& v) {
+  return (span_of(columns).transpose() * v).squaredNorm();
 }
 
 /// Rounding of sums over the samples and of the targets z - u.
@@ -204,17 +207,29 @@ TEST_CASE("What eigenvalues come from is the share of each dense part in them an
     }
     const Vector within = largest_of(exact.within, 3).values;
     CHECK((found.within.values - within).norm() <= 1e-8 * dense_A.norm());
-    // Knockouts, by dense eigenvalues; no eigenvalue lies so near the edge that a residual would move it across.
+    // Knockouts, by dense eigenvalues; none of them lies so near the edge that a residual would move it across.
+    const double edge = largest_of(dense_A - exact.classes - exact.cross - exact.own, 1).values[0];
     const auto beyond = [&](const Matrix& matrix) {
-      return (largest_of(matrix, k).values.array() > within[0] + 1e-7 * dense_A.norm()).count();
+      const Vector values = largest_of(matrix, k).values;
+      CHECK((values.array() - edge).abs().minCoeff() > 1e-7 * dense_A.norm());
+      return (values.array() > edge).count();
     };
-    CHECK(found.edge == Approx(within[0]).epsilon(1e-8));
+    CHECK(std::abs(found.edge - edge) <= found.edge_residual + tolerance);
     CHECK(found.outliers == beyond(dense_A));
     CHECK(found.outliers > 0);
     CHECK(found.without_classes == beyond(dense_A - exact.classes));
     CHECK(found.without_cross == beyond(dense_A - exact.cross));
     CHECK(found.without_own == beyond(dense_A - exact.own));
-    CHECK(found.without_gauss_newton == (options.is_gauss_newton ? 0 : beyond(dense_A - exact.G)));
+    // Projections, with the spans by singular values. A basis by Gram matrices is orthonormal to 1e-6.
+    for (const auto& [means, projection] :
+         {std::pair{&exact.class_means, &found.off_class_span}, std::pair{&exact.cross_means, &found.off_cross_span}}) {
+      const Matrix Q = span_of(*means);
+      const Matrix off = Matrix::Identity(x.size(), x.size()) - Q * Q.transpose();
+      const double largest = largest_of(off * dense_A * off, 1).values[0];
+      CHECK(std::abs(projection->edge - largest) <= projection->edge_residual + 1e-6 * dense_A.norm());
+      CHECK(projection->outliers == (top.values.array() > largest + 2e-6 * dense_A.norm()).count());
+      CHECK(projection->outliers > 0);
+    }
   }
 }
 

@@ -60,6 +60,25 @@ OperatorPtr gram_operator(std::shared_ptr<const CrossClassMeans> means, Matrix B
   });
 }
 
+/// (I - QQ') A (I - QQ') with Q = M W.
+OperatorPtr off_span(OperatorPtr A, std::shared_ptr<const CrossClassMeans> means, Matrix W) {
+  const Index n = A->size();
+  return function_operator(
+      n, [A = std::move(A), means = std::move(means), W = std::move(W), workspace = TallWorkspace(), inner = Matrix(),
+          PX = Matrix()](ConstMatrixView X, MatrixView Y) mutable {
+        inner.resize(means->means.cols(), X.cols());
+        const auto project = [&](MatrixView V) {
+          tall_gram(means->means, V, inner, workspace);
+          const Matrix along = W * (W.transpose() * inner);
+          tall_subtract(means->means, along, V);
+        };
+        PX = X;
+        project(PX);
+        A->apply(PX, Y);
+        project(Y);
+      });
+}
+
 /// W with (M W)'(M W) = I that spans the columns of M B, from the Gram matrix M'M.
 Matrix orthonormal_span(const Matrix& gram, Matrix B) {
   Vector lengths = (B.transpose() * gram * B).diagonal().cwiseMax(0).cwiseSqrt();
@@ -215,13 +234,13 @@ ClassAttribution attribute_to_classes(const OperatorPtr& A, const OperatorPtr& G
   }
   if (options.within < 1) fail("class attribution: {} eigenvalues are not possible; give >= 1", options.within);
   ClassAttribution result;
-  const auto search = [&](const OperatorPtr& matrix, Index pairs) {
-    EigenOptions eigen;
-    eigen.tolerance = options.tolerance;
-    eigen.seed = options.trace.seed;
-    BlockLanczosOptions block = single_search(std::min(pairs, n), eigen);
+  const auto search = [&](const OperatorPtr& matrix, Index pairs, double tolerance) {
+    BlockLanczosOptions block;
+    block.pairs = std::min(pairs, n);
     block.guard = std::min<Index>(2, n - block.pairs);
+    block.tolerance = tolerance;
     block.max_products = options.max_products;
+    block.seed = options.trace.seed;
     BlockLanczosResult found = block_lanczos(*matrix, {}, block);
     result.products += found.products;
     result.is_finite = result.is_finite && found.status != EigenStatus::non_finite;
@@ -229,7 +248,7 @@ ClassAttribution attribute_to_classes(const OperatorPtr& A, const OperatorPtr& G
     return found.pairs;
   };
   const OperatorPtr within = sum({{1.0, G}, {-1.0, parts.sum}});
-  result.within = search(within, options.within);
+  result.within = search(within, options.within, options.tolerance);
   result.within_trace = estimate_trace(*within, options.trace);
   result.products += result.within_trace.products;
   result.is_finite = result.is_finite && result.within_trace.is_finite;
@@ -257,17 +276,31 @@ ClassAttribution attribute_to_classes(const OperatorPtr& A, const OperatorPtr& G
   result.in_class_span = (parts.class_basis.transpose() * inner).colwise().squaredNorm();
   result.in_cross_span = (parts.cross_basis.transpose() * inner).colwise().squaredNorm();
 
-  result.edge = result.within.values[0];
+  const EigenPairs rest =
+      options.is_gauss_newton ? result.within : search(sum({{1.0, A}, {-1.0, parts.sum}}), 1, options.tolerance);
+  if (!result.is_finite) return result;
+  result.edge = rest.values[0];
+  result.edge_residual = rest.residuals[0];
   result.outliers = beyond(top.values, result.edge);
-  const auto without = [&](const OperatorPtr& part) {
-    return beyond(search(sum({{1.0, A}, {-1.0, part}}), k).values, result.edge);
+  const auto projected = [&](const Matrix& basis) {
+    ClassAttribution::Projection projection;
+    const EigenPairs off = search(off_span(A, parts.means, basis), 1, options.tolerance);
+    if (!result.is_finite) return projection;
+    projection.edge = off.values[0];
+    projection.edge_residual = off.residuals[0];
+    projection.outliers = beyond(top.values, projection.edge);
+    return projection;
   };
-  if (result.outliers > 0) {
-    result.without_classes = without(parts.classes.matrix);
-    result.without_cross = without(parts.cross.matrix);
-    result.without_own = without(parts.own.matrix);
-    result.without_gauss_newton = options.is_gauss_newton ? 0 : without(G);
-  }
+  result.off_class_span = projected(parts.class_basis);
+  result.off_cross_span = projected(parts.cross_basis);
+  if (result.outliers == 0 || !result.is_finite) return result;
+  const auto without = [&](const ClassPart& part) {
+    const EigenPairs pairs = search(sum({{1.0, A}, {-1.0, part.matrix}}), k, options.knockout_tolerance);
+    return result.is_finite ? beyond(pairs.values, result.edge) : Index{0};
+  };
+  result.without_classes = without(parts.classes);
+  result.without_cross = without(parts.cross);
+  result.without_own = without(parts.own);
   return result;
 }
 

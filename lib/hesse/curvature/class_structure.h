@@ -85,11 +85,12 @@ ClassParts class_parts(CrossClassMeans means);
 
 /// Where the eigenvalues of a matrix A, such as the Hessian or G itself, come from.
 struct ClassAttributionOptions {
-  bool is_gauss_newton = false;  ///< A is G: nothing lies beside it
-  Index within = 10;             ///< largest eigenvalues of G_within that are sought, >= 1
-  double tolerance = 1e-6;       ///< of eigenvalues, on |Av - lambda v| / |A|
-  Index max_products = 2000;     ///< of each search
-  TraceOptions trace;            ///< of the trace of G_within
+  bool is_gauss_newton = false;      ///< A is G: nothing lies beside it
+  Index within = 3;                  ///< largest eigenvalues of G_within that are sought, >= 1
+  double tolerance = 1e-6;           ///< of eigenvalues, on |Av - lambda v| / |A|
+  double knockout_tolerance = 1e-3;  ///< the same, where they are only counted
+  Index max_products = 2000;         ///< of each search
+  TraceOptions trace;                ///< of the trace of G_within
 };
 
 /// Of the k eigenpairs of A that are given.
@@ -102,21 +103,32 @@ struct ClassAttribution {
   Matrix shares;
   Vector in_class_span;  ///< k: |Q'v|^2, the share of each eigenvector in the span of the K class means, 0 to 1
   Vector in_cross_span;  ///< k: the same for the K^2 cross-class means
-  /// Eigenvalues among the k beyond `edge`, the largest of G_within, which no part but the others can account for; and
-  /// how many there are still once a part is subtracted from A (Papyan 2020, section 3: a knockout). Where all k are
-  /// beyond it there may be more. With A = G the last is 0.
+  /// The largest eigenvalue of A less the three parts, with its residual, and how many of the k lie beyond it: outliers
+  /// that the three together account for. Where all k do there may be more.
   double edge = 0;
+  double edge_residual = 0;
   Index outliers = 0;
+  /// Subtraction knockouts (Papyan 2020, section 3): how many eigenvalues lie beyond the edge once a part is
+  /// subtracted from A.
   Index without_classes = 0;
   Index without_cross = 0;
   Index without_own = 0;
-  Index without_gauss_newton = 0;
+  /// Projection knockouts (there): the largest eigenvalue of (I - QQ')A(I - QQ'), with its residual, and how
+  /// many of the k lie beyond it. No more can than Q has columns (Cauchy): those many directions account for them.
+  struct Projection {
+    double edge = 0;
+    double edge_residual = 0;
+    Index outliers = 0;
+  };
+  Projection off_class_span;
+  Projection off_cross_span;
   Index products = 0;  ///< with A, with G, and with both at once, each for one
 };
 
 /// G is the Gauss-Newton matrix that the parts are of, A any matrix on the same parameters, `top` its largest
-/// eigenpairs. Four searches of block Lanczos, for `within` eigenvalues and for as many as there are in `top`, a trace,
-/// and a product with G for each of `top`. Throws Error on impossible options and on sizes that differ.
+/// eigenpairs. Block Lanczos for `within` eigenvalues of G_within, for the edge, for one eigenvalue off each span, and
+/// where there are outliers for as many as in `top` without each part; a trace; and a product with G for each of `top`.
+/// Throws Error on impossible options and on sizes that differ.
 ClassAttribution attribute_to_classes(const OperatorPtr& A, const OperatorPtr& G, const ClassParts& parts,
                                       const EigenPairs& top, const ClassAttributionOptions& options);
 
