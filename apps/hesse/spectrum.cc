@@ -6,6 +6,7 @@
 
 #include "hesse/core/error.h"
 #include "hesse/core/memory_use.h"
+#include "hesse/curvature/class_structure.h"
 #include "hesse/curvature/curvature_operator.h"
 #include "hesse/curvature/diagonal_estimation.h"
 #include "hesse/curvature/memory.h"
@@ -109,11 +110,14 @@ void visit_options(SpectrumCommandOptions& o, OptionVisitor& v) {
   v.option("steps", o.steps, Interval::closed(1, 10000), "products from each probe");
   v.option("damping", o.damping, Interval::positive(), "delta of the log-determinant and the effective dimension");
   v.option("per-layer", o.per_layer, "the ends and the trace of each layer's diagonal block too");
-  v.option("classes", o.classes, "the span of the classes' mean gradients against the top eigenspace too");
+  v.option("classes", o.classes,
+           "the classes' mean gradients against the top eigenspace, and the class and cross-class parts of the "
+           "Gauss-Newton matrix too");
   v.option("against", o.against, "a second point of the same problem: how the top eigenspaces of the two overlap");
   visit_threads(o.threads, v);
   v.option("output", o.output,
-           "folder for spectrum.json and spectrum.csv, layers.csv, diagonal.csv, density.csv and density_plot.svg "
+           "folder for spectrum.json and spectrum.csv, layers.csv, class_parts.csv and class_shares.csv, diagonal.csv, "
+           "density.csv and density_plot.svg "
            "(default: none is written)");
   visit_plot(o.plot, v);
   v.option("dry-run", o.dry_run, "say how many products it takes, and for how long; compute nothing else");
@@ -297,12 +301,190 @@ Table table_of(const std::vector<LayerSpectrum>& layers) {
   return table;
 }
 
+/// The class and cross-class parts of the Gauss-Newton matrix, and the top eigenvalues' shares of them.
+struct CrossClassFigures {
+  Index classes = 0;
+  ClassParts parts;
+  ClassAttribution found;
+  Vector eigenvalues;
+  Estimate trace;  ///< of the Gauss-Newton matrix
+};
+
 /// The classes' mean gradients against the top eigenvectors.
 struct ClassFigures {
   ClassStructure structure;
-  double overlap = 0;    ///< of the top eigenspace of as many dimensions
-  double alignment = 0;  ///< share of the second moment of the class means in it
+  ClassFit fit;
+  std::string left_out;  ///< why there is no cross-class structure
+  std::optional<CrossClassFigures> cross;
 };
+
+/// Of how many of the largest eigenvalues it is asked where they come from: with all, of as many as there are
+/// cross-class means.
+Index attributed(const SpectrumCommandOptions& options, Index size, Index classes) {
+  return std::min(size, options.all ? classes * classes : options.top);
+}
+
+EigenPairs leading(const EigenPairs& pairs, Index k) {
+  return {pairs.values.head(k), pairs.vectors.leftCols(k), pairs.residuals.head(k)};
+}
+
+ClassFigures class_figures(Objective& f, const Vector& x, const std::vector<Index>& rows, const Spectrum& spectrum,
+                           const SpectrumCommandOptions& options) {
+  ClassFigures figures;
+  {
+    ClassMeans means = class_mean_gradients(f, x);
+    means.gradients = means.gradients(rows, Eigen::all).eval();
+    figures.structure = class_structure(means);
+    figures.fit = class_fit(figures.structure, spectrum.eigen.largest.vectors);
+  }
+  figures.left_out = obstacle_to_cross_class_means(f, std::ssize(rows));
+  if (!figures.left_out.empty()) return figures;
+  CrossClassFigures& cross = figures.cross.emplace();
+  NetworkObjective& network = network_with_classes(f);
+  cross.classes = network.data().class_count;
+  cross.parts = class_parts(cross_class_means(f, x, rows));
+  const bool whole = std::ssize(rows) == x.size();
+  OperatorPtr G = network.curvature(x, Curvature::gauss_newton);
+  if (!whole) G = sub_block(G, rows);
+  const Index size = spectrum.matrix->size();
+  const EigenPairs top = leading(spectrum.eigen.largest, attributed(options, size, cross.classes));
+  ClassAttributionOptions attribution;
+  // With a penalty, or zeros between the layers, it is another matrix. Of this loss the Fisher matrix is the same.
+  const CurvatureMatrix kind = options.matrix.matrix;
+  attribution.is_gauss_newton = (kind == CurvatureMatrix::gauss_newton || kind == CurvatureMatrix::fisher) &&
+                                !options.matrix.block_diagonal && find_whole<NetworkObjective>(f) != nullptr;
+  attribution.within = std::min<Index>(attribution.within, size);
+  attribution.tolerance = options.tolerance;
+  attribution.trace = trace_options(options);
+  cross.found = attribute_to_classes(spectrum.matrix, G, cross.parts, top, attribution);
+  cross.eigenvalues = top.values;
+  cross.trace = cross.found.within_trace;
+  const double exact = cross.parts.classes.trace + cross.parts.cross.trace + cross.parts.own.trace;
+  for (double* figure : {&cross.trace.value, &cross.trace.lower, &cross.trace.upper}) *figure += exact;
+  return figures;
+}
+
+/// One part of the Gauss-Newton matrix, as it is told.
+struct PartRow {
+  const char* name;
+  const char* key;
+  Estimate trace;
+  Vector values;
+  std::optional<Index> rank;
+  std::optional<Index> outliers;  ///< once it is subtracted
+};
+std::vector<PartRow> part_rows(const CrossClassFigures& cross) {
+  const ClassAttribution& found = cross.found;
+  const auto exactly = [](double trace) {
+    Estimate estimate;
+    estimate.value = estimate.lower = estimate.upper = trace;
+    estimate.is_exact = true;
+    return estimate;
+  };
+  const auto row = [&](const char* name, const char* key, const ClassPart& part, Index outliers) {
+    return PartRow{name, key, exactly(part.trace), part.values, part.values.size(), outliers};
+  };
+  return {row("classes", "classes", cross.parts.classes, found.without_classes),
+          row("cross-class", "cross", cross.parts.cross, found.without_cross),
+          row("own class", "own", cross.parts.own, found.without_own),
+          {"within", "within", found.within_trace, found.within.values, {}, {}},
+          {"all", "gauss_newton", cross.trace, {}, {}, {}}};
+}
+
+Table parts_table(const CrossClassFigures& cross) {
+  Table table;
+  table.title = "class and cross-class parts of the Gauss-Newton matrix";
+  table.columns = {{"part", false}, {"rank"}, {"trace"}, {"% of it"}, {"largest"}, {"second"}, {"outliers without it"}};
+  for (const PartRow& row : part_rows(cross)) {
+    const auto value = [&](Index i) { return row.values.size() > i ? significant(row.values[i], 5) : std::string(); };
+    table.add({Cell(row.name), Cell(row.rank ? fmt::format("{}", *row.rank) : ""), Cell(text_of(row.trace)),
+               Cell(fmt::format("{:.3g}", 100 * row.trace.value / cross.trace.value)), Cell(value(0)), Cell(value(1)),
+               Cell(row.outliers ? fmt::format("{}", *row.outliers) : "")});
+  }
+  return table;
+}
+
+Table shares_table(const CrossClassFigures& cross) {
+  Table table;
+  table.title = "where the eigenvalues come from, in percent";
+  table.columns = {{"eigenvalue"}, {"classes"},          {"cross-class"},           {"own class"},
+                   {"within"},     {"not Gauss-Newton"}, {"vector in class means"}, {"in cross-class means"}};
+  for (Index j = 0; j < cross.eigenvalues.size(); ++j) {
+    std::vector<Cell> row = {Cell(significant(cross.eigenvalues[j], 6))};
+    const auto percent = [&](double share) { row.emplace_back(fmt::format("{:.2f}", 100 * share)); };
+    for (Index part = 0; part < 5; ++part) percent(cross.found.shares(j, part) / cross.eigenvalues[j]);
+    percent(cross.found.in_class_span[j]);
+    percent(cross.found.in_cross_span[j]);
+    table.add(std::move(row));
+  }
+  return table;
+}
+
+Json json_of(const CrossClassFigures& cross) {
+  const ClassAttribution& found = cross.found;
+  Json json;
+  json["finite"] = found.is_finite;
+  json["converged"] = found.converged;
+  json["products"] = found.products;
+  json["trace"] = json_of(cross.trace);
+  if (!found.is_finite) return json;
+  json["edge"] = json_number(found.edge);
+  json["edge_residual"] = json_number(found.edge_residual);
+  json["outliers"] = found.outliers;
+  for (const auto& [key, projection] :
+       {std::pair{"off_class_span", &found.off_class_span}, std::pair{"off_cross_span", &found.off_cross_span}}) {
+    json[key] = {{"edge", json_number(projection->edge)},
+                 {"edge_residual", json_number(projection->edge_residual)},
+                 {"outliers", projection->outliers}};
+  }
+  json["in_class_span"] = json_number(found.in_class_span.mean());
+  json["in_cross_span"] = json_number(found.in_cross_span.mean());
+  for (const PartRow& row : part_rows(cross)) {
+    Json part = {{"trace", json_of(row.trace)}};
+    if (row.rank) part["rank"] = *row.rank;
+    if (row.outliers) part["outliers_without"] = *row.outliers;
+    for (const double value : row.values) part["eigenvalues"].push_back(json_number(value));
+    json["parts"][row.key] = std::move(part);
+  }
+  for (Index j = 0; j < cross.eigenvalues.size(); ++j) {
+    json["eigenvectors"].push_back({{"eigenvalue", json_number(cross.eigenvalues[j])},
+                                    {"classes", json_number(found.shares(j, 0))},
+                                    {"cross", json_number(found.shares(j, 1))},
+                                    {"own", json_number(found.shares(j, 2))},
+                                    {"within", json_number(found.shares(j, 3))},
+                                    {"not_gauss_newton", json_number(found.shares(j, 4))},
+                                    {"in_class_span", json_number(found.in_class_span[j])},
+                                    {"in_cross_span", json_number(found.in_cross_span[j])}});
+  }
+  return json;
+}
+
+void print_classes(const ClassFigures& classes) {
+  fmt::print(
+      "classes: {} directions of mean gradients; overlap with the top eigenspace of as many {:.3g}, which holds {:.3g} "
+      "% of their second moment\n",
+      classes.structure.values.size(), classes.fit.overlap, 100 * classes.fit.alignment);
+  if (!classes.cross) return;
+  const ClassAttribution& found = classes.cross->found;
+  if (!found.is_finite) {
+    fmt::print("cross-class structure: none, a product was not finite\n");
+    return;
+  }
+  say("{}", terminal_text(parts_table(*classes.cross), terminal_style(stdout)));
+  say("{}", terminal_text(shares_table(*classes.cross), terminal_style(stdout)));
+  const Index k = classes.cross->eigenvalues.size();
+  const auto outliers = [k](const char* what, Index count, double edge) {
+    say("outliers: {} of the {} largest eigenvalues lie beyond {}, the largest {}{}\n", count, k, significant(edge, 5),
+        what, count == k ? "; there may be more: give a larger --top" : "");
+  };
+  outliers("without the first three parts", found.outliers, found.edge);
+  outliers("off the span of the class means", found.off_class_span.outliers, found.off_class_span.edge);
+  outliers("off the span of the cross-class means", found.off_cross_span.outliers, found.off_cross_span.edge);
+  say("of the space of the {} largest {:.3g} % lie in the span of the class means, {:.3g} % in that of the cross-class "
+      "means{}\n",
+      k, 100 * found.in_class_span.mean(), 100 * found.in_cross_span.mean(),
+      found.converged ? "" : "; not all searches behind these figures have converged");
+}
 
 /// A density on a grid of eigenvalues, as mean and 95 % band over the probes.
 struct DrawnDensity {
@@ -433,10 +615,21 @@ Index vectors_at_once(Index n, const SpectrumCommandOptions& options, const Eige
   return options.density ? 1 : 0;
 }
 
+/// What the class and cross-class parts hold beside the eigenvectors.
+double class_bytes(Index n, const SpectrumCommandOptions& options, Index classes) {
+  EigenOptions eigen;
+  eigen.largest = attributed(options, n, classes);
+  eigen.single_search = true;
+  eigen.dense_limit = 0;
+  return cross_class_bytes(n, classes) + std::max(eigenpairs_bytes(n, eigen), trace_bytes(n, trace_options(options)));
+}
+
 /// Of the matrix itself, beside what evaluations take, and of the analysis.
-double matrix_bytes(Objective& f, Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen) {
+double matrix_bytes(Objective& f, Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen,
+                    Index classes) {
   const CurvatureMatrix matrix = options.matrix.matrix;
   double bytes = analysis_bytes(n, options, eigen);
+  if (classes > 0) bytes = std::max(bytes, eigenvectors_bytes(n, eigen) + class_bytes(n, options, classes));
   if (matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac) {
     if (auto* const structure = find<KroneckerStructure>(f)) {
       bytes += kronecker_bytes(structure->kronecker_layers(), matrix == CurvatureMatrix::ekfac);
@@ -447,10 +640,12 @@ double matrix_bytes(Objective& f, Index n, const SpectrumCommandOptions& options
 }
 
 /// All of it, beside what is in use now.
-double bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen) {
+double bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options, const EigenOptions& eigen,
+                   Index classes) {
   const CurvatureMatrix matrix = options.matrix.matrix;
   const bool kronecker = matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac;
-  return evaluation_bytes(f, kronecker ? 0 : vectors_at_once(n, options, eigen)) + matrix_bytes(f, n, options, eigen);
+  return evaluation_bytes(f, kronecker ? 0 : vectors_at_once(n, options, eigen)) +
+         matrix_bytes(f, n, options, eigen, classes);
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -468,7 +663,8 @@ Table ends_of(const Table& table, Index top, Index bottom) {
 }
 
 /// What a spectrum of `size` rows takes.
-AnalysisWork work_of(Objective& f, const SpectrumCommandOptions& o, Index size, const EigenOptions& eigen) {
+AnalysisWork work_of(Objective& f, const SpectrumCommandOptions& o, Index size, const EigenOptions& eigen,
+                     Index classes) {
   const auto n = static_cast<double>(size);
   AnalysisWork work;
   work.gradients = 1;
@@ -487,7 +683,7 @@ AnalysisWork work_of(Objective& f, const SpectrumCommandOptions& o, Index size, 
     }
   }
   const auto products = static_cast<double>(o.products);
-  work.bytes = matrix_bytes(f, size, o, eigen);
+  work.bytes = matrix_bytes(f, size, o, eigen, classes);
   work.vectors_at_once = vectors_at_once(size, o, eigen);
   if (o.trace) work.products += 2 * products;
   if (o.diagonal) work.products += products;
@@ -495,6 +691,12 @@ AnalysisWork work_of(Objective& f, const SpectrumCommandOptions& o, Index size, 
   if (o.density) work.products += static_cast<double>(o.probes * o.steps);
   if (o.per_layer)
     work.products += static_cast<double>(layers_of(f.layout()).size()) * (usual_lanczos(size, 2) + products);
+  if (classes > 0) {
+    // A gradient on each class alone and one for each label that it might have; the trace, and the five searches.
+    work.gradients += 1 + static_cast<double>(classes);
+    const Index k = attributed(o, size, classes);
+    work.products += products + static_cast<double>(k) + 5 * usual_lanczos(size, k);
+  }
   if (o.matrix.matrix != CurvatureMatrix::hessian) {
     work.notes.emplace_back("products were measured with the Hessian; other matrices cost about as much or less");
   }
@@ -534,6 +736,7 @@ int spectrum_command(Arguments arguments) {
   const Index n = x.size();
   Objective& f = *problem.objective;
   const auto rows = parameters_of(f.layout(), options.matrix.blocks);
+  const Index classes_there = options.classes ? network_with_classes(f).data().class_count : 0;
   options.matrix.seed = seed;
   SpectrumOptions spectrum_options;
   spectrum_options.matrix = options.matrix;
@@ -544,7 +747,8 @@ int spectrum_command(Arguments arguments) {
   spectrum_options.eigen.single_search = options.single_search;
   spectrum_options.eigen.inertia_limit = options.certify ? size : 0;
   spectrum_options.eigen.seed = seed;
-  if (options.dry_run) return dry_run(f, x, work_of(f, options, size, spectrum_options.eigen), options.json);
+  if (options.dry_run)
+    return dry_run(f, x, work_of(f, options, size, spectrum_options.eigen, classes_there), options.json);
   std::optional<Vector> other;
   std::string other_at;
   if (!options.against.empty()) {
@@ -552,7 +756,7 @@ int spectrum_command(Arguments arguments) {
     other = std::move(read.x);
     other_at = std::move(read.at);
   }
-  const double stated = bytes_ahead(f, size, options, spectrum_options.eigen) + memory_in_use();
+  const double stated = bytes_ahead(f, size, options, spectrum_options.eigen, classes_there) + memory_in_use();
   const bool much = stated >= kMuch && !options.json;
   // The basis of a single search is as large as it may become, which it need not.
   const bool at_most = options.single_search && !solved_densely(size, spectrum_options.eigen);
@@ -609,17 +813,7 @@ int spectrum_command(Arguments arguments) {
         layer_spectra(f, options.matrix.blocks.empty() ? spectrum.matrix : curvature_operator(f, x, whole), options);
   }
   std::optional<ClassFigures> classes;
-  if (finite && options.classes) {
-    ClassMeans means = class_mean_gradients(f, x);
-    means.gradients = means.gradients(rows, Eigen::all).eval();
-    ClassFigures found{class_structure(means), 0, 0};
-    const Matrix& V = eigen.largest.vectors;
-    const Matrix top = V.leftCols(std::min(V.cols(), found.structure.vectors.cols()));
-    found.overlap = overlap(top, found.structure.vectors);
-    const Matrix inside = top.transpose() * found.structure.vectors * found.structure.values.cwiseSqrt().asDiagonal();
-    found.alignment = inside.squaredNorm() / found.structure.values.sum();
-    classes = std::move(found);
-  }
+  if (finite && options.classes) classes = class_figures(f, x, rows, spectrum, options);
 
   Json json;
   json["problem"] = analysed.specification;
@@ -673,9 +867,11 @@ int spectrum_command(Arguments arguments) {
   }
   if (classes) {
     json["classes"] = {{"eigenvalues", Json::array()},
-                       {"overlap", json_number(classes->overlap)},
-                       {"alignment", json_number(classes->alignment)}};
+                       {"overlap", json_number(classes->fit.overlap)},
+                       {"alignment", json_number(classes->fit.alignment)}};
     for (const double value : classes->structure.values) json["classes"]["eigenvalues"].push_back(json_number(value));
+    if (classes->cross) json["classes"]["cross_class"] = json_of(*classes->cross);
+    if (!classes->left_out.empty()) json["classes"]["cross_class_left_out"] = classes->left_out;
   }
 
   Table table;
@@ -692,10 +888,17 @@ int spectrum_command(Arguments arguments) {
     write_file(folder / "spectrum.json", json_text(json));
     write_file(folder / "spectrum.csv", csv_text(table));
     if (!layers.empty()) write_file(folder / "layers.csv", csv_text(table_of(layers)));
+    if (classes && classes->cross && classes->cross->found.is_finite) {
+      write_file(folder / "class_parts.csv", csv_text(parts_table(*classes->cross)));
+      write_file(folder / "class_shares.csv", csv_text(shares_table(*classes->cross)));
+    }
     if (diagonal) write_diagonal(folder, *diagonal, f.layout(), rows);
     if (density) write_density(folder, *density, eigen, table.title);
   }
   if (much) fmt::print(stderr, "memory: {:.0f} MiB at the peak\n", peak_memory() / kMebibyte);
+  if (classes && !classes->left_out.empty()) {
+    fmt::print(stderr, "hesse: warning: no cross-class structure: {}\n", classes->left_out);
+  }
   if (options.json) {
     fmt::print("{}", json_text(json));
   } else {
@@ -729,13 +932,7 @@ int spectrum_command(Arguments arguments) {
           100 * spectrum.gradient_alignment);
     }
     if (!layers.empty()) say("{}", terminal_text(table_of(layers), terminal_style(stdout)));
-    if (classes) {
-      fmt::print(
-          "classes: {} directions of mean gradients; overlap with the top eigenspace of as many {:.3g}, which holds "
-          "{:.3g} % "
-          "of their second moment\n",
-          classes->structure.values.size(), classes->overlap, 100 * classes->alignment);
-    }
+    if (classes) print_classes(*classes);
     if (options.plot && finite) {
       print_plot(density ? density_plot(*density, eigen, table.title) : eigenvalue_plot(eigen, table.title));
     }

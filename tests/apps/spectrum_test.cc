@@ -78,6 +78,59 @@ TEST_CASE("shares of subspaces lie between 0 and 1 and classes need a top eigens
   CHECK_THAT(r.err, Contains("--top 1"));
 }
 
+TEST_CASE("the class and cross-class parts add up to the Gauss-Newton matrix and to each eigenvalue") {
+  const ScratchFolder folder;
+  const double trace = spectrum(folder, "--curvature gauss-newton --trace")["trace"]["value"].get<double>();
+  for (const std::string matrix : {"hessian", "gauss-newton"}) {
+    CAPTURE(matrix);
+    const Json json = spectrum(folder, "--top 6 --classes --curvature " + matrix + " --output " + matrix)["classes"];
+    const Json& cross = json["cross_class"];
+    CHECK(cross["converged"] == true);
+    const Json& parts = cross["parts"];
+    double sum = 0;
+    for (const char* part : {"classes", "cross", "own", "within"}) sum += parts[part]["trace"]["value"].get<double>();
+    // 46 products form all of it.
+    CHECK(sum == Approx(trace).epsilon(1e-12));
+    CHECK(cross["trace"]["value"].get<double>() == Approx(trace).epsilon(1e-12));
+    CHECK(parts["classes"]["rank"] == 4);
+    CHECK(parts["cross"]["rank"] == 4 * 2);
+    REQUIRE(cross["eigenvectors"].size() == 6);
+    for (const Json& v : cross["eigenvectors"]) {
+      double share = 0;
+      for (const char* part : {"classes", "cross", "own", "within", "not_gauss_newton"}) share += v[part].get<double>();
+      // v'Av is the eigenvalue up to the square of the residual, and rounding.
+      CHECK(share == Approx(v["eigenvalue"].get<double>()).epsilon(1e-9));
+      if (matrix == "gauss-newton") CHECK(v["not_gauss_newton"].get<double>() == 0);
+    }
+    const int outliers = cross["outliers"].get<int>();
+    for (const char* part : {"classes", "cross", "own"}) CHECK(parts[part]["outliers_without"].get<int>() <= outliers);
+    // No more than the span has dimensions.
+    CHECK(cross["off_class_span"]["outliers"].get<int>() <= 4);
+    CHECK(cross["off_cross_span"]["edge"].get<double>() <= cross["off_class_span"]["edge"].get<double>() + 1e-5);
+    CHECK_THAT(read_file(folder / matrix / "class_parts.csv"), Contains("within"));
+    CHECK_THAT(read_file(folder / matrix / "class_shares.csv"), Contains("not Gauss-Newton"));
+    CHECK_THAT(read_file(folder / matrix / "report.html"), Contains("where the eigenvalues come from"));
+  }
+}
+
+TEST_CASE("another loss has class means and no cross-class structure and another problem neither") {
+  const ScratchFolder folder;
+  const auto r = run_hesse(folder,
+                           "spectrum --problem mlp:data=gaussian-blobs:samples=60,hidden=4,loss=squared-error --top 3 "
+                           "--classes --json");
+  CAPTURE(r.out);
+  CHECK(r.exit_code == 0);
+  CHECK_THAT(r.err, Contains("no cross-class structure") && Contains("the loss is squared-error"));
+  const Json classes = parse_json(r.out, "stdout")["classes"];
+  CHECK(classes["eigenvalues"].size() == 3);
+  CHECK(!classes.contains("cross_class"));
+  CHECK_THAT(classes["cross_class_left_out"].get<std::string>(), Contains("squared-error"));
+  const auto none = run_hesse(folder, "spectrum --problem rosenbrock --classes --output out");
+  CHECK(none.exit_code == 2);
+  CHECK_THAT(none.err, Contains("no network with one class label"));
+  CHECK(!std::filesystem::exists(folder / "out"));
+}
+
 TEST_CASE("the spectra of approximations are those of positive semidefinite matrices") {
   const ScratchFolder folder;
   for (const char* matrix : {"kfac", "ekfac", "gradient-covariance", "fisher"}) {
@@ -183,6 +236,7 @@ TEST_CASE("what is told of memory in advance is within a fifth of the peak") {
                            "--top 5 --bottom 0 --tolerance 0.1 --curvature kfac --precision float",
                            "--top 5 --bottom 0 --tolerance 0.1 --curvature ekfac --precision double",
                            "--block layer3 --all --precision float",
+                           "--top 2 --bottom 0 --tolerance 0.1 --classes --products 10 --precision float",
                            "--top 0 --bottom 0 --density --probes 2 --steps 50 --precision double"}) {
     check_memory(folder, problem + what);
   }

@@ -152,6 +152,36 @@ TEST_CASE("curvature along a run that was interrupted is that of one that was no
   }
 }
 
+TEST_CASE("layers and overlaps along a run that was interrupted are those of one that was not to the last bit") {
+  const ScratchFolder folder;
+  RunSettings settings;
+  // Layers of 240 and 243 parameters, which are not formed: their eigenvectors go on from row to row.
+  settings.problem = "mlp:data=gaussian-blobs:samples=100,hidden=80";
+  settings.method = "momentum:lr=0.05";
+  settings.batch_size = 50;
+  settings.budget = "12steps";
+  settings.curvature_every = 4;
+  settings.curvature_top = 2;
+  settings.curvature_measures = "layers,classes,overlap";
+  const auto make = [&] { return problems().make(parse_spec(settings.problem), {settings.precision}); };
+  Problem whole = make();
+  CHECK(run(settings, whole, folder / "whole").status == RunStatus::finished);
+  const std::string layers = read_file(folder / "whole" / kCurvatureLayersFile);
+  CHECK(std::count(layers.begin(), layers.end(), '\n') == 1 + 2 * 4);
+  for (const int stop : {5, 8}) {
+    const auto name = folder / fmt::format("stopped-{}", stop);
+    Problem problem = make();
+    int steps = 0;
+    RunHooks hooks;
+    hooks.interrupted = [&] { return ++steps >= stop; };
+    CHECK(run(settings, problem, name, hooks).status == RunStatus::interrupted);
+    Problem again = make();
+    CHECK(run(settings, again, name).status == RunStatus::finished);
+    CHECK(read_file(name / kCurvatureFile) == read_file(folder / "whole" / kCurvatureFile));
+    CHECK(read_file(name / kCurvatureLayersFile) == layers);
+  }
+}
+
 TEST_CASE("settings survive their record") {
   const ScratchFolder folder;
   RunSettings settings;

@@ -12,10 +12,11 @@
 namespace hesse::fuzz {
 namespace {
 
-constexpr std::array<std::string_view, 25> kRecords = {"run.json",
+constexpr std::array<std::string_view, 26> kRecords = {"run.json",
                                                        "trace.csv",
                                                        "curvature.csv",
                                                        "curvature_density.csv",
+                                                       "curvature_layers.csv",
                                                        "comparison.json",
                                                        "tuning.csv",
                                                        "command.json",

@@ -3,6 +3,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/options.h"
 #include "hesse/core/vector_ops.h"
+#include "hesse/curvature/curvature_operator.h"
 #include "hesse/curvature/diagonal_estimation.h"
 #include "hesse/curvature/sharpness.h"
 #include "hesse/curvature/subspace.h"
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -25,7 +27,7 @@ constexpr double kNearZero = 1e-3;
 constexpr double kDamping = 1e-3;
 
 /// Which columns a measure has beside its first.
-enum class Columns { eigenvalues, residual, error, interval, one, none };
+enum class Columns { eigenvalues, residual, error, interval, one, further, none };
 
 struct Row {
   CurvatureMeasure measure;
@@ -44,6 +46,9 @@ constexpr Row kRows[] = {
     {{"log-determinant", "log_determinant", "log det(H+ + 0.001 I)"}, Columns::interval},
     {{"negative", "negative", "negative eigenvalues of the Hessian"}, Columns::interval},
     {{"density", "", "density of the Hessian's eigenvalues"}, Columns::none},
+    {{"layers", "", "diagonal blocks of the layers"}, Columns::none},
+    {{"classes", "class_overlap", "overlap of the classes' mean gradients with the top eigenspace"}, Columns::further},
+    {{"overlap", "overlap_previous", "overlap of the top eigenspace with that of the row before"}, Columns::further},
     {{"log-volume", "log_volume", "log-volume of the sublevel set"}, Columns::interval, true},
     {{"keskar", "keskar", "epsilon-sharpness in percent"}, Columns::interval, true},
     {{"sam", "sam", "rise of the loss in SAM's ball"}, Columns::interval, true},
@@ -56,17 +61,31 @@ constexpr Row kRows[] = {
     {{"local-entropy", "local_entropy", "local entropy"}, Columns::interval, true},
 };
 
+bool has_measure(const CurvatureMeterOptions& options, std::string_view name) {
+  return std::find(options.measures.begin(), options.measures.end(), name) != options.measures.end();
+}
+
+/// Columns that stand for themselves, after the first of their measure.
+constexpr CurvatureMeasure kFurther[] = {
+    {"classes", "class_alignment", "share of the class means' second moment in the top eigenspace"},
+    {"classes", "class_moment", "second moment of the classes' mean gradients"},
+    {"overlap", "overlap_first", "overlap of the top eigenspace with that of the first row"},
+};
+
 std::vector<std::string> columns_of(const CurvatureMeterOptions& options) {
   std::vector<std::string> columns;
   for (const Row& row : kRows) {
-    if (std::find(options.measures.begin(), options.measures.end(), row.measure.name) == options.measures.end()) {
-      continue;
-    }
+    if (!has_measure(options, row.measure.name)) continue;
     const std::string first = row.measure.column;
     if (row.columns != Columns::none) columns.push_back(first);
     if (row.columns == Columns::eigenvalues) {
       for (Index i = 2; i <= options.top; ++i) columns.push_back(fmt::format("eigenvalue_{}", i));
       columns.insert(columns.end(), {"residual", "converged"});
+    }
+    for (const CurvatureMeasure& further : kFurther) {
+      if (row.columns == Columns::further && further.name == std::string_view(row.measure.name)) {
+        columns.emplace_back(further.column);
+      }
     }
     if (row.columns == Columns::residual) columns.push_back(first + "_residual");
     if (row.columns == Columns::error) columns.push_back(first + "_error");
@@ -98,7 +117,7 @@ class Reader {
   const OperatorPtr& H() const { return H_; }
   bool small() const { return H_->size() <= options_.estimate_products; }
 
-  BlockLanczosResult top(const OperatorPtr& A, Index pairs, Matrix& vectors) {
+  BlockLanczosResult top(const OperatorPtr& A, Index pairs, Matrix& vectors) const {
     BlockLanczosOptions lanczos;
     lanczos.pairs = pairs;
     lanczos.guard = std::min<Index>(2, A->size() - pairs);
@@ -137,6 +156,40 @@ class Reader {
     return exactly(whole.is_finite ? static_cast<double>((eigenvalues().array() < -zero).count()) : kNone);
   }
 
+  /// Each layer's block: formed where it is small, and else both ends from where they were.
+  std::vector<LayerCurvature> layers(const ParameterLayout& layout, Matrix& top_vectors, Matrix& bottom_vectors) {
+    for (Matrix* vectors : {&top_vectors, &bottom_vectors}) {
+      if (vectors->rows() != H_->size()) vectors->setZero(H_->size(), 1);
+    }
+    std::vector<LayerCurvature> layers;
+    for (const LayerRange& range : layers_of(layout)) {
+      LayerCurvature& layer = layers.emplace_back();
+      layer.name = range.name;
+      layer.parameters = range.size;
+      layer.largest = layer.largest_residual = layer.smallest = layer.smallest_residual = kNone;
+      layer.trace = without_value(0);
+      if (range.size == 0) continue;
+      if (small()) {
+        read_formed(dense().block(range.begin, range.begin, range.size, range.size), layer);
+        continue;
+      }
+      std::vector<Index> rows(static_cast<std::size_t>(range.size));
+      std::iota(rows.begin(), rows.end(), range.begin);
+      const OperatorPtr block = sub_block(H_, std::move(rows));
+      if (range.size <= options_.estimate_products) {
+        read_formed(formed(*block), layer);
+        continue;
+      }
+      const bool upper = read_end(block, range.begin, top_vectors, layer.largest, layer.largest_residual);
+      const bool lower =
+          read_end(scaled(-1, block), range.begin, bottom_vectors, layer.smallest, layer.smallest_residual);
+      layer.smallest = -layer.smallest;
+      layer.converged = upper && lower;
+      layer.trace = counted(estimate_trace(*block, estimate<TraceOptions>()));
+    }
+    return layers;
+  }
+
   /// Lanczos quadrature, or all eigenvalues as one rule.
   const SpectralDensity& density() {
     if (density_) return *density_;
@@ -159,15 +212,51 @@ class Reader {
   }
 
  private:
+  /// For small().
+  const Matrix& dense() {
+    if (dense_.size() == 0) dense_ = formed(*H_);
+    return dense_;
+  }
+  Matrix formed(const LinearOperator& A) {
+    const Matrix dense = to_dense(A);
+    products_ += dense.cols();
+    return 0.5 * (dense + dense.transpose());
+  }
   /// All of them, ascending; NaN where the matrix is not finite. For small().
   const Vector& eigenvalues() {
     if (eigenvalues_.size() == 0) {
-      const Matrix A = to_dense(*H_);
-      products_ += A.cols();
       Matrix vectors;
-      if (!symmetric_eigen(0.5 * (A + A.transpose()), eigenvalues_, vectors)) eigenvalues_.setConstant(A.cols(), kNone);
+      if (!symmetric_eigen(dense(), eigenvalues_, vectors)) eigenvalues_.setConstant(H_->size(), kNone);
     }
     return eigenvalues_;
+  }
+  /// From the block itself.
+  void read_formed(const Matrix& block, LayerCurvature& layer) const {
+    Vector values;
+    Matrix vectors;
+    if (!symmetric_eigen(block, values, vectors)) return;
+    const Index last = values.size() - 1;
+    const auto residual = [&](Index i) {
+      const Vector v = vectors.col(i);
+      return norm(block * v - values[i] * v);
+    };
+    layer.largest = values[last];
+    layer.largest_residual = residual(last);
+    layer.smallest = values[0];
+    layer.smallest_residual = residual(0);
+    layer.converged = true;
+    layer.trace = exactly(block.trace());
+  }
+  /// The largest eigenvalue from the rows of `vectors` that are the layer's, which get its eigenvector.
+  bool read_end(const OperatorPtr& block, Index begin, Matrix& vectors, double& value, double& residual) const {
+    auto own = vectors.middleRows(begin, block->size());
+    Matrix v = own.isZero(0) ? Matrix() : Matrix(own);
+    const BlockLanczosResult end = top(block, 1, v);
+    if (end.status == EigenStatus::non_finite) return false;
+    own = v;
+    value = end.pairs.values[0];
+    residual = end.pairs.residuals[0];
+    return end.status == EigenStatus::converged;
   }
   template <class Options>
   Options estimate() const {
@@ -177,7 +266,7 @@ class Reader {
     estimate.seed = options_.seed;
     return estimate;
   }
-  Estimate counted(const Estimate& estimate) {
+  Estimate counted(const Estimate& estimate) const {
     products_ += estimate.products;
     return estimate;
   }
@@ -185,6 +274,7 @@ class Reader {
   OperatorPtr H_;
   const CurvatureMeterOptions& options_;
   Index& products_;
+  Matrix dense_;
   Vector eigenvalues_;
   std::optional<SpectralDensity> density_;
 };
@@ -198,6 +288,31 @@ std::span<const CurvatureMeasure> curvature_measures() {
     return all;
   }();
   return measures;
+}
+
+std::span<const CurvatureMeasure> drawn_curvature_columns() {
+  static const std::vector<CurvatureMeasure> columns = [] {
+    std::vector<CurvatureMeasure> all;
+    for (const Row& row : kRows) {
+      if (row.columns != Columns::none) all.push_back(row.measure);
+      std::copy_if(std::begin(kFurther), std::end(kFurther), std::back_inserter(all), [&](const auto& further) {
+        return row.columns == Columns::further && further.name == std::string_view(row.measure.name);
+      });
+    }
+    return all;
+  }();
+  return columns;
+}
+
+void check_curvature_measures(Objective& f, const std::vector<std::string>& measures) {
+  for (const std::string& measure : measures) {
+    if (measure == "layers" && layers_of(f.layout()).size() < 2) {
+      fail(
+          "curvature measures: 'layers': the problem has no more layers than one, whose block is the whole Hessian; "
+          "take top,bottom,trace");
+    }
+    if (measure == "classes") network_with_classes(f);
+  }
 }
 
 std::vector<std::string> parse_curvature_measures(std::string_view text) {
@@ -246,15 +361,14 @@ CurvatureReading CurvatureMeter::read(Objective& f, const Vector& x, const Vecto
     set(column + "_lower", estimate.lower);
     set(column + "_upper", estimate.upper);
   };
-  const auto wanted = [&](std::string_view name) {
-    return std::find(options_.measures.begin(), options_.measures.end(), name) != options_.measures.end();
-  };
+  const auto wanted = [&](std::string_view name) { return has_measure(options_, name); };
   Vector g;
   f.value_and_gradient(x, g);
   if (!all_finite(g)) return reading;
   Index products = 0;
   Reader reader(f.curvature(x, Curvature::hessian), options_, products);
-  if (wanted("top") || wanted("alignment")) {
+  if (wanted("top") || wanted("alignment") || wanted("classes") || wanted("overlap")) {
+    const Matrix before = top_vectors_;
     const BlockLanczosResult top = reader.top(reader.H(), options_.top, top_vectors_);
     if (top.status != EigenStatus::non_finite) {
       set("sharpness", top.pairs.values[0]);
@@ -262,6 +376,18 @@ CurvatureReading CurvatureMeter::read(Objective& f, const Vector& x, const Vecto
       set("residual", top.pairs.residuals.maxCoeff());
       set("converged", top.status == EigenStatus::converged ? 1 : 0);
       set("alignment", alignment(g, top_vectors_));
+      if (wanted("overlap")) {
+        if (first_vectors_.size() == 0) first_vectors_ = top_vectors_;
+        set("overlap_previous", overlap(before, top_vectors_));
+        set("overlap_first", overlap(first_vectors_, top_vectors_));
+      }
+      if (wanted("classes")) {
+        const ClassStructure classes = class_structure(class_mean_gradients(f, x));
+        const ClassFit fit = class_fit(classes, top_vectors_);
+        set("class_overlap", fit.overlap);
+        set("class_alignment", fit.alignment);
+        set("class_moment", classes.values.sum());
+      }
     }
   }
   if (wanted("preconditioned") && preconditioner.size() == x.size()) {
@@ -290,6 +416,7 @@ CurvatureReading CurvatureMeter::read(Objective& f, const Vector& x, const Vecto
   }
   if (wanted("log-determinant")) set_interval("log_determinant", reader.log_determinant());
   if (wanted("negative")) set_interval("negative", reader.negative());
+  if (wanted("layers")) reading.layers = reader.layers(f.layout(), layer_top_vectors_, layer_bottom_vectors_);
   if (wanted("density")) reading.density = reader.density();
   SharpnessOptions sharpness;
   sharpness.max_products = options_.estimate_products;
@@ -309,9 +436,16 @@ CurvatureReading CurvatureMeter::read(Objective& f, const Vector& x, const Vecto
 }
 
 StateView CurvatureMeter::state() {
-  return {{"curvature.top", &top_vectors_},
-          {"curvature.bottom", &bottom_vectors_},
-          {"curvature.preconditioned", &preconditioned_vectors_}};
+  StateView state = {{"curvature.top", &top_vectors_},
+                     {"curvature.bottom", &bottom_vectors_},
+                     {"curvature.preconditioned", &preconditioned_vectors_}};
+  // Checkpoints of measures that do without these have none of them.
+  if (has_measure(options_, "overlap")) state.push_back({"curvature.first", &first_vectors_});
+  if (has_measure(options_, "layers")) {
+    state.push_back({"curvature.layer_top", &layer_top_vectors_});
+    state.push_back({"curvature.layer_bottom", &layer_bottom_vectors_});
+  }
+  return state;
 }
 
 }  // namespace hesse

@@ -14,6 +14,13 @@
 ///     log-determinant              log det(H_+ + 1e-3 I), with interval
 ///     negative                     eigenvalues below minus a thousandth of the largest magnitude, with interval
 ///     density                      no column: nodes and weights of Lanczos quadrature
+///     layers                       no column: of each layer's diagonal block both ends, with residuals, and the trace,
+///                                  with its interval
+///     classes                      class_overlap (mean squared cosine between the span of the classes' mean gradients
+///                                  and the top eigenspace), class_alignment (share of the second moment of these means
+///                                  in it, both 0 to 1), class_moment (that moment's trace): curvature/subspace.h
+///     overlap                      overlap_previous, overlap_first: of the top eigenspace with those of the reading
+///                                  before and of the first one (Gur-Ari, Roberts and Dyer 2018, eq. 5), 0 to 1
 ///     log-volume, keskar, ...      one measure of curvature/sharpness.h, with _lower and _upper as there
 ///
 /// A dash of a measure's name is an underscore in its columns, and `products`, Hessian products spent, is the last.
@@ -23,6 +30,7 @@
 /// Where n is at most `estimate_products` the matrix is formed, n products, and the estimates are exact.
 #pragma once
 
+#include "hesse/curvature/estimate.h"
 #include "hesse/curvature/spectral_density.h"
 #include "hesse/objective/objective.h"
 #include "hesse/optim/optimizer.h"
@@ -47,6 +55,9 @@ std::span<const CurvatureMeasure> curvature_measures();
 /// What is measured where nothing else is asked for: the names of CurvatureMeterOptions.
 inline constexpr const char* kDefaultCurvatureMeasures = "top,alignment,preconditioned";
 
+/// What is drawn of them: a measure's first column, and after it others of the same measure that are worth a figure.
+std::span<const CurvatureMeasure> drawn_curvature_columns();
+
 /// Measures by name, joined by commas. Throws Error on a name that is none, with a suggestion, on one that is there
 /// twice, and when there is none.
 std::vector<std::string> parse_curvature_measures(std::string_view text);
@@ -63,10 +74,26 @@ struct CurvatureMeterOptions {
   std::uint64_t seed = 0;         ///< of all random vectors
 };
 
+/// Throws Error, in one line, where f has not got what a measure needs: more layers than one, or classes.
+void check_curvature_measures(Objective& f, const std::vector<std::string>& measures);
+
+/// The ends and the trace of one layer's diagonal block of the Hessian.
+struct LayerCurvature {
+  std::string name;  ///< "layer1"
+  Index parameters = 0;
+  double largest = 0;
+  double largest_residual = 0;
+  double smallest = 0;
+  double smallest_residual = 0;
+  bool converged = false;  ///< both residuals within the tolerance
+  Estimate trace;
+};
+
 /// The figures at one point.
 struct CurvatureReading {
-  std::vector<double> figures;  ///< as columns() has them; NaN where there is none
-  SpectralDensity density;      ///< with the measure density; exact: one probe with all eigenvalues
+  std::vector<double> figures;         ///< as columns() has them; NaN where there is none
+  SpectralDensity density;             ///< with the measure density; exact: one probe with all eigenvalues
+  std::vector<LayerCurvature> layers;  ///< with the measure layers
 };
 
 /// Measures points in the order of a run.
@@ -79,7 +106,8 @@ class CurvatureMeter {
   const std::vector<std::string>& columns() const { return columns_; }
 
   /// At x on the selected samples of f; `preconditioner` is the diagonal of P, empty for none. Where the gradient is
-  /// not finite all figures are NaN. Throws Error where f has not got what a measure needs.
+  /// not finite all figures are NaN. Throws Error where f has not got what a measure needs. A layer of at most
+  /// `estimate_products` parameters takes as many products; of another each end begins from its eigenvector before.
   CurvatureReading read(Objective& f, const Vector& x, const Vector& preconditioner);
 
   /// The eigenvectors that the next reading begins from: with them it has the same bits in another process.
@@ -91,6 +119,10 @@ class CurvatureMeter {
   Matrix top_vectors_;
   Matrix bottom_vectors_;
   Matrix preconditioned_vectors_;
+  Matrix first_vectors_;  ///< the top ones of the first reading
+  /// Of all layers, n x 1: each has the rows of its parameters.
+  Matrix layer_top_vectors_;
+  Matrix layer_bottom_vectors_;
 };
 
 }  // namespace hesse

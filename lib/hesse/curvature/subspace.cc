@@ -24,7 +24,7 @@ double overlap(const Matrix& U, const Matrix& V) {
   return (U.transpose() * V).squaredNorm() / static_cast<double>(k);
 }
 
-ClassMeans class_mean_gradients(Objective& f, const Vector& x) {
+NetworkObjective& network_with_classes(Objective& f) {
   auto* network = find<NetworkObjective>(f);
   if (network == nullptr || network->data().class_count == 0 || network->data().places != 1 ||
       network->reconstructs()) {
@@ -38,6 +38,11 @@ ClassMeans class_mean_gradients(Objective& f, const Vector& x) {
           "gradient of its own");
     }
   }
+  return *network;
+}
+
+ClassMeans class_mean_gradients(Objective& f, const Vector& x) {
+  auto* const network = &network_with_classes(f);
   const Dataset& data = network->data();
   std::vector<std::vector<Index>> members(static_cast<std::size_t>(data.class_count));
   for (const Index i : network->selection()) {
@@ -74,6 +79,15 @@ ClassStructure class_structure(const ClassMeans& means) {
   structure.vectors = scaled * vectors.rightCols(kept).rowwise().reverse();
   for (Index j = 0; j < kept; ++j) structure.vectors.col(j) /= std::sqrt(structure.values[j]);
   return structure;
+}
+
+ClassFit class_fit(const ClassStructure& structure, const Matrix& V) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  const Index columns = std::min(V.cols(), structure.vectors.cols());
+  if (columns == 0) return {kNone, kNone};
+  const Matrix cosines = V.leftCols(columns).transpose() * structure.vectors;
+  const auto weighted = cosines * structure.values.cwiseSqrt().asDiagonal();
+  return {cosines.squaredNorm() / static_cast<double>(columns), weighted.squaredNorm() / structure.values.sum()};
 }
 
 }  // namespace hesse

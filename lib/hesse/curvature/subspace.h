@@ -10,6 +10,8 @@
 
 namespace hesse {
 
+class NetworkObjective;
+
 /// |V'g|^2 / |g|^2 in [0, 1] for V with orthonormal columns: the share of a vector that lies in a subspace (Gur-Ari,
 /// Roberts and Dyer 2018, eq. 3). A vector of random direction has k / n. NaN for g = 0.
 double alignment(const Vector& g, const Matrix& V);
@@ -30,6 +32,9 @@ struct ClassMeans {
 };
 ClassMeans class_mean_gradients(Objective& f, const Vector& x);
 
+/// The network whose classes these are, beneath f. Throws Error where class_mean_gradients() does.
+NetworkObjective& network_with_classes(Objective& f);
+
 /// Orthonormal eigenvectors and eigenvalues, descending, of sum_c share_c g_c g_c', by the small Gram matrix;
 /// eigenvalues below 1e-12 of the largest are dropped.
 struct ClassStructure {
@@ -37,5 +42,14 @@ struct ClassStructure {
   Matrix vectors;
 };
 ClassStructure class_structure(const ClassMeans& means);
+
+/// How the class means lie to a subspace of as many dimensions.
+struct ClassFit {
+  double overlap = 0;    ///< of the two spaces, 0 to 1: overlap()
+  double alignment = 0;  ///< share of the second moment of the class means that lies in the subspace, 0 to 1
+};
+/// V has orthonormal columns, of which the first as many as there are directions of means are taken, or all. NaN where
+/// there is no column or no mean.
+ClassFit class_fit(const ClassStructure& structure, const Matrix& V);
 
 }  // namespace hesse

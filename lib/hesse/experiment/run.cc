@@ -196,7 +196,10 @@ void check_run(const RunSettings& settings, Problem& problem) {
   const Method method = parse_method(settings.method);
   const auto optimizer = make_optimizer(method, problem, settings.seed);
   check_growth(method, problem, batch_of(method, *optimizer, settings));
-  if (settings.curvature_every > 0) CurvatureMeter(problem.objective->size(), curvature_options(settings));
+  if (settings.curvature_every > 0) {
+    const CurvatureMeter possible(problem.objective->size(), curvature_options(settings));
+    check_curvature_measures(*problem.objective, possible.options().measures);
+  }
   stopping_of(settings);
 }
 

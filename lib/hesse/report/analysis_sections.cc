@@ -969,6 +969,13 @@ ReportSection spectra_section(std::span<const fs::path> folders, std::span<const
                                              raised(numbers_of(density, "lower", file)),
                                              raised(numbers_of(density, "upper", file))));
     }
+    for (const auto& [name, title] :
+         {std::pair{"class_parts.csv", "class and cross-class parts of the Gauss-Newton matrix"},
+          std::pair{"class_shares.csv", "where the eigenvalues come from, in percent"}}) {
+      if (!fs::exists(folders[s] / name)) continue;
+      further.push_back(read_csv_table(folders[s] / name));
+      further.back().title = of + title;
+    }
     if (Table whole = whole_figures(json); !whole.rows.empty()) {
       whole.title = of + whole.title;
       further.push_back(std::move(whole));

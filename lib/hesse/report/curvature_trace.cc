@@ -25,11 +25,52 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* kDensityHeader = "step,probe,eigenvalue,weight\n";
+constexpr const char* kLayersHeader =
+    "step,layer,parameters,largest,largest_residual,smallest,smallest_residual,trace,trace_lower,trace_upper,"
+    "converged\n";
 
 void append(const std::filesystem::path& path, const std::string& text) {
   std::ofstream out(path, std::ios::binary | std::ios::app);
   out << text << std::flush;
   if (!out) fail_to_write(path, "append to the file", errno);
+}
+
+/// A file whose lines begin with a step: those of these steps stay, a last line that was being written does not.
+void keep_lines(const std::filesystem::path& path, std::string kept, const std::set<std::int64_t>& steps) {
+  if (!writes_records()) return;
+  std::error_code error;
+  if (!steps.empty() && std::filesystem::exists(path, error)) {
+    const std::string old = read_file(path);
+    std::size_t begin = std::min(old.find('\n'), old.size() - 1) + 1;
+    for (std::size_t end = old.find('\n', begin); end != std::string::npos; end = old.find('\n', begin)) {
+      const std::string_view line(old.data() + begin, end + 1 - begin);
+      const std::string_view first = line.substr(0, line.find(','));
+      if (steps.contains(parse_whole_number(path.string(), first))) kept += line;
+      begin = end + 1;
+    }
+  }
+  write_file(path, kept);
+}
+
+std::string density_lines(std::int64_t step, const SpectralDensity& density) {
+  std::string text;
+  for (std::size_t p = 0; p < density.probes.size(); ++p) {
+    const Quadrature& rule = density.probes[p];
+    for (Index j = 0; j < rule.nodes.size(); ++j) {
+      text += fmt::format("{},{},{},{}\n", step, p, rule.nodes[j], rule.weights[j]);
+    }
+  }
+  return text;
+}
+
+std::string layer_lines(std::int64_t step, const std::vector<LayerCurvature>& layers) {
+  std::string text;
+  for (const LayerCurvature& l : layers) {
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", step, l.name, l.parameters, l.largest, l.largest_residual,
+                    l.smallest, l.smallest_residual, l.trace.value, l.trace.lower, l.trace.upper, l.converged ? 1 : 0);
+  }
+  return text;
 }
 
 bool has_figures(const RecordedRun& run, const std::string& column) {
@@ -157,14 +198,19 @@ CurvatureTrace::CurvatureTrace(const std::filesystem::path& folder, std::shared_
                                const CurvatureTraceOptions& options)
     : path_(folder / kCurvatureFile),
       density_path_(folder / kCurvatureDensityFile),
+      layers_path_(folder / kCurvatureLayersFile),
       f_(std::move(f)),
       every_steps_(options.every_steps),
       meter_(f_->size(), options) {
   if (options.every_steps < 1) {
     fail("curvature trace: a row every {} steps is not possible; give a whole number >= 1", options.every_steps);
   }
-  const auto& measures = options.measures;
-  with_density_ = std::find(measures.begin(), measures.end(), "density") != measures.end();
+  check_curvature_measures(*f_, options.measures);
+  const auto measured = [&](const char* name) {
+    return std::find(options.measures.begin(), options.measures.end(), name) != options.measures.end();
+  };
+  with_density_ = measured("density");
+  with_layers_ = measured("layers");
   trace_.columns = {"step"};
   trace_.columns.insert(trace_.columns.end(), meter_.columns().begin(), meter_.columns().end());
 }
@@ -185,7 +231,10 @@ void CurvatureTrace::begin(const Progress& progress, const Vector& x, Optimizer&
     });
     trace_ = std::move(old);
   }
-  if (with_density_) keep_density_until(trace_.rows.empty() ? -1 : static_cast<std::int64_t>(trace_.rows.back()[0]));
+  std::set<std::int64_t> steps;
+  for (const auto& row : trace_.rows) steps.insert(static_cast<std::int64_t>(row[0]));
+  if (with_density_) keep_lines(density_path_, kDensityHeader, steps);
+  if (with_layers_) keep_lines(layers_path_, kLayersHeader, steps);
   if (trace_.rows.empty()) record(progress.step, x, optimizer);
 }
 
@@ -207,37 +256,9 @@ void CurvatureTrace::record(std::int64_t step, const Vector& x, const Optimizer&
   const CurvatureReading reading = meter_.read(*f_, x, optimizer.diagonal_preconditioner());
   std::vector<double>& row = trace_.rows.emplace_back(1, static_cast<double>(step));
   row.insert(row.end(), reading.figures.begin(), reading.figures.end());
-  if (with_density_ && writes_records()) {
-    std::string text;
-    for (std::size_t p = 0; p < reading.density.probes.size(); ++p) {
-      const Quadrature& rule = reading.density.probes[p];
-      for (Index j = 0; j < rule.nodes.size(); ++j) {
-        text += fmt::format("{},{},{},{}\n", step, p, rule.nodes[j], rule.weights[j]);
-      }
-    }
-    append(density_path_, text);
-  }
+  if (with_density_ && writes_records()) append(density_path_, density_lines(step, reading.density));
+  if (with_layers_ && writes_records()) append(layers_path_, layer_lines(step, reading.layers));
   write_file(path_, trace_text(trace_));
-}
-
-/// The file with its rows up to a step, a last line that was being written left out.
-void CurvatureTrace::keep_density_until(std::int64_t step) {
-  if (!writes_records()) return;
-  std::string kept = kDensityHeader;
-  std::error_code error;
-  if (step >= 0 && std::filesystem::exists(density_path_, error)) {
-    const std::string old = read_file(density_path_);
-    std::set<std::int64_t> steps;
-    for (const auto& row : trace_.rows) steps.insert(static_cast<std::int64_t>(row[0]));
-    std::size_t begin = std::min(old.find('\n'), old.size() - 1) + 1;
-    for (std::size_t end = old.find('\n', begin); end != std::string::npos; end = old.find('\n', begin)) {
-      const std::string_view line(old.data() + begin, end + 1 - begin);
-      const std::string_view first = line.substr(0, line.find(','));
-      if (steps.contains(parse_whole_number(density_path_.string(), first))) kept += line;
-      begin = end + 1;
-    }
-  }
-  write_file(density_path_, kept);
 }
 
 std::optional<StabilityEdge> stability_edge(const RunRecord& record) {
@@ -288,7 +309,7 @@ std::vector<RecordedRun> with_curvature(std::span<const RecordedRun> runs) {
 
 std::vector<CurvatureFigure> curvature_figures(std::span<const RecordedRun> runs) {
   std::vector<CurvatureFigure> figures;
-  for (const CurvatureMeasure& measure : curvature_measures()) {
+  for (const CurvatureMeasure& measure : drawn_curvature_columns()) {
     std::vector<RecordedRun> with;
     std::copy_if(runs.begin(), runs.end(), std::back_inserter(with),
                  [&](const RecordedRun& run) { return has_figures(run, measure.column); });
@@ -352,16 +373,82 @@ std::optional<ContourPlot> density_map(const RecordedRun& run) {
   return plot;
 }
 
+std::vector<Figure> layer_figures(const RecordedRun& run) {
+  const std::filesystem::path path = run.folder / kCurvatureLayersFile;
+  if (!std::filesystem::exists(path)) return {};
+  const std::string file = path.string();
+  const Table table = read_csv_table(path);
+  const std::vector<std::string> names = texts_of(table, "layer", file);
+  const std::vector<double> steps = numbers_of(table, "step", file);
+  std::vector<std::string> layers;
+  for (const std::string& name : names) {
+    if (std::find(layers.begin(), layers.end(), name) == layers.end()) layers.push_back(name);
+  }
+  struct Drawn {
+    const char* column;
+    const char* title;
+    bool with_interval;
+  };
+  std::vector<Figure> figures;
+  for (const auto& [column, title, with_interval] :
+       {Drawn{"largest", "largest eigenvalues of the layers' diagonal blocks", false},
+        Drawn{"smallest", "smallest eigenvalues of the layers' diagonal blocks", false},
+        Drawn{"trace", "traces of the layers' diagonal blocks", true}}) {
+    const std::vector<double> values = numbers_of(table, column, file);
+    std::vector<double> lower = values;
+    std::vector<double> upper = values;
+    if (with_interval) {
+      lower = numbers_of(table, fmt::format("{}_lower", column), file);
+      upper = numbers_of(table, fmt::format("{}_upper", column), file);
+    }
+    Plot plot;
+    plot.title = run.record.optimizer.text;
+    plot.x_label = "steps";
+    plot.y_label = title;
+    plot.log_y = true;
+    for (const std::string& layer : layers) {
+      std::array<std::vector<double>, 4> kept;
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if (names[i] != layer || !std::isfinite(steps[i]) || !std::isfinite(values[i])) continue;
+        kept[0].push_back(steps[i]);
+        kept[1].push_back(values[i]);
+        kept[2].push_back(lower[i]);
+        kept[3].push_back(upper[i]);
+        plot.log_y = plot.log_y && lower[i] > 0;
+      }
+      if (kept[0].empty()) continue;
+      if (with_interval) {
+        plot.series.push_back(band_series(layer, kept[0], kept[1], kept[2], kept[3]));
+      } else {
+        plot.series.push_back({layer, {{kept[0], kept[1]}}});
+      }
+    }
+    if (plot.series.empty()) continue;
+    Figure figure{fmt::format("layers_{}", column), title, fmt::format("{} on all samples.", title)};
+    if (with_interval) {
+      plot.legend = figure.note = "estimate, 95 % interval";
+      plot.figures = {"estimate", "lower", "upper"};
+      figure.band_only = true;
+    }
+    figure.views.push_back({"steps", std::move(plot)});
+    figures.push_back(std::move(figure));
+  }
+  return figures;
+}
+
 void write_curvature_plots(const std::filesystem::path& folder, std::span<const RecordedRun> runs, Palette& palette) {
   for (const CurvatureFigure& each : curvature_figures(runs)) {
     write_plot(folder / fmt::format("{}_by_steps.svg", each.figure.name), each.figure.views.front().plot, palette);
   }
   for (const RecordedRun& run : runs) {
-    const std::optional<ContourPlot> map = density_map(run);
-    if (!map) continue;
     const std::string which =
         runs.size() == 1 ? "" : fmt::format("_{}_seed-{}", file_name(run.record.optimizer.text), run.record.seed);
-    write_contour_plot(folder / fmt::format("density_by_steps{}.svg", which), *map);
+    for (const Figure& figure : layer_figures(run)) {
+      write_plot(folder / fmt::format("{}_by_steps{}.svg", figure.name, which), figure.views.front().plot, palette);
+    }
+    if (const std::optional<ContourPlot> map = density_map(run)) {
+      write_contour_plot(folder / fmt::format("density_by_steps{}.svg", which), *map);
+    }
   }
 }
 

@@ -6,7 +6,11 @@
 ///     step, probe, eigenvalue, weight
 ///
 /// the nodes and weights of each probe's quadrature, whose mean over the probes is the density of eigenvalues at the
-/// step; where the matrix was small enough to be formed, probe 0 has every eigenvalue with the weight 1 / n.
+/// step; where the matrix was small enough to be formed, probe 0 has every eigenvalue with the weight 1 / n. With the
+/// measure `layers` the ends and the trace of each layer's diagonal block go into `curvature_layers.csv`,
+///
+///     step, layer, parameters, largest, largest_residual, smallest, smallest_residual, trace, trace_lower,
+///     trace_upper, converged
 ///
 /// The run is not disturbed: the objective is one of its own, and the loop's clock and counters stand.
 #pragma once
@@ -33,6 +37,7 @@ namespace hesse {
 /// The files' names within the folder of a run.
 inline constexpr const char* kCurvatureFile = "curvature.csv";
 inline constexpr const char* kCurvatureDensityFile = "curvature_density.csv";
+inline constexpr const char* kCurvatureLayersFile = "curvature_layers.csv";
 
 /// When curvature is measured along a run, and what.
 struct CurvatureTraceOptions : CurvatureMeterOptions {
@@ -43,7 +48,7 @@ struct CurvatureTraceOptions : CurvatureMeterOptions {
 /// bit.
 class CurvatureTrace final : public Observer {
  public:
-  /// Throws Error on impossible options.
+  /// Throws Error on impossible options, and where f has not got what a measure needs.
   CurvatureTrace(const std::filesystem::path& folder, std::shared_ptr<Objective> f,
                  const CurvatureTraceOptions& options);
 
@@ -56,14 +61,15 @@ class CurvatureTrace final : public Observer {
 
  private:
   void record(std::int64_t step, const Vector& x, const Optimizer& optimizer);
-  void keep_density_until(std::int64_t step);
 
   std::filesystem::path path_;
   std::filesystem::path density_path_;
+  std::filesystem::path layers_path_;
   std::shared_ptr<Objective> f_;
   std::int64_t every_steps_;
   CurvatureMeter meter_;
   bool with_density_ = false;
+  bool with_layers_ = false;
   Trace trace_;
   Optimizer* optimizer_ = nullptr;
 };
@@ -96,9 +102,9 @@ struct CurvatureFigure {
   std::vector<RecordedRun> runs;
 };
 
-/// One figure for each measure that has a column, of the runs that have figures in it, and the edge of stability where
-/// all are of one; an estimate's interval is the band where there is but one run a method. Then the largest eigenvalues
-/// over their edges, where these differ. Runs are those of with_curvature().
+/// One figure for each column of drawn_curvature_columns(), of the runs that have figures in it, and the edge of
+/// stability where all are of one; an estimate's interval is the band where there is but one run a method. Then the
+/// largest eigenvalues over their edges, where these differ. Runs are those of with_curvature().
 std::vector<CurvatureFigure> curvature_figures(std::span<const RecordedRun> runs);
 
 /// The density of a run's eigenvalues over its steps, from curvature_density.csv: a column for each of at most 200
@@ -107,8 +113,14 @@ std::vector<CurvatureFigure> curvature_figures(std::span<const RecordedRun> runs
 /// row only.
 std::optional<ContourPlot> density_map(const RecordedRun& run);
 
-/// Draws each of these figures to COLUMN_by_steps.svg, and the density of each run to density_by_steps.svg or, of
-/// several runs, density_by_steps_METHOD_seed-N.svg. Throws Error where gnuplot is missing or complains.
+/// The largest and the smallest eigenvalue and the trace, with its interval, of each layer's diagonal block of a run
+/// over its steps, from curvature_layers.csv: three figures named layers_largest, layers_smallest and layers_trace, or
+/// none where the run has no such file.
+std::vector<Figure> layer_figures(const RecordedRun& run);
+
+/// Draws each of these figures to COLUMN_by_steps.svg, and of each run the density to density_by_steps.svg and the
+/// layers to layers_largest_by_steps.svg and so on or, of several runs, to density_by_steps_METHOD_seed-N.svg and so
+/// on. Throws Error where gnuplot is missing or complains.
 void write_curvature_plots(const std::filesystem::path& folder, std::span<const RecordedRun> runs, Palette& palette);
 
 }  // namespace hesse

@@ -213,10 +213,15 @@ ReportSection curvature_section(std::span<const RecordedRun> all) {
     section.blocks.emplace_back(std::move(figure));
   }
   for (const RecordedRun& run : runs) {
-    std::optional<ContourPlot> map = density_map(run);
-    if (!map) continue;
     const std::string which =
         runs.size() == 1 ? "" : fmt::format(" {} seed {}", run.record.optimizer.text, run.record.seed);
+    for (Figure& figure : layer_figures(run)) {
+      figure.name = file_name(figure.name + which);
+      figure.title += which;
+      section.blocks.emplace_back(std::move(figure));
+    }
+    std::optional<ContourPlot> map = density_map(run);
+    if (!map) continue;
     Figure figure{file_name("density" + which), "density of the Hessian's eigenvalues" + which,
                   "The density of the Hessian's eigenvalues over steps, by Lanczos quadrature."};
     figure.surface = std::move(map);
