@@ -629,7 +629,13 @@ double matrix_bytes(Objective& f, Index n, const SpectrumCommandOptions& options
                     Index classes) {
   const CurvatureMatrix matrix = options.matrix.matrix;
   double bytes = analysis_bytes(n, options, eigen);
-  if (classes > 0) bytes = std::max(bytes, eigenvectors_bytes(n, eigen) + class_bytes(n, options, classes));
+  if (classes > 0) {
+    bytes = std::max(bytes, eigenvectors_bytes(n, eigen) + class_bytes(n, options, classes));
+    // The Gauss-Newton matrix beside the one that is looked at.
+    if (auto* const network = find<NetworkObjective>(f)) {
+      bytes += network->operator_bytes(std::max(attributed(options, n, classes), ClassAttributionOptions().within) + 2);
+    }
+  }
   if (matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac) {
     if (auto* const structure = find<KroneckerStructure>(f)) {
       bytes += kronecker_bytes(structure->kronecker_layers(), matrix == CurvatureMatrix::ekfac);
