@@ -24,8 +24,8 @@ packages=(
   liblbfgspp-dev liblbfgs-dev
   # Several processes as one run; the build goes without it where it is missing.
   libopenmpi-dev openmpi-bin
-  # The tests, and the unpacking of data from a source package.
-  catch2 python3-scipy dpkg-dev xz-utils
+  # The tests, of packages too, and the unpacking of data from a source package.
+  catch2 python3-scipy dpkg-dev file xz-utils
   # The manual: its tests, and its site.
   python3 mkdocs mkdocs-material
 )
