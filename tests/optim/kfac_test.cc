@@ -698,6 +698,25 @@ TEST_CASE("K-FAC's damping follows the reduction ratio across both of its bounds
   CHECK(std::min({low, between_low, between_high, high}) >= 1);
 }
 
+TEST_CASE("Where the decrease drowns in rounding K-FAC goes on by its model, and its damping stays") {
+  const Case c{{4, 3}, Activation::identity, Loss::softmax_cross_entropy};
+  NetworkOptions options;
+  options.precision = GENERATE(Precision::float64, Precision::float32);
+  L2Objective f(make_objective(c, make_data(4, 3, 40, c.loss), options), 0.1, true);
+  const std::string reject = GENERATE("true", "false");
+  const auto optimizer = make_optimizer("kfac:damping=1,stats_share=1,model_share=1,reject=" + reject, {f, 1});
+  Vector x = test_point(f.size());
+  StepReport report;
+  for (int k = 0; k < 400; ++k) {
+    report = optimizer->step(f, x);
+    REQUIRE(report.status == StepStatus::ok);
+  }
+  CAPTURE(reject, report.gradient_norm);
+  CHECK(told(report, "damping") <= 10);
+  // f does not tell gradients below the root of 2e-15 or 2e-7 of it.
+  CHECK(report.gradient_norm <= (options.precision == Precision::float64 ? 1e-11 : 1e-5));
+}
+
 TEST_CASE("Every form of K-FAC lowers the loss of a network far faster than gradient descent") {
   const Case c{{6, 8, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
   const auto f = make_objective(c, make_data(6, 3, 200, c.loss));
