@@ -232,6 +232,38 @@ TEST_CASE("Kronecker factors over a share of the samples are those of drawn samp
   CHECK(after == fresh);
 }
 
+TEST_CASE("Kronecker factors and moments of many places are the same in one pass as in several, with decay too") {
+  // 4096 places of 25 inputs: a pass of more than 40 samples is too many entries to be unrolled at once.
+  std::vector<std::unique_ptr<Layer>> layers;
+  layers.push_back(convolution_layer({1, 64, 64}, 2, {5, 5, 1, 2}));
+  layers.push_back(average_pooling_layer({2, 64, 64}, {64, 64, 1, 0}));
+  layers.push_back(dense_layer(2, 3));
+  const auto network = std::make_shared<const Network>(std::move(layers));
+  const auto data = make_data(4096, 3, 50, Loss::softmax_cross_entropy);
+  const FactorRequest request{.kind = Curvature::fisher_empirical,
+                              .decay = 0.5,
+                              .sharing = GENERATE(WeightSharing::expand, WeightSharing::reduce)};
+  std::vector<KroneckerFactors> factors[2];
+  std::vector<Matrix> moments[2];
+  for (const int several : {0, 1}) {
+    NetworkOptions options;
+    options.pass_size = several == 1 ? 20 : 2048;
+    const auto f = make_network_objective(network, Loss::softmax_cross_entropy, data, options);
+    for (const std::uint64_t step : {0U, 1U}) {
+      const Vector x = test_point(f->size(), step);
+      f->kronecker_factors(x, request, factors[several]);
+      f->kronecker_moments(x, request, std::vector<KroneckerBasis>(2), moments[several]);
+    }
+  }
+  for (std::size_t l = 0; l < 2; ++l) {
+    const KroneckerFactors& one = factors[0][l];
+    const KroneckerFactors& more = factors[1][l];
+    CHECK((one.A - more.A).norm() <= 1e-12 * more.A.norm());
+    CHECK((one.G - more.G).norm() <= 1e-12 * more.G.norm());
+    CHECK((moments[0][l] - moments[1][l]).norm() <= 1e-12 * moments[1][l].norm());
+  }
+}
+
 TEST_CASE("Empirical Kronecker factors are the same whether the gradient at the point is known or not") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::squared_error};
   const auto data = make_data(4, 3, 20, c.loss);

@@ -1,6 +1,7 @@
 #include "hesse/optim/second_order/hessian_free.h"
 
 #include "hesse/nn/normalisation.h"
+#include "hesse/objective/l2_objective.h"
 #include "hesse/optim/registry.h"
 #include "nn/network_cases.h"
 #include "optim/telemetry.h"
@@ -202,6 +203,18 @@ TEST_CASE(
   CHECK(back);
   CHECK(early);
   CHECK(compared >= 3);
+}
+
+TEST_CASE("Where the decrease drowns in rounding Hessian-free optimization goes on, and its damping stays") {
+  const Case c{{4, 3}, Activation::identity, Loss::softmax_cross_entropy};
+  L2Objective f(make_objective(c, make_data(4, 3, 40, c.loss)), 0.1, true);
+  const auto optimizer = make_optimizer("hessian-free", {f, 1});
+  Vector x = test_point(f.size());
+  StepReport report;
+  for (int k = 0; k < 200; ++k) report = optimizer->step(f, x);
+  CHECK(told(report, "damping") <= 1);
+  CHECK(report.step_size == 1);
+  CHECK(report.gradient_norm <= 1e-11);
 }
 
 TEST_CASE("Hessian-free optimization tells the condition of its system, which CG run to its end has met") {

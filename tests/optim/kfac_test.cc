@@ -417,13 +417,13 @@ TEST_CASE("K-FAC with a large damping is gradient descent, and its KL bound hold
   CHECK((y - (x - 0.1 * g)).norm() <= 1e-3 * 0.1 * g.norm());
 
   options.damping = 1e-2;
-  options.lr = 1;
+  options.lr = GENERATE(1.0, 0.3);
   options.kl_clip = 1e-4;
   Vector z = x;
   const StepReport clipped = KfacFixed(*f, options, 0).step(*f, z);
-  // nu d'g = kappa / (lr^2 nu): the quadratic form of the step in the damped model is kappa.
+  // nu d'g = kappa / (lr^2 nu): the quadratic form of the step lr nu d in the damped model is kappa.
   CHECK(told(clipped, "kl_scale") < 1);
-  CHECK(std::abs(g.dot(z - x)) * told(clipped, "kl_scale") == Approx(1e-4).epsilon(1e-9));
+  CHECK(std::abs(g.dot(z - x)) * options.lr * told(clipped, "kl_scale") == Approx(1e-4).epsilon(1e-9));
 }
 
 TEST_CASE("kl_clip=0 takes K-FAC's step as it is, and is written so in the options' grammar") {
@@ -654,12 +654,16 @@ TEST_CASE("A rejected step leaves the point and raises the damping") {
   Kfac kfac(*f, options, 0);
   Vector x = 3 * test_point(f->size());
   bool rejected = false;
+  bool again = false;
   for (int k = 0; k < 30; ++k) {
     const Vector before = x;
     const double value = f->value(x);
     const StepReport report = kfac.step(*f, x);
     CHECK(f->value(x) <= value);
-    if (told(report, "accepted") == 0) {
+    // The step that was undone is none to go on along.
+    if (again) CHECK(told(report, "momentum") == 0);
+    again = told(report, "accepted") == 0;
+    if (again) {
       rejected = true;
       CHECK(x == before);
       CHECK(report.step_norm == 0);
@@ -667,6 +671,50 @@ TEST_CASE("A rejected step leaves the point and raises the damping") {
     }
   }
   CHECK(rejected);
+}
+
+TEST_CASE("K-FAC's damping follows the reduction ratio across both of its bounds, and stays between them") {
+  const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(4, 3, 40, c.loss));
+  KfacOptions options;
+  options.damping = 1e-3;
+  options.damping_period = 1;
+  options.reject = false;
+  Index low = 0, between_low = 0, between_high = 0, high = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Kfac kfac(*f, options, seed);
+    Vector x = test_point(f->size(), seed);
+    double damping = options.damping;
+    for (int k = 0; k < 25; ++k) {
+      const StepReport report = kfac.step(*f, x);
+      if (report.status != StepStatus::ok) break;
+      const double rho = told(report, "reduction_ratio");
+      if (rho > 0.75) damping *= 0.95;
+      if (!(rho >= 0.25)) damping /= 0.95;
+      CHECK(told(report, "damping") == Approx(std::max(damping, options.min_damping)).epsilon(1e-12));
+      ++(rho < 0.25 ? low : rho < 0.5 ? between_low : rho <= 0.75 ? between_high : high);
+    }
+  }
+  CHECK(std::min({low, between_low, between_high, high}) >= 1);
+}
+
+TEST_CASE("Where the decrease drowns in rounding K-FAC goes on by its model, and its damping stays") {
+  const Case c{{4, 3}, Activation::identity, Loss::softmax_cross_entropy};
+  NetworkOptions options;
+  options.precision = GENERATE(Precision::float64, Precision::float32);
+  L2Objective f(make_objective(c, make_data(4, 3, 40, c.loss), options), 0.1, true);
+  const std::string reject = GENERATE("true", "false");
+  const auto optimizer = make_optimizer("kfac:damping=1,stats_share=1,model_share=1,reject=" + reject, {f, 1});
+  Vector x = test_point(f.size());
+  StepReport report;
+  for (int k = 0; k < 400; ++k) {
+    report = optimizer->step(f, x);
+    REQUIRE(report.status == StepStatus::ok);
+  }
+  CAPTURE(reject, report.gradient_norm);
+  CHECK(told(report, "damping") <= 10);
+  // f does not tell gradients below the root of 2e-15 or 2e-7 of it.
+  CHECK(report.gradient_norm <= (options.precision == Precision::float64 ? 1e-11 : 1e-5));
 }
 
 TEST_CASE("Every form of K-FAC lowers the loss of a network far faster than gradient descent") {

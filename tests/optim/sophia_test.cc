@@ -137,6 +137,32 @@ TEST_CASE("AdaHessian's spatial mean is over the kernel of a convolution and ove
   CHECK((d - expected).norm() <= 10 * kEps * expected.norm());
 }
 
+TEST_CASE("The diagonal in AdaHessian's state is one number for each kernel of a convolution") {
+  std::vector<std::unique_ptr<Layer>> layers;
+  layers.push_back(convolution_layer({2, 3, 3}, 2, {2, 2, 1, 0}));
+  layers.push_back(activation_layer(Activation::tanh, 8));
+  layers.push_back(dense_layer(8, 3));
+  const auto f = make_network_objective(std::make_shared<const Network>(std::move(layers)), Loss::softmax_cross_entropy,
+                                        make_data(18, 3, 10, Loss::softmax_cross_entropy));
+  Vector x = test_point(f->size());
+  Vector z(x.size()), Hz(x.size());
+  RandomStream(3, Purpose::probe, 0).fill_rademacher(z);
+  f->curvature(x, Curvature::hessian)->apply(z, Hz);
+  const Vector D = z.cwiseProduct(Hz);
+  const auto optimizer = make_optimizer("adahessian:beta2=0", {*f, 3});
+  optimizer->step(*f, x);
+  for (const StateEntry& entry : optimizer->state()) {
+    if (entry.name != "v") continue;
+    const Vector& v = *std::get<Vector*>(entry.data);
+    for (Index kernel = 0; kernel < 4; ++kernel) {
+      for (Index i = 4 * kernel; i < 4 * kernel + 4; ++i) {
+        CHECK(v[i] == Approx(std::pow(D.segment(4 * kernel, 4).mean(), 2)).epsilon(1e-12));
+      }
+    }
+    for (Index i = 16; i < x.size(); ++i) CHECK(v[i] == Approx(D[i] * D[i]).epsilon(1e-12).margin(1e-300));
+  }
+}
+
 TEST_CASE("AdaHessian tells the mean of its diagonal and the share of it that is not positive") {
   const Vector a = Eigen::Vector4d(-1, 2, 8, 0);
   Quadratic f(a, Vector::Zero(4));
@@ -213,22 +239,31 @@ TEST_CASE("No entry of a Sophia step is longer than lr rho, and the share of tho
 TEST_CASE("Two steps of Sophia by hand on a diagonal quadratic") {
   // f = 1/2 (a x^2 + b y^2): u o Hu = (a u1^2, b u2^2).
   Quadratic f(Eigen::Vector2d(2, 10), Vector::Zero(2));
-  const auto optimizer =
-      make_optimizer("sophia-h:lr=0.1,beta1=0.5,beta2=0.75,gamma=0.5,rho=0.3,weight_decay=0.1", {f, 7});
+  const auto [rho, period] = GENERATE(std::pair<double, int>{0.3, 10}, std::pair<double, int>{1e6, 1});
+  const auto optimizer = make_optimizer(
+      fmt::format("sophia-h:lr=0.1,beta1=0.5,beta2=0.75,gamma=0.5,rho={},weight_decay=0.1,period={}", rho, period),
+      {f, 7});
   Vector x = Eigen::Vector2d(1, -0.2);
   Vector expected = x;
   Vector u(2);
-  RandomStream(7, Purpose::probe, 0).fill_normal(u);
-  const Vector h = 0.25 * Eigen::Vector2d(2, 10).cwiseProduct(u.cwiseAbs2());
+  Vector h = Vector::Zero(2);
   Vector m = Vector::Zero(2);
   for (int k = 0; k < 2; ++k) {
+    if (k % period == 0) {
+      RandomStream(7, Purpose::probe, static_cast<std::uint64_t>(k)).fill_normal(u);
+      h = 0.75 * h + 0.25 * Eigen::Vector2d(2, 10).cwiseProduct(u.cwiseAbs2());
+    }
     m = 0.5 * m + 0.5 * Eigen::Vector2d(2, 10).cwiseProduct(expected);
+    double longest = 0;
     for (int i = 0; i < 2; ++i) {
-      const double ratio = std::clamp(m[i] / std::max(0.5 * h[i], 1e-12), -0.3, 0.3);
+      const double ratio = std::clamp(m[i] / std::max(0.5 * h[i], 1e-12), -rho, rho);
+      longest = std::max(longest, std::abs(ratio));
       expected[i] -= 0.1 * (ratio + 0.1 * expected[i]);
     }
+    // Clipped in one case, and in the other not.
+    CHECK((longest == rho) == (rho == 0.3));
     optimizer->step(f, x);
-    CHECK((x - expected).norm() <= 4 * kEps);
+    CHECK((x - expected).norm() <= 8 * kEps * std::max(1.0, expected.norm()));
   }
 }
 
@@ -236,8 +271,9 @@ TEST_CASE("Two steps of AdaHessian by hand on a diagonal quadratic, where Hutchi
   const Vector a = Eigen::Vector3d(0.5, 2, 8);
   Quadratic f(a, Vector::Zero(3));
   const double power = GENERATE(1.0, 0.5);
-  const auto optimizer =
-      make_optimizer("adahessian:lr=0.1,beta1=0.8,beta2=0.9,eps=0.01,power=" + std::to_string(power), {f, 7});
+  const int period = GENERATE(1, 2);
+  const auto optimizer = make_optimizer(
+      fmt::format("adahessian:lr=0.1,beta1=0.8,beta2=0.9,eps=0.01,power={},period={}", power, period), {f, 7});
   Vector x = Eigen::Vector3d(1, -2, 0.5);
   Vector y = x;
   Vector m = Vector::Zero(3);

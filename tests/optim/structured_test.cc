@@ -838,6 +838,23 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("PSGD's direction has in every block a root mean square of at most clip") {
+  ParameterLayout layout;
+  layout.add("a.weight", {4, 3});
+  layout.add("a.bias", {4});
+  const Vector g = random_vector(16, 33);
+  const Vector zero = Vector::Zero(16);
+  const std::string method = "psgd:momentum=0,lr=0.1,clip=";
+  const Vector free = after(method + "1e9", layout, {g}, zero);
+  const Vector bound = after(method + "0.01", layout, {g}, zero);
+  for (const ParameterBlock& block : layout.blocks()) {
+    const Vector direction = free.segment(block.offset, block.size);
+    REQUIRE(direction.norm() > 0.1 * 0.01 * std::sqrt(static_cast<double>(block.size)));
+    const Vector expected = 0.1 * 0.01 * std::sqrt(static_cast<double>(block.size)) / direction.norm() * direction;
+    CHECK((bound.segment(block.offset, block.size) - expected).norm() <= 1e-13 * expected.norm());
+  }
+}
+
 TEST_CASE(
     "PSGD's preconditioner converges to the inverse root of the second moment where that is a Kronecker product") {
   const Index r = 4;

@@ -199,23 +199,26 @@ StepReport HessianFree::step(Objective& f, Vector& x) {
   }
   const Vector& d = iterates_[best];
   const double promised = models_[best];
-  const double rho = promised < 0 ? (value - report.value) / promised : StepReport::kUnknown;
-  if (!std::isfinite(value) || !(rho >= 0.25)) {
+  const double actual = report.value - value;
+  // Where both decreases drown in the rounding of f their ratio says nothing, and the step is CG's.
+  const double rounding = 10 * f.value_noise() * std::abs(report.value);
+  const bool unresolved = -promised <= rounding && std::abs(actual) <= rounding;
+  const double rho = promised < 0 && !unresolved ? -actual / promised : StepReport::kUnknown;
+  if (!unresolved && (!std::isfinite(value) || !(rho >= 0.25))) {
     damping_ *= 1.5;
   } else if (rho > 0.75) {
     damping_ = std::max(damping_ * 2 / 3, options_.min_damping);
   }
-  const double actual = report.value - value;
   const double slope = dot(gradient_, d);
   double multiple = 1;
   constexpr int kMost = 60;
   int tries = 0;
-  while (!(value <= report.value + 1e-2 * multiple * slope) && tries < kMost) {
+  while (!unresolved && !(value <= report.value + 1e-2 * multiple * slope) && tries < kMost) {
     multiple *= 0.8;
     ++tries;
     value = value_at(d, multiple);
   }
-  const bool accepted = std::isfinite(value) && value <= report.value + 1e-2 * multiple * slope;
+  const bool accepted = unresolved || (std::isfinite(value) && value <= report.value + 1e-2 * multiple * slope);
   if (accepted) {
     x += multiple * d;
     report.value_after = value;

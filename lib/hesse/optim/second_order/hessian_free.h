@@ -11,7 +11,8 @@
 ///     mini-batches     products and preconditioner on a share of the samples, gradient and values on all (section 4.3)
 ///     damping          lambda by 3/2 where rho < 1/4, by 2/3 where rho > 3/4 (section 4.1)
 ///
-/// rho is the decrease of f over that of phi, the damping included, at the iterate taken. The condition that is told is
+/// rho is the decrease of f over that of phi, the damping included, at the iterate taken. Where both are below the
+/// rounding of f it says nothing: lambda stays, and the step is taken as it is. The condition that is told is
 /// that of the preconditioned system as CG met it: the ratio of the extreme eigenvalues of its Lanczos matrix, a lower
 /// bound (Golub and Van Loan 2013, section 11.3.4).
 #pragma once

@@ -159,11 +159,15 @@ StepReport Kfac::step(Objective& f, Vector& x) {
   if (judge || options_.reject) {
     report.value_after = f.value(trial_);
     actual = report.value - report.value_after;
-    rho = chosen.model < 0 ? (report.value_after - report.value) / chosen.model : StepReport::kUnknown;
+    // Where both decreases drown in the rounding of f their ratio says nothing, and the step is the model's.
+    const double rounding = 10 * f.value_noise() * std::abs(report.value);
+    const bool unresolved = -chosen.model <= rounding && std::abs(actual) <= rounding;
+    if (chosen.model < 0 && !unresolved) rho = (report.value_after - report.value) / chosen.model;
     // A value that is not finite raises the damping as the worst of ratios would.
     if (!std::isfinite(report.value_after)) rho = -std::numeric_limits<double>::infinity();
-    accepted = std::isfinite(report.value_after) && (!options_.reject || report.value_after <= report.value);
-    if (options_.adapt_damping && (judge || !accepted)) adapt(rho);
+    accepted =
+        std::isfinite(report.value_after) && (!options_.reject || unresolved || report.value_after <= report.value);
+    if (options_.adapt_damping && !unresolved && (judge || !accepted)) adapt(rho);
   }
   if (accepted) {
     x = trial_;

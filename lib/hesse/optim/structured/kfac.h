@@ -9,7 +9,8 @@
 /// with D = Delta and d = delta_0. With damping_scale=relative, I in B is each block's identity times the mean
 /// eigenvalue of the block's model, the matrix that damps the factors too. lambda follows the ratio rho of the decrease
 /// that f shows to the one that the model promised (section 6.5), and the damping gamma of the factors is the best of
-/// three by the model's value (section 6.6).
+/// three by the model's value (section 6.6). Where both decreases are below the rounding of f, rho says nothing: lambda
+/// stays, and so does the step.
 ///
 /// The paper returns an exponential mean of the iterates, kfac+ema:decay=0.99 here, and lets the batch grow.
 #pragma once
