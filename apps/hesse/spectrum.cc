@@ -610,7 +610,7 @@ double analysis_bytes(Index n, const SpectrumCommandOptions& options, const Eige
 /// What the class and cross-class parts hold beside the eigenvectors.
 double class_bytes(Index n, const SpectrumCommandOptions& options, Index classes) {
   EigenOptions eigen;
-  eigen.largest = attributed(options, n, classes);
+  eigen.largest = std::min(n, std::max(attributed(options, n, classes), ClassAttributionOptions().within));
   eigen.single_search = true;
   eigen.dense_limit = 0;
   return cross_class_bytes(n, classes) + std::max(eigenpairs_bytes(n, eigen), trace_bytes(n, trace_options(options)));
@@ -630,7 +630,13 @@ double bytes_ahead(Objective& f, Index n, const SpectrumCommandOptions& options,
   if (classes > 0) analysis = std::max(analysis, eigenvectors_bytes(n, eigen) + class_bytes(n, options, classes));
   double bytes = 4.0 * sizeof(double) * static_cast<double>(f.size()) + analysis;
   const bool kronecker = matrix == CurvatureMatrix::kfac || matrix == CurvatureMatrix::ekfac;
-  if (auto* const network = find<NetworkObjective>(f)) bytes += network->operator_bytes(kronecker ? 0 : block);
+  if (auto* const network = find<NetworkObjective>(f)) {
+    bytes += network->operator_bytes(kronecker ? 0 : block);
+    // The Gauss-Newton matrix beside the one that is looked at.
+    if (classes > 0) {
+      bytes += network->operator_bytes(std::max(attributed(options, n, classes), ClassAttributionOptions().within) + 2);
+    }
+  }
   if (auto* const structure = find<KroneckerStructure>(f); structure != nullptr && kronecker) {
     bytes += kronecker_bytes(structure->kronecker_layers(), matrix == CurvatureMatrix::ekfac);
   }
