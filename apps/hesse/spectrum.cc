@@ -618,7 +618,7 @@ Index vectors_at_once(Index n, const SpectrumCommandOptions& options, const Eige
 /// What the class and cross-class parts hold beside the eigenvectors.
 double class_bytes(Index n, const SpectrumCommandOptions& options, Index classes) {
   EigenOptions eigen;
-  eigen.largest = attributed(options, n, classes);
+  eigen.largest = std::min(n, std::max(attributed(options, n, classes), ClassAttributionOptions().within));
   eigen.single_search = true;
   eigen.dense_limit = 0;
   return cross_class_bytes(n, classes) + std::max(eigenpairs_bytes(n, eigen), trace_bytes(n, trace_options(options)));

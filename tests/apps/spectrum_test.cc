@@ -113,6 +113,12 @@ TEST_CASE("the class and cross-class parts add up to the Gauss-Newton matrix and
   }
 }
 
+TEST_CASE("the class and cross-class parts have the same bits for any number of threads") {
+  const ScratchFolder folder;
+  const std::string options = "--top 6 --classes --precision float --threads ";
+  CHECK(spectrum(folder, options + "1")["classes"] == spectrum(folder, options + "3")["classes"]);
+}
+
 TEST_CASE("another loss has class means and no cross-class structure and another problem neither") {
   const ScratchFolder folder;
   const auto r = run_hesse(folder,

@@ -117,6 +117,10 @@ std::string obstacle_to_cross_class_means(Objective& f, Index rows) {
   if (network.loss() != Loss::softmax_cross_entropy) {
     return fmt::format("cross-class means are of softmax cross-entropy, and the loss is {}", to_string(network.loss()));
   }
+  if (network.network().output_size() != network.data().class_count) {
+    return fmt::format("cross-class means: the network has {} outputs for {} classes", network.network().output_size(),
+                       network.data().class_count);
+  }
   for (const auto& layer : network.network().layers()) {
     if (layer->dropout_rate() > 0) return "cross-class means: a layer drops outputs, so that there is no one Jacobian";
   }
@@ -135,9 +139,6 @@ CrossClassMeans cross_class_means(Objective& f, const Vector& x, const std::vect
   NetworkObjective& network = network_with_classes(f);
   const Dataset& data = network.data();
   const Index K = data.class_count;
-  if (network.network().output_size() != K) {
-    fail("cross-class means: the network has {} outputs for {} classes", network.network().output_size(), K);
-  }
   std::vector<std::vector<Index>> members(static_cast<std::size_t>(K));
   for (const Index i : network.selection()) {
     members[static_cast<std::size_t>(data.labels[static_cast<std::size_t>(i)])].push_back(i);
