@@ -271,7 +271,7 @@ TEST_CASE("K-FAC's gamma is that of three whose proposal the exact model likes b
   CHECK(moved >= 2);
 }
 
-TEST_CASE("K-FAC takes statistics and inverses at their own steps, and a penalty's weight damps its factors") {
+TEST_CASE("K-FAC takes statistics and inverses at their own steps and a penalty's weight damps its factors") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
   constexpr double kEta = 0.3;
   L2Objective f(make_objective(c, make_data(4, 3, 40, c.loss)), kEta, true);
@@ -673,7 +673,7 @@ TEST_CASE("A rejected step leaves the point and raises the damping") {
   CHECK(rejected);
 }
 
-TEST_CASE("K-FAC's damping follows the reduction ratio across both of its bounds, and stays between them") {
+TEST_CASE("K-FAC's damping follows the reduction ratio across both of its bounds and stays between them") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
   const auto f = make_objective(c, make_data(4, 3, 40, c.loss));
   KfacOptions options;
@@ -698,7 +698,7 @@ TEST_CASE("K-FAC's damping follows the reduction ratio across both of its bounds
   CHECK(std::min({low, between_low, between_high, high}) >= 1);
 }
 
-TEST_CASE("Where the decrease drowns in rounding K-FAC goes on by its model, and its damping stays") {
+TEST_CASE("Where the decrease drowns in rounding K-FAC goes on by its model and its damping stays") {
   const Case c{{4, 3}, Activation::identity, Loss::softmax_cross_entropy};
   NetworkOptions options;
   options.precision = GENERATE(Precision::float64, Precision::float32);
@@ -794,7 +794,7 @@ TEST_CASE("K-FAC on shares of a batch takes the same bits on any number of threa
   set_threads(before);
 }
 
-TEST_CASE("K-FAC restarted from its state goes on to the same bits, between refreshes and between trials of gamma") {
+TEST_CASE("K-FAC restarted from its state goes on to the same bits between refreshes and between trials of gamma") {
   const Case c{{6, 8, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
   NetworkOptions precision;
   precision.precision = GENERATE(Precision::float64, Precision::float32);
