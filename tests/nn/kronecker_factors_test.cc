@@ -232,7 +232,7 @@ TEST_CASE("Kronecker factors over a share of the samples are those of drawn samp
   CHECK(after == fresh);
 }
 
-TEST_CASE("Kronecker factors and moments of many places are the same in one pass as in several, with decay too") {
+TEST_CASE("Kronecker factors and moments of many places are the same in one pass as in several with decay too") {
   // 4096 places of 25 inputs: a pass of more than 40 samples is too many entries to be unrolled at once.
   std::vector<std::unique_ptr<Layer>> layers;
   layers.push_back(convolution_layer({1, 64, 64}, 2, {5, 5, 1, 2}));

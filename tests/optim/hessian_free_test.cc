@@ -205,7 +205,7 @@ TEST_CASE(
   CHECK(compared >= 3);
 }
 
-TEST_CASE("Where the decrease drowns in rounding Hessian-free optimization goes on, and its damping stays") {
+TEST_CASE("Where the decrease drowns in rounding Hessian-free optimization goes on and its damping stays") {
   const Case c{{4, 3}, Activation::identity, Loss::softmax_cross_entropy};
   L2Objective f(make_objective(c, make_data(4, 3, 40, c.loss)), 0.1, true);
   const auto optimizer = make_optimizer("hessian-free", {f, 1});

@@ -271,7 +271,7 @@ TEST_CASE("K-FAC's gamma is that of three whose proposal the exact model likes b
   CHECK(moved >= 2);
 }
 
-TEST_CASE("K-FAC takes statistics and inverses at their own steps, and a penalty's weight damps its factors") {
+TEST_CASE("K-FAC takes statistics and inverses at their own steps and a penalty's weight damps its factors") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
   constexpr double kEta = 0.3;
   L2Objective f(make_objective(c, make_data(4, 3, 40, c.loss)), kEta, true);
@@ -673,7 +673,7 @@ TEST_CASE("A rejected step leaves the point and raises the damping") {
   CHECK(rejected);
 }
 
-TEST_CASE("K-FAC's damping follows the reduction ratio across both of its bounds, and stays between them") {
+TEST_CASE("K-FAC's damping follows the reduction ratio across both of its bounds and stays between them") {
   const Case c{{4, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
   const auto f = make_objective(c, make_data(4, 3, 40, c.loss));
   KfacOptions options;
@@ -698,7 +698,7 @@ TEST_CASE("K-FAC's damping follows the reduction ratio across both of its bounds
   CHECK(std::min({low, between_low, between_high, high}) >= 1);
 }
 
-TEST_CASE("Where the decrease drowns in rounding K-FAC goes on by its model, and its damping stays") {
+TEST_CASE("Where the decrease drowns in rounding K-FAC goes on by its model and its damping stays") {
   const Case c{{4, 3}, Activation::identity, Loss::softmax_cross_entropy};
   NetworkOptions options;
   options.precision = GENERATE(Precision::float64, Precision::float32);
@@ -792,6 +792,36 @@ TEST_CASE("K-FAC on shares of a batch takes the same bits on any number of threa
     CHECK(x == first);
   }
   set_threads(before);
+}
+
+TEST_CASE("K-FAC restarted from its state goes on to the same bits between refreshes and between trials of gamma") {
+  const Case c{{6, 8, 5, 3}, Activation::tanh, Loss::softmax_cross_entropy};
+  NetworkOptions precision;
+  precision.precision = GENERATE(Precision::float64, Precision::float32);
+  const auto f = make_objective(c, make_data(6, 3, 150, c.loss), precision);
+  const std::string method = GENERATE("kfac:damping=1,gamma_period=4,inverse_period=3,damping_period=2,stats_period=2",
+                                      "kfac-fixed:inverse_period=3");
+  const std::string form = GENERATE("factored", "eigenvalues", "ekfac", "tridiagonal");
+  const Vector start = f->network().initial_parameters(Initialisation::glorot_uniform, 1);
+  constexpr int kSteps = 14;
+  Vector whole = start;
+  const auto straight = make_optimizer(method + ",form=" + form, {*f, 1});
+  for (int k = 0; k < kSteps; ++k) straight->step(*f, whole);
+  for (const int cut : {1, 2, 4, 5, 7, 8, 11}) {
+    Vector x = start;
+    const auto before = make_optimizer(method + ",form=" + form, {*f, 1});
+    for (int k = 0; k < cut; ++k) before->step(*f, x);
+    const auto after = make_optimizer(method + ",form=" + form, {*f, 1});
+    const StateView from = before->state();
+    const StateView to = after->state();
+    REQUIRE(from.size() == to.size());
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      std::visit([&](auto* data) { *std::get<decltype(data)>(to[i].data) = *data; }, from[i].data);
+    }
+    for (int k = cut; k < kSteps; ++k) after->step(*f, x);
+    CAPTURE(method, form, cut);
+    CHECK(x == whole);
+  }
 }
 
 TEST_CASE("K-FAC on an objective without layers says so in a line") {

@@ -464,7 +464,7 @@ TEST_CASE("The residual of a root in a basis that stays is that of the root in u
   }
 }
 
-TEST_CASE("In single precision roots of statistics of low rank are no failures, and those without a ridge are") {
+TEST_CASE("In single precision roots of statistics of low rank are no failures and those without a ridge are") {
   const auto layout = one_block({24, 20});
   std::vector<Vector> g;
   for (std::uint64_t t = 0; t < 3; ++t) {
