@@ -52,24 +52,28 @@ InverseReport spd_inverse(const Matrix& A, double shift, Matrix& inverse, Invers
     report.status = InverseStatus::non_finite;
     return report;
   }
-  inverse.resize(n, n);
-  if (n == 0) return report;
-  // Cholesky's factorisation reads the upper triangle alone.
-  inverse.triangularView<Eigen::Upper>() = A;
-  inverse.diagonal().array() += shift;
+  if (n == 0) {
+    inverse.resize(0, 0);
+    return report;
+  }
+  // In the workspace, so that an inverse that is not to be had leaves the one that there is. Cholesky's factorisation
+  // reads the upper triangle alone.
+  auto M = matrix_in(workspace.matrix, n, n);
+  M.triangularView<Eigen::Upper>() = A;
+  M.diagonal().array() += shift;
   keep_blas_on_calling_thread();
   const auto size = static_cast<lapack_int>(n);
-  lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', size, inverse.data(), size);
-  if (info == 0) info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', size, inverse.data(), size);
+  lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', size, M.data(), size);
+  if (info == 0) info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', size, M.data(), size);
   if (info == 0) {
-    report.condition = norm * one_norm(inverse, 0, values);
+    report.condition = norm * one_norm(M, 0, values);
     if (std::isfinite(report.condition)) {
-      mirror_upper(inverse);
+      mirror_upper(M);
+      inverse = M;
       return report;
     }
   }
   report.status = InverseStatus::by_eigenvalues;
-  auto M = matrix_in(workspace.matrix, n, n);
   M = A;
   mirror_upper(M);
   M.diagonal().array() += shift;
@@ -82,6 +86,7 @@ InverseReport spd_inverse(const Matrix& A, double shift, Matrix& inverse, Invers
                std::numeric_limits<double>::min());
   // U / sqrt(values), times its own transpose.
   for (Index i = 0; i < n; ++i) M.col(i) /= std::sqrt(std::max(values[i], least));
+  inverse.resize(n, n);
   gemm(Transpose::no, Transpose::yes, n, n, n, 1.0, M.data(), n, M.data(), n, 0.0, inverse.data(), n);
   report.condition = norm * one_norm(inverse, 0, values);
   return report;
