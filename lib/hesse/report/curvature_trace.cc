@@ -406,6 +406,7 @@ std::vector<Figure> layer_figures(const RecordedRun& run) {
     plot.x_label = "steps";
     plot.y_label = title;
     plot.log_y = true;
+    plot.legend = "layer";
     for (const std::string& layer : layers) {
       std::array<std::vector<double>, 4> kept;
       for (std::size_t i = 0; i < names.size(); ++i) {
