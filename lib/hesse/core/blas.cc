@@ -6,8 +6,16 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
 #include <new>
 #include <type_traits>
+#include <vector>
+
+// OpenBLAS's own, of which its headers say nothing: a buffer for one call, whatever the argument, and back.
+extern "C" {
+void* blas_memory_alloc(int);
+void blas_memory_free(void*);
+}
 
 namespace hesse {
 namespace {
@@ -41,14 +49,27 @@ void thin_product(Transpose a_op, Transpose b_op, Index m, Index n, Index k, con
   }
 }
 
-/// Throws std::bad_alloc where there is no room for the buffer that OpenBLAS keeps for each thread that calls it: where
-/// it cannot have it, OpenBLAS 0.3.21 asks again and again for ever. Nothing of it is touched, so it costs no memory.
-void want_blas_buffer() {
+/// Has OpenBLAS make one more of the buffers of which each call takes one that is free, so that there are as many as
+/// threads that call it. Where it has to make one and there is no room, OpenBLAS 0.3.21 asks again and again for ever;
+/// here that is std::bad_alloc. Nothing of a buffer is touched, so that it costs addresses and no memory.
+void make_blas_buffer() {
+  static std::mutex one_at_a_time;
+  static std::vector<void*> known;
+  const std::lock_guard lock(one_at_a_time);
   constexpr std::size_t kBuffer = std::size_t{129} << 20U;
   // volatile: a compiler may leave out what is freed unused.
-  void* volatile const buffer = std::malloc(kBuffer);
-  if (buffer == nullptr) throw std::bad_alloc();
-  std::free(buffer);
+  void* volatile const room = std::malloc(kBuffer);
+  if (room == nullptr) throw std::bad_alloc();
+  std::free(room);
+  // Those that are free come first, and the first that has not been seen is new.
+  std::vector<void*> taken;
+  known.reserve(known.size() + 1);
+  taken.reserve(known.size() + 1);
+  do {
+    taken.push_back(blas_memory_alloc(0));
+  } while (std::find(known.begin(), known.end(), taken.back()) != known.end());
+  known.push_back(taken.back());
+  for (void* const buffer : taken) blas_memory_free(buffer);
 }
 
 }  // namespace
@@ -84,7 +105,7 @@ void solve_upper(Side side, Transpose op, Index m, Index n, const double* U, Ind
 void keep_blas_on_calling_thread() {
   // One call for the process would do with the build that has threads of its own; the one on OpenMP asks each calling
   // thread how many to use.
-  thread_local const bool once = (want_blas_buffer(), openblas_set_num_threads(1), true);
+  thread_local const bool once = (openblas_set_num_threads(1), make_blas_buffer(), true);
   static_cast<void>(once);
 }
 
