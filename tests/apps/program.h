@@ -40,10 +40,9 @@ inline Printed run_hesse(const ScratchFolder& folder, const std::string& argumen
   return printed;
 }
 
-/// Starts `hesse ARGUMENTS` (words without spaces) silently and sends it `signal` once `ready` says so, or after a
-/// minute. Returns the exit code, 128 + signal when the signal ended it.
-inline int hesse_signalled_when(const ScratchFolder& folder, const std::vector<std::string>& arguments, int signal,
-                                const std::function<bool()>& ready) {
+/// Starts `hesse ARGUMENTS` (words without spaces) in `folder`, silently, with the signals' default actions. Returns
+/// the process.
+inline pid_t start_hesse(const ScratchFolder& folder, const std::vector<std::string>& arguments) {
   // Blocked until the child has no handler of this program's any more.
   sigset_t set;
   sigset_t before;
@@ -67,6 +66,14 @@ inline int hesse_signalled_when(const ScratchFolder& folder, const std::vector<s
     ::execv(HESSE_PROGRAM, words.data());
     ::_exit(126);
   }
+  return child;
+}
+
+/// Starts `hesse ARGUMENTS` and sends it `signal` once `ready` says so, or after a minute. Returns the exit code, 128 +
+/// signal when the signal ended it.
+inline int hesse_signalled_when(const ScratchFolder& folder, const std::vector<std::string>& arguments, int signal,
+                                const std::function<bool()>& ready) {
+  const pid_t child = start_hesse(folder, arguments);
   for (int i = 0; i < 60000 && !ready(); ++i) ::usleep(1000);
   ::kill(child, signal);
   int status = 0;

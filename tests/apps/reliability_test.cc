@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
 using namespace hesse;
@@ -20,6 +19,7 @@ using test::checkpoint_bits;
 using test::hesse_signalled;
 using test::run_hesse;
 using test::ScratchFolder;
+using test::start_hesse;
 
 namespace {
 
@@ -80,18 +80,7 @@ std::string numbers_below(const fs::path& folder) {
 
 /// The most memory that `hesse ARGUMENTS` (words without spaces) has had, in bytes.
 double peak_of(const ScratchFolder& folder, const std::vector<std::string>& arguments) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    std::vector<char*> words = {const_cast<char*>(HESSE_PROGRAM)};
-    for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
-    words.push_back(nullptr);
-    if (::chdir(folder.path().c_str()) != 0 || std::freopen("/dev/null", "w", stdout) == nullptr ||
-        std::freopen("/dev/null", "w", stderr) == nullptr) {
-      ::_exit(125);
-    }
-    ::execv(HESSE_PROGRAM, words.data());
-    ::_exit(126);
-  }
+  const pid_t child = start_hesse(folder, arguments);
   int status = 0;
   rusage usage = {};
   ::wait4(child, &status, 0, &usage);

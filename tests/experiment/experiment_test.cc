@@ -35,6 +35,26 @@ class Throwing final : public Objective {
   int calls_ = 0;
 };
 
+/// Runs whole, and interrupted after each of `stops` steps and gone on with; the files are the same to the last bit.
+void check_interrupted_curvature(const RunSettings& settings, const ScratchFolder& folder,
+                                 std::initializer_list<int> stops, std::initializer_list<const char*> files) {
+  const auto make = [&] { return problems().make(parse_spec(settings.problem), {settings.precision}); };
+  Problem whole = make();
+  CHECK(run(settings, whole, folder / "whole").status == RunStatus::finished);
+  for (const int stop : stops) {
+    const auto name = folder / fmt::format("stopped-{}", stop);
+    Problem problem = make();
+    int steps = 0;
+    RunHooks hooks;
+    hooks.interrupted = [&] { return ++steps >= stop; };
+    CHECK(run(settings, problem, name, hooks).status == RunStatus::interrupted);
+    CHECK(read_trace(name / kCurvatureFile).column("step").back() == stop);
+    Problem again = make();
+    CHECK(run(settings, again, name).status == RunStatus::finished);
+    for (const char* file : files) CHECK(read_file(name / file) == read_file(folder / "whole" / file));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("budgets are numbers with units, several joined by commas") {
@@ -133,23 +153,8 @@ TEST_CASE("curvature along a run that was interrupted is that of one that was no
   settings.budget = "40steps";
   settings.curvature_every = 6;
   settings.curvature_measures = "top,bottom,preconditioned,trace,density,fisher-rao";
-  const auto make = [&] { return problems().make(parse_spec(settings.problem), {settings.precision}); };
-  Problem whole = make();
-  CHECK(run(settings, whole, folder / "whole").status == RunStatus::finished);
   // Between two rows, on a row, and a step beyond one.
-  for (const int stop : {9, 12, 13}) {
-    const auto name = folder / fmt::format("stopped-{}", stop);
-    Problem problem = make();
-    int steps = 0;
-    RunHooks hooks;
-    hooks.interrupted = [&] { return ++steps >= stop; };
-    CHECK(run(settings, problem, name, hooks).status == RunStatus::interrupted);
-    CHECK(read_trace(name / kCurvatureFile).column("step").back() == stop);
-    Problem again = make();
-    CHECK(run(settings, again, name).status == RunStatus::finished);
-    CHECK(read_file(name / kCurvatureFile) == read_file(folder / "whole" / kCurvatureFile));
-    CHECK(read_file(name / kCurvatureDensityFile) == read_file(folder / "whole" / kCurvatureDensityFile));
-  }
+  check_interrupted_curvature(settings, folder, {9, 12, 13}, {kCurvatureFile, kCurvatureDensityFile});
 }
 
 TEST_CASE("layers and overlaps along a run that was interrupted are those of one that was not to the last bit") {
@@ -163,23 +168,9 @@ TEST_CASE("layers and overlaps along a run that was interrupted are those of one
   settings.curvature_every = 4;
   settings.curvature_top = 2;
   settings.curvature_measures = "layers,classes,overlap";
-  const auto make = [&] { return problems().make(parse_spec(settings.problem), {settings.precision}); };
-  Problem whole = make();
-  CHECK(run(settings, whole, folder / "whole").status == RunStatus::finished);
+  check_interrupted_curvature(settings, folder, {5, 8}, {kCurvatureFile, kCurvatureLayersFile});
   const std::string layers = read_file(folder / "whole" / kCurvatureLayersFile);
   CHECK(std::count(layers.begin(), layers.end(), '\n') == 1 + 2 * 4);
-  for (const int stop : {5, 8}) {
-    const auto name = folder / fmt::format("stopped-{}", stop);
-    Problem problem = make();
-    int steps = 0;
-    RunHooks hooks;
-    hooks.interrupted = [&] { return ++steps >= stop; };
-    CHECK(run(settings, problem, name, hooks).status == RunStatus::interrupted);
-    Problem again = make();
-    CHECK(run(settings, again, name).status == RunStatus::finished);
-    CHECK(read_file(name / kCurvatureFile) == read_file(folder / "whole" / kCurvatureFile));
-    CHECK(read_file(name / kCurvatureLayersFile) == layers);
-  }
 }
 
 TEST_CASE("settings survive their record") {

@@ -38,7 +38,11 @@ using Workspace = Eigen::Matrix<T, Eigen::Dynamic, 1>;
 
 template <class T>
 T* room(Workspace<T>& workspace, Index size) {
-  if (workspace.size() < size) workspace.resize(size);
+  if (workspace.size() < size) {
+    // Emptied first: Eigen frees what there is before it allocates, and where that fails would free it again.
+    workspace.resize(0);
+    workspace.resize(size);
+  }
   return workspace.data();
 }
 

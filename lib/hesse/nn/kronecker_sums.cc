@@ -14,7 +14,10 @@ constexpr Index kTaskColumns = 256;
 
 template <class Buffer>
 void grow(Buffer& buffer, Index size) {
-  if (buffer.size() < size) buffer.resize(size);
+  if (buffer.size() >= size) return;
+  // Emptied first: Eigen frees what there is before it allocates, and where that fails would free it again.
+  buffer.resize(0);
+  buffer.resize(size);
 }
 
 /// out = keep out + in, where keep = 0 forgets what out held, be it NaN.

@@ -43,7 +43,10 @@ using Buffer = Eigen::Matrix<T, Eigen::Dynamic, 1>;
 /// Grows a buffer, never shrinks it, so that smaller batches allocate nothing.
 template <class T>
 void reserve(Buffer<T>& buffer, Index size) {
-  if (buffer.size() < size) buffer.resize(size);
+  if (buffer.size() >= size) return;
+  // Emptied first: Eigen frees what there is before it allocates, and where that fails would free it again.
+  buffer.resize(0);
+  buffer.resize(size);
 }
 
 template <class T>
