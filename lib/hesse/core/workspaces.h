@@ -24,6 +24,19 @@ inline Eigen::Map<Matrix> matrix_in(std::vector<double>& storage, Index rows, In
   return {vector_in(storage, rows * columns).data(), rows, columns};
 }
 
+/// Resizes a matrix or vector of Eigen, whose numbers are arbitrary then. Emptied first: Eigen frees what there is
+/// before it allocates, and where that fails would free it again.
+template <class EigenMatrix>
+void resize_afresh(EigenMatrix& matrix, Index rows, Index columns = 1) {
+  matrix.resize(0, EigenMatrix::ColsAtCompileTime == 1 ? 1 : 0);
+  matrix.resize(rows, columns);
+}
+/// Grows a vector of Eigen to n numbers, arbitrary then, and never shrinks it.
+template <class T>
+void grow(Eigen::Matrix<T, Eigen::Dynamic, 1>& buffer, Index n) {
+  if (buffer.size() < n) resize_afresh(buffer, n);
+}
+
 /// A pool of workspaces, one for each thread that asks at once.
 template <class Workspace>
 class Workspaces {

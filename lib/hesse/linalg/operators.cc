@@ -1,6 +1,7 @@
 #include "hesse/linalg/operators.h"
 
 #include "hesse/core/error.h"
+#include "hesse/core/workspaces.h"
 
 #include <algorithm>
 
@@ -9,11 +10,7 @@ namespace {
 
 /// Grows to n x k and returns the block; never shrinks, so narrower blocks allocate nothing.
 Eigen::Block<Matrix, Eigen::Dynamic, Eigen::Dynamic, true> room(Matrix& workspace, Index n, Index k) {
-  if (workspace.rows() != n || workspace.cols() < k) {
-    // Emptied first: Eigen frees what there is before it allocates, and where that fails would free it again.
-    workspace.resize(0, 0);
-    workspace.resize(n, k);
-  }
+  if (workspace.rows() != n || workspace.cols() < k) resize_afresh(workspace, n, k);
   return workspace.leftCols(k);
 }
 

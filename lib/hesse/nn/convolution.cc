@@ -1,6 +1,7 @@
 #include "hesse/core/blas.h"
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
+#include "hesse/core/workspaces.h"
 #include "hesse/nn/image_layers.h"
 
 #include <algorithm>
@@ -38,11 +39,7 @@ using Workspace = Eigen::Matrix<T, Eigen::Dynamic, 1>;
 
 template <class T>
 T* room(Workspace<T>& workspace, Index size) {
-  if (workspace.size() < size) {
-    // Emptied first: Eigen frees what there is before it allocates, and where that fails would free it again.
-    workspace.resize(0);
-    workspace.resize(size);
-  }
+  grow(workspace, size);
   return workspace.data();
 }
 

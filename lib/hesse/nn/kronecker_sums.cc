@@ -12,14 +12,6 @@ namespace {
 /// Columns of a factor that one task computes.
 constexpr Index kTaskColumns = 256;
 
-template <class Buffer>
-void grow(Buffer& buffer, Index size) {
-  if (buffer.size() >= size) return;
-  // Emptied first: Eigen frees what there is before it allocates, and where that fails would free it again.
-  buffer.resize(0);
-  buffer.resize(size);
-}
-
 /// out = keep out + in, where keep = 0 forgets what out held, be it NaN.
 template <class Out, class In>
 void blend(double keep, const In& in, Out&& out) {

@@ -5,6 +5,7 @@
 #include "hesse/core/error.h"
 #include "hesse/core/parallel.h"
 #include "hesse/core/random.h"
+#include "hesse/core/workspaces.h"
 #include "hesse/nn/kronecker_sums.h"
 
 #include <algorithm>
@@ -39,15 +40,6 @@ struct SweepMode<float> {
 
 template <class T>
 using Buffer = Eigen::Matrix<T, Eigen::Dynamic, 1>;
-
-/// Grows a buffer, never shrinks it, so that smaller batches allocate nothing.
-template <class T>
-void reserve(Buffer<T>& buffer, Index size) {
-  if (buffer.size() >= size) return;
-  // Emptied first: Eigen frees what there is before it allocates, and where that fails would free it again.
-  buffer.resize(0);
-  buffer.resize(size);
-}
 
 template <class T>
 const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>& inputs_in(const Dataset& data) {
@@ -216,19 +208,19 @@ struct Pass {
     d.resize(model.depth() + 1);
     masks.resize(model.depth());
     for (std::size_t l = 0; l < model.depth(); ++l) {
-      reserve(a[l + 1], model.sizes[l] * n);
-      if (model.dropout[l] > 0) reserve(masks[l], model.sizes[l] * n);
-      if (adjoints) reserve(d[l + 1], model.sizes[l] * n);
+      grow(a[l + 1], model.sizes[l] * n);
+      if (model.dropout[l] > 0) grow(masks[l], model.sizes[l] * n);
+      if (adjoints) grow(d[l + 1], model.sizes[l] * n);
     }
-    if (adjoints) reserve(joined, model.joined_rows * n);
-    reserve(cache, model.sizes.back() * n);
+    if (adjoints) grow(joined, model.joined_rows * n);
+    grow(cache, model.sizes.back() * n);
     const auto chunks = static_cast<std::size_t>(block_count(n, chunk()));
     if (sums.size() < chunks) sums.resize(chunks);
     if (correct.size() < chunks) correct.resize(chunks);
     if (selection.contiguous) {
       input = model.input + range.begin * model.features;
     } else {
-      reserve(a[0], model.features * n);
+      grow(a[0], model.features * n);
       input = a[0].data();
     }
   }
@@ -659,15 +651,15 @@ class CurvatureOperator final : public LinearOperator {
     if (static_cast<Index>(tangents_.size()) < k) tangents_.resize(static_cast<std::size_t>(k));
     for (Index v = 0; v < k; ++v) {
       Tangent& t = tangents_[static_cast<std::size_t>(v)];
-      reserve(t.direction, n);
-      if constexpr (!std::is_same_v<T, double>) reserve(t.scratch, n);
+      grow(t.direction, n);
+      if constexpr (!std::is_same_v<T, double>) grow(t.scratch, n);
       t.ra.resize(model.depth() + 1);
       t.rd.resize(model.depth() + 1);
       for (std::size_t l = 1; l <= model.depth(); ++l) {
-        reserve(t.ra[l], model.sizes[l - 1] * samples);
-        reserve(t.rd[l], model.sizes[l - 1] * samples);
+        grow(t.ra[l], model.sizes[l - 1] * samples);
+        grow(t.rd[l], model.sizes[l - 1] * samples);
       }
-      reserve(t.joined, model.joined_rows * samples);
+      grow(t.joined, model.joined_rows * samples);
     }
     const Index blocks = block_count(n, kConversionBlock);
     parallel_for(blocks * k, [&](Index task) {
@@ -680,7 +672,7 @@ class CurvatureOperator final : public LinearOperator {
   void score(std::size_t slot) const {
     if (kind_ != Curvature::fisher_sampled && kind_ != Curvature::fisher_empirical) return;
     Pass<T>& pass = point_->passes[slot];
-    reserve(scores_[slot], model_->sizes.back() * pass.range.size());
+    grow(scores_[slot], model_->sizes.back() * pass.range.size());
     parallel_for(pass.chunks(), [&](Index task) {
       scores(*model_, *point_, pass, kind_, model_->options.seed, draw_,
              block_range(pass.range.size(), pass.chunk(), task), scores_[slot]);
@@ -834,7 +826,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
     [[maybe_unused]] const SweepMode<T> mode;
     if (g.size() != size()) g.resize(size());
     Point<T>& point = at(x);
-    if constexpr (!std::is_same_v<T, double>) reserve(scratch_, size());
+    if constexpr (!std::is_same_v<T, double>) grow(scratch_, size());
     return for_each_pass(point, Depth::backward, [&](Pass<T>& pass, Index i) {
       const Range all{0, pass.range.size()};
       parallel_for(
@@ -986,7 +978,7 @@ class NetworkObjectiveOf final : public NetworkObjective {
     const FactorRequest request{.kind = Curvature::fisher_sampled, .seed = seed, .draw = draw, .share = share};
     check_request(request);
     if (g.size() != size()) g.resize(size());
-    if constexpr (!std::is_same_v<T, double>) reserve(scratch_, size());
+    if constexpr (!std::is_same_v<T, double>) grow(scratch_, size());
     const double sweeps = with_single_adjoints(
         x, request,
         [&](const Pass<T>& pass, const std::vector<Buffer<T>>& adjoints,
@@ -1303,8 +1295,8 @@ class NetworkObjectiveOf final : public NetworkObjective {
         }
       }
       const Index n = pass.range.size();
-      for (std::size_t l = 1; l <= model_->depth(); ++l) reserve(adjoints_[l], model_->sizes[l - 1] * n);
-      reserve(joined_, model_->joined_rows * n);
+      for (std::size_t l = 1; l <= model_->depth(); ++l) grow(adjoints_[l], model_->sizes[l - 1] * n);
+      grow(joined_, model_->joined_rows * n);
       through_segments(*model_, pass, true, [&](const auto& segment, Range chunk, Index) {
         if (segment.end == model_->depth() && !segment.couples) {
           scores(*model_, on, pass, request.kind, request.seed, request.draw, chunk, adjoints_.back());

@@ -406,11 +406,7 @@ class Tridiagonal final : public KroneckerPreconditioner {
     const Index a_to = products_.columns(to);
     const Index g_from = products_.outputs(from);
     const Index g_to = products_.outputs(to);
-    if (third_.size() < a_to * g_from) {
-      // Emptied first: Eigen frees what there is before it allocates, and where that fails would free it again.
-      third_.resize(0);
-      third_.resize(a_to * g_from);
-    }
+    grow(third_, a_to * g_from);
     const T* const Psi_A = pointers_[2][l];
     const T* const Psi_G = pointers_[3][l];
     constexpr Index kTile = 128;
