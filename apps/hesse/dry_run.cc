@@ -229,6 +229,13 @@ int dry_run(Objective& f, const Vector& x, const AnalysisWork& work, bool json) 
   return kDone;
 }
 
+void add_cell(TriedCells& row, double seconds, double max_seconds) {
+  const bool cut = kTrial < max_seconds && seconds >= kTrial;
+  row.cells += 1;
+  row.cut += cut ? 1 : 0;
+  row.seconds += cut ? 0 : seconds;
+}
+
 int dry_run(const std::string& rows, const std::vector<TriedCells>& tried, Index repetitions, double max_seconds,
             bool json) {
   const auto times = static_cast<double>(repetitions);

@@ -56,6 +56,9 @@ struct TriedCells {
   Index cut = 0;       ///< that had not ended then
   double seconds = 0;  ///< of those that had, and of what else the work has for all
 };
+/// Adds a cell that took so long and may take `max_seconds`: it was cut where its trial was shorter than that and is
+/// over.
+void add_cell(TriedCells& row, double seconds, double max_seconds);
 
 /// Prints what all cells take when those that were cut end at once and when they take all the time that they may, each
 /// `repetitions` times; returns the exit code.

@@ -80,13 +80,8 @@ std::vector<TriedCells> tried(const ProfileSettings& settings) {
   auto begin = std::chrono::steady_clock::now();
   profile(trial, interrupted, [&](const ProfileCell&) {
     const auto end = std::chrono::steady_clock::now();
-    const double seconds = std::chrono::duration<double>(end - begin).count();
+    add_cell(rows[cell++ % rows.size()], std::chrono::duration<double>(end - begin).count(), settings.max_seconds);
     begin = end;
-    TriedCells& row = rows[cell++ % rows.size()];
-    const bool cut = seconds >= trial.max_seconds && trial.max_seconds < settings.max_seconds;
-    row.cells += 1;
-    row.cut += cut ? 1 : 0;
-    row.seconds += cut ? 0 : seconds;
   });
   return rows;
 }

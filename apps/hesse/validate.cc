@@ -248,12 +248,8 @@ std::vector<TriedCells> tried(const std::vector<std::string>& specs, const Valid
   for (const std::string& spec : specs) {
     Problem problem = make_problem(spec, Precision::float64);
     const Validation v = solve_both(spec, problem, trial);
-    TriedCells row{spec, 2};
-    for (const ValidationSide* side : {&v.hesse, &v.ceres}) {
-      const bool cut = side->seconds >= trial.max_seconds && trial.max_seconds < options.max_seconds;
-      row.cut += cut ? 1 : 0;
-      row.seconds += cut ? 0 : side->seconds;
-    }
+    TriedCells row{spec};
+    for (const ValidationSide* side : {&v.hesse, &v.ceres}) add_cell(row, side->seconds, options.max_seconds);
     row.seconds += 2 * seconds_of(*problem.objective, problem.start(options.seed),
                                   classification_work(options.classify, problem.objective->size()));
     rows.push_back(std::move(row));
