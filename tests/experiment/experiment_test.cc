@@ -5,6 +5,7 @@
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/curvature_trace.h"
+#include "hesse/report/trajectory.h"
 #include "report/scratch.h"
 
 #include <catch2/catch.hpp>
@@ -171,6 +172,30 @@ TEST_CASE("layers and overlaps along a run that was interrupted are those of one
   check_interrupted_curvature(settings, folder, {5, 8}, {kCurvatureFile, kCurvatureLayersFile});
   const std::string layers = read_file(folder / "whole" / kCurvatureLayersFile);
   CHECK(std::count(layers.begin(), layers.end(), '\n') == 1 + 2 * 4);
+}
+
+TEST_CASE("a point of the trajectory that could not be written is there once the run has gone on") {
+  const ScratchFolder folder;
+  RunSettings settings;
+  settings.problem = "mlp:data=gaussian-blobs,hidden=5";
+  settings.method = "adam";
+  settings.batch_size = 64;
+  settings.budget = "30steps";
+  settings.save_every = 10;
+  settings.checkpoint_seconds = 1e-9;  // at every step
+  Problem problem = problems().make(parse_spec(settings.problem), {settings.precision});
+  CHECK(run(settings, problem, folder / "whole").status == RunStatus::finished);
+  // A folder in the place of the file.
+  const auto obstacle = folder / "stopped" / kTrajectoryFolder / "step-000000020.safetensors";
+  std::filesystem::create_directories(obstacle / "full");
+  CHECK_THROWS_AS(run(settings, problem, folder / "stopped"), WriteError);
+  std::filesystem::remove_all(obstacle);
+  CHECK(run(settings, problem, folder / "stopped").status == RunStatus::finished);
+  const auto whole = trajectory_files(folder / "whole");
+  const auto stopped = trajectory_files(folder / "stopped");
+  REQUIRE(whole.size() == 4);
+  REQUIRE(stopped.size() == 4);
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK(read_file(stopped[i].path) == read_file(whole[i].path));
 }
 
 TEST_CASE("settings survive their record") {

@@ -272,11 +272,12 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     Interrupt interrupt(hooks.interrupted);
     std::vector<Observer*> observers = {&trace, &interrupt};
     if (curvature) observers.push_back(&*curvature);
-    observers.push_back(&checkpoints);
     std::optional<TrajectoryObserver> trajectory;
     if (settings.save_every > 0) {
       observers.push_back(&trajectory.emplace(folder / kTrajectoryFolder, layout, settings.save_every));
     }
+    // After all that writes of a step: a run that goes on from its checkpoint does not come to that step again.
+    observers.push_back(&checkpoints);
     observers.insert(observers.end(), hooks.observers.begin(), hooks.observers.end());
     const Summary summary = minimize(*optimizer, *problem.objective, x, stopping,
                                      {batch, settings.seed, method.full_batch_at}, observers, progress);
