@@ -4,12 +4,15 @@
 #include "hesse/core/error.h"
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/checkpoint.h"
+#include "hesse/report/csv_table.h"
 #include "hesse/report/curvature_trace.h"
+#include "hesse/report/preconditioner_trace.h"
 #include "hesse/report/trajectory.h"
 #include "report/scratch.h"
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <vector>
@@ -172,6 +175,54 @@ TEST_CASE("layers and overlaps along a run that was interrupted are those of one
   check_interrupted_curvature(settings, folder, {5, 8}, {kCurvatureFile, kCurvatureLayersFile});
   const std::string layers = read_file(folder / "whole" / kCurvatureLayersFile);
   CHECK(std::count(layers.begin(), layers.end(), '\n') == 1 + 2 * 4);
+}
+
+TEST_CASE("each preconditioner of a run has a line at every row of its trace however often the run was interrupted") {
+  const ScratchFolder folder;
+  RunSettings settings;
+  settings.problem = "mlp:data=gaussian-blobs:samples=100,hidden=5";
+  settings.method = "kfac:inverse_period=4";
+  settings.batch_size = 20;
+  settings.budget = "4epochs";
+  settings.trace_rows = 2;
+  Problem problem = problems().make(parse_spec(settings.problem), {settings.precision});
+  for (const int part : {7, 6, 100}) {
+    int steps = 0;
+    RunHooks hooks;
+    hooks.interrupted = [&] { return ++steps >= part; };
+    Problem again = problems().make(parse_spec(settings.problem), {settings.precision});
+    run(settings, again, folder / "run", hooks);
+  }
+  const RecordedRun recorded = read_run(folder / "run");
+  const Table table = read_csv_table(folder / "run" / kPreconditionersFile);
+  const std::vector<double> steps = numbers_of(table, "step", "table");
+  const std::vector<double> conditions = numbers_of(table, "condition", "table");
+  const std::vector<double> staleness = numbers_of(table, "staleness", "table");
+  const std::vector<std::string> names = texts_of(table, "preconditioner", "table");
+  // All rows of the trace but the one before the first step.
+  const std::vector<double> rows = recorded.trace.column("step");
+  const std::vector<double> worst = recorded.trace.column("condition");
+  const std::vector<double> since = recorded.trace.column("staleness");
+  REQUIRE(steps.size() == 4 * (rows.size() - 1));
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    const std::size_t first = 4 * (r - 1);
+    for (std::size_t i = first; i < first + 4; ++i) {
+      CHECK(steps[i] == rows[r]);
+      CHECK(staleness[i] == since[r]);
+    }
+    CHECK(*std::max_element(&conditions[first], &conditions[first] + 4) == worst[r]);
+  }
+  CHECK(std::vector<std::string>(names.begin(), names.begin() + 4) ==
+        std::vector<std::string>{"layer1.weight:A", "layer1.weight:G", "layer2.weight:A", "layer2.weight:G"});
+  const std::vector<Figure> figures = preconditioner_figures(recorded);
+  REQUIRE(figures.size() == 2);
+  CHECK(figures[0].name == "preconditioner_condition");
+  CHECK(figures[0].views.front().plot.series.size() == 4);
+  CHECK(figures[1].name == "preconditioner_staleness");
+  // Methods without any leave no file.
+  settings.method = "adam";
+  run(settings, problem, folder / "adam");
+  CHECK_FALSE(std::filesystem::exists(folder / "adam" / kPreconditionersFile));
 }
 
 TEST_CASE("a point of the trajectory that could not be written is there once the run has gone on") {

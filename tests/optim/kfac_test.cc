@@ -830,3 +830,10 @@ TEST_CASE("K-FAC on an objective without layers says so in a line") {
     CHECK_THROWS_WITH(make_optimizer(name, {f, 0}), Catch::Contains("no layers with Kronecker factors"));
   }
 }
+
+TEST_CASE("ekfac of another form is another method and refused") {
+  const Case c{{3, 4, 2}, Activation::tanh, Loss::softmax_cross_entropy};
+  const auto f = make_objective(c, make_data(3, 2, 10, c.loss));
+  CHECK_NOTHROW(make_optimizer("ekfac:form=ekfac", {*f, 0}));
+  CHECK_THROWS_WITH(make_optimizer("ekfac:form=factored", {*f, 0}), Catch::Contains("take kfac-fixed"));
+}

@@ -82,6 +82,44 @@ TEST_CASE("The factored preconditioner is the inverse of (G + gamma / pi I) (x) 
         100 * kEps * report.condition * report.condition);
 }
 
+TEST_CASE("Each factor's condition is told beside the largest and what stays keeps the figures of its inverse") {
+  const auto factors = sampled_factors(40);
+  const std::vector<double> gamma = {0.3, 0.1, 0.7};
+  const auto one_norm = [](const Matrix& M) { return M.cwiseAbs().colwise().sum().maxCoeff(); };
+  for (const KroneckerForm form : {KroneckerForm::factored, KroneckerForm::eigenvalues, KroneckerForm::tridiagonal}) {
+    const auto preconditioner = make_kronecker_preconditioner(form, factors, Precision::float64);
+    CHECK(preconditioner->figures().row(kCondition) == Matrix::Ones(1, 6));
+    const RefreshReport report = preconditioner->refresh(factors, gamma);
+    const Matrix figures = preconditioner->figures();
+    REQUIRE(figures.cols() == 6);
+    for (std::size_t l = 0; l < factors.size(); ++l) {
+      const Damped d = damped(factors[l], gamma[l]);
+      for (const bool of_inputs : {true, false}) {
+        const Matrix& M = of_inputs ? d.A : d.G;
+        const Vector values = M.selfadjointView<Eigen::Lower>().eigenvalues();
+        const double exact = form == KroneckerForm::eigenvalues ? values.maxCoeff() / values.minCoeff()
+                                                                : one_norm(M) * one_norm(M.inverse());
+        // An inverse, or eigenvalues, with the rounding of n eps times the condition.
+        CHECK(figures(kCondition, 2 * static_cast<Index>(l) + (of_inputs ? 0 : 1)) ==
+              Approx(exact).epsilon(100 * kEps * exact));
+      }
+    }
+    CHECK(figures.row(kCondition).maxCoeff() == report.condition);
+    CHECK(figures.row(kFailed).isZero());
+    // One factor is spoiled: it keeps its inverse and that inverse's condition.
+    std::vector<KroneckerFactors> spoiled = factors;
+    for (KroneckerFactors& k : spoiled) k.A *= 2;
+    spoiled[1].G(0, 0) = std::numeric_limits<double>::quiet_NaN();
+    CHECK(preconditioner->refresh(spoiled, gamma).non_finite == 1);
+    const Matrix after = preconditioner->figures();
+    CHECK(after(kCondition, 3) == figures(kCondition, 3));
+    CHECK(after(kFailed, 3) == 1);
+    const bool all_stay = form == KroneckerForm::tridiagonal;
+    CHECK((after(kCondition, 0) == figures(kCondition, 0)) == all_stay);
+    CHECK(after(kFailed, 0) == (all_stay ? 1 : 0));
+  }
+}
+
 TEST_CASE("The preconditioner by eigenvalues is the inverse of G (x) A + gamma^2 I") {
   const auto factors = sampled_factors(40);
   const std::vector<double> gamma = {0.3, 0.1, 0.7};

@@ -464,6 +464,59 @@ TEST_CASE("The residual of a root in a basis that stays is that of the root in u
   }
 }
 
+TEST_CASE("Shampoo and SOAP tell of each of their matrices what the trace has the worst of") {
+  ParameterLayout layout;
+  layout.add("first.weight", {4, 6});
+  layout.add("first.bias", {4});
+  layout.add("second.weight", {3, 5});
+  const auto names = [](const std::vector<PreconditionerReport>& all) {
+    std::vector<std::string> out;
+    for (const PreconditionerReport& one : all) out.push_back(fmt::format("{} {}", one.name, one.extent));
+    return out;
+  };
+  const auto worst = [](const std::vector<PreconditionerReport>& all, PreconditionerFigure which) {
+    double most = 0;
+    for (const PreconditionerReport& one : all) most = std::max(most, one.figures[which]);
+    return most;
+  };
+  Vector x = Vector::Zero(layout.size());
+  {
+    Given f(layout, random_gradients(layout.size(), 4));
+    auto shampoo = make_optimizer("shampoo:block=4,period=2,staleness=0.3", {f, 0});
+    CHECK(shampoo->preconditioners().empty());
+    StepReport report;
+    for (int k = 0; k < 4; ++k) report = shampoo->step(f, x);
+    const auto all = shampoo->preconditioners();
+    CHECK(names(all) == std::vector<std::string>{"first.weight[1]:1 4", "first.weight[1]:2 3", "first.weight[2]:1 4",
+                                                 "first.weight[2]:2 3", "first.bias:1 4", "second.weight[1]:1 3",
+                                                 "second.weight[1]:2 2", "second.weight[2]:1 3",
+                                                 "second.weight[2]:2 3"});
+    CHECK(worst(all, kCondition) == figure(report, "condition"));
+    CHECK(worst(all, kRootResidual) == figure(report, "root_residual"));
+    CHECK(worst(all, kStaleness) == figure(report, "staleness"));
+    CHECK(worst(all, kRootResidual) > 0);
+    CHECK(worst(all, kFailed) == 0);
+    // Each has a figure of its own.
+    CHECK(all[0].figures[kCondition] != all[1].figures[kCondition]);
+  }
+  {
+    // Statistics of one gradient: the condition of a side is that of G G' or of G'G.
+    const Vector g = random_vector(layout.size(), 5);
+    Given f(layout, {g});
+    auto soap = make_optimizer("soap:beta3=0", {f, 0});
+    const StepReport report = soap->step(f, x);
+    const auto all = soap->preconditioners();
+    CHECK(names(all) ==
+          std::vector<std::string>{"first.weight:1 4", "first.weight:2 6", "second.weight:1 3", "second.weight:2 5"});
+    const RowMajor G = Eigen::Map<const RowMajor>(g.data(), 4, 6);
+    const Vector values = (G * G.transpose()).selfadjointView<Eigen::Lower>().eigenvalues();
+    const double condition = values.maxCoeff() / values.minCoeff();
+    CHECK(all[0].figures[kCondition] == Approx(condition).epsilon(1e-14 * condition));
+    CHECK(worst(all, kCondition) == figure(report, "condition"));
+    CHECK(std::isnan(all[0].figures[kRootResidual]));
+  }
+}
+
 TEST_CASE("In single precision roots of statistics of low rank are no failures and those without a ridge are") {
   const auto layout = one_block({24, 20});
   std::vector<Vector> g;

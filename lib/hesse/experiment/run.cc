@@ -14,6 +14,7 @@
 #include "hesse/report/checkpoint.h"
 #include "hesse/report/comparison.h"
 #include "hesse/report/curvature_trace.h"
+#include "hesse/report/preconditioner_trace.h"
 #include "hesse/report/trace.h"
 #include "hesse/report/trajectory.h"
 
@@ -270,7 +271,8 @@ RunOutcome run(const RunSettings& settings, Problem& problem, const std::filesys
     CheckpointObserver checkpoints(folder, identity, layout, {0, settings.checkpoint_seconds},
                                    [&] { return curvature ? curvature->state() : StateView(); });
     Interrupt interrupt(hooks.interrupted);
-    std::vector<Observer*> observers = {&trace, &interrupt};
+    PreconditionerTrace preconditioners(folder, schedule);
+    std::vector<Observer*> observers = {&trace, &preconditioners, &interrupt};
     if (curvature) observers.push_back(&*curvature);
     std::optional<TrajectoryObserver> trajectory;
     if (settings.save_every > 0) {
@@ -334,6 +336,7 @@ void draw_run(const std::filesystem::path& folder, const Problem& problem) {
     draw(metric.name, metric.higher_is_better);
   }
   write_telemetry_plots(figures, runs, metrics, palette);
+  write_preconditioner_plots(figures, runs.front(), palette);
   if (std::filesystem::exists(folder / kCurvatureFile)) {
     write_curvature_plots(figures, with_curvature(runs), palette);
   }

@@ -53,6 +53,23 @@ struct StepReport {
   }
 };
 
+/// What a method may know of one of its preconditioners, as of the last renewal.
+enum PreconditionerFigure {
+  kCondition,     ///< largest over smallest eigenvalue, or a bound on it, as it is damped
+  kRootResidual,  ///< max |X^p A - I| of the inverse root in use
+  kStaleness,     ///< the off-diagonal share |Q'AQ - diag|_F / |A|_F before a renewal, or the steps since the last one
+  kFallback,      ///< 1 where the way that was asked for did not do and another did, else 0
+  kFailed,        ///< 1 where the former one had to stay, or this one misses its bound, else 0
+  kPreconditionerFigures
+};
+
+/// One preconditioner by itself.
+struct PreconditionerReport {
+  std::string name;  ///< the parameter block, and which of its matrices: "layer1.weight:1" is of its rows
+  Index extent = 0;  ///< rows of the matrix
+  std::array<double, kPreconditionerFigures> figures{};  ///< NaN where the method does not know
+};
+
 /// One tensor or number of an optimizer's state, by a name that is unique within the optimizer.
 /// Vectors and matrices may be resized by whoever restores them.
 struct StateEntry {
@@ -84,6 +101,10 @@ class Optimizer {
   /// The diagonal of P for a method that steps by lr P^-1 times a mean of gradients (Adam: sqrt(v / (1 - beta2^t)) +
   /// eps), as the next step finds it; empty for others and before the first step.
   virtual Vector diagonal_preconditioner() const { return {}; }
+
+  /// One for each matrix that preconditions gradients, always in the same order; empty for methods without any and
+  /// before the first step.
+  virtual std::vector<PreconditionerReport> preconditioners() const { return {}; }
 
   /// Told by the loop before each step: the share of the budget that is spent, in [0, 1]; NaN where there is no
   /// budget. Schedules that stretch over the whole run go by it.

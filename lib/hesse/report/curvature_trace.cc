@@ -5,14 +5,12 @@
 #include "hesse/report/atomic_file.h"
 #include "hesse/report/comparison.h"
 #include "hesse/report/csv_table.h"
-#include "hesse/report/writing.h"
+#include "hesse/report/step_lines.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cerrno>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <map>
 #include <set>
@@ -28,29 +26,6 @@ constexpr const char* kDensityHeader = "step,probe,eigenvalue,weight\n";
 constexpr const char* kLayersHeader =
     "step,layer,parameters,largest,largest_residual,smallest,smallest_residual,trace,trace_lower,trace_upper,"
     "converged\n";
-
-void append(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary | std::ios::app);
-  out << text << std::flush;
-  if (!out) fail_to_write(path, "append to the file", errno);
-}
-
-/// A file whose lines begin with a step: those of these steps stay, a last line that was being written does not.
-void keep_lines(const std::filesystem::path& path, std::string kept, const std::set<std::int64_t>& steps) {
-  if (!writes_records()) return;
-  std::error_code error;
-  if (!steps.empty() && std::filesystem::exists(path, error)) {
-    const std::string old = read_file(path);
-    std::size_t begin = std::min(old.find('\n'), old.size() - 1) + 1;
-    for (std::size_t end = old.find('\n', begin); end != std::string::npos; end = old.find('\n', begin)) {
-      const std::string_view line(old.data() + begin, end + 1 - begin);
-      const std::string_view first = line.substr(0, line.find(','));
-      if (steps.contains(parse_whole_number(path.string(), first))) kept += line;
-      begin = end + 1;
-    }
-  }
-  write_file(path, kept);
-}
 
 std::string density_lines(std::int64_t step, const SpectralDensity& density) {
   std::string text;
@@ -233,8 +208,9 @@ void CurvatureTrace::begin(const Progress& progress, const Vector& x, Optimizer&
   }
   std::set<std::int64_t> steps;
   for (const auto& row : trace_.rows) steps.insert(static_cast<std::int64_t>(row[0]));
-  if (with_density_) keep_lines(density_path_, kDensityHeader, steps);
-  if (with_layers_) keep_lines(layers_path_, kLayersHeader, steps);
+  const auto kept = [&](std::int64_t step) { return steps.contains(step); };
+  if (with_density_) begin_step_lines(density_path_, kDensityHeader, kept);
+  if (with_layers_) begin_step_lines(layers_path_, kLayersHeader, kept);
   if (trace_.rows.empty()) record(progress.step, x, optimizer);
 }
 
@@ -256,8 +232,8 @@ void CurvatureTrace::record(std::int64_t step, const Vector& x, const Optimizer&
   const CurvatureReading reading = meter_.read(*f_, x, optimizer.diagonal_preconditioner());
   std::vector<double>& row = trace_.rows.emplace_back(1, static_cast<double>(step));
   row.insert(row.end(), reading.figures.begin(), reading.figures.end());
-  if (with_density_ && writes_records()) append(density_path_, density_lines(step, reading.density));
-  if (with_layers_ && writes_records()) append(layers_path_, layer_lines(step, reading.layers));
+  if (with_density_) append_step_lines(density_path_, density_lines(step, reading.density));
+  if (with_layers_) append_step_lines(layers_path_, layer_lines(step, reading.layers));
   write_file(path_, trace_text(trace_));
 }
 

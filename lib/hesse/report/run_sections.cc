@@ -6,6 +6,7 @@
 #include "hesse/report/curvature_trace.h"
 #include "hesse/report/html.h"
 #include "hesse/report/json.h"
+#include "hesse/report/preconditioner_trace.h"
 
 #include <algorithm>
 #include <array>
@@ -199,6 +200,15 @@ void add_telemetry_figure(ReportSection& section, std::span<const RecordedRun> a
   figure.views.push_back({"steps", comparison_plot(runs, "step", column), names});
   figure.small = true;
   section.blocks.emplace_back(std::move(figure));
+}
+
+ReportSection preconditioner_section(const RecordedRun& run) {
+  ReportSection section{"Preconditioners"};
+  for (Figure& figure : preconditioner_figures(run)) {
+    figure.small = true;
+    section.blocks.emplace_back(std::move(figure));
+  }
+  return section;
 }
 
 ReportSection curvature_section(std::span<const RecordedRun> all) {
@@ -552,6 +562,8 @@ void add_sections(std::vector<ReportSection>& out, std::span<const RecordedRun> 
   ReportSection telemetry{"Telemetry of the methods" + suffix};
   for (const std::string& column : telemetry_columns(runs, metrics)) add_telemetry_figure(telemetry, runs, column);
   if (!telemetry.blocks.empty()) out.push_back(std::move(telemetry));
+
+  if (single) add_or_explain(out, "Preconditioners", [&] { return preconditioner_section(runs.front()); });
 
   if (!single) {
     ReportSection every{"Every run" + suffix};

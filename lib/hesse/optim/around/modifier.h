@@ -18,6 +18,7 @@ class Modifier : public Optimizer {
   double* learning_rate() override { return inner_->learning_rate(); }
   double* momentum() override { return inner_->momentum(); }
   Vector diagonal_preconditioner() const override { return inner_->diagonal_preconditioner(); }
+  std::vector<PreconditionerReport> preconditioners() const override { return inner_->preconditioners(); }
   void set_budget_share(double share) override { inner_->set_budget_share(share); }
   bool prefers_full_batch() const override { return inner_->prefers_full_batch(); }
 

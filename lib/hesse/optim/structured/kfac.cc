@@ -48,9 +48,6 @@ StateView Kfac::state() {
   view.push_back({"last_step", &last_step_});
   view.push_back({"lambda", &damping_});
   view.push_back({"gamma", &gamma_});
-  view.push_back({"condition", &condition_});
-  view.push_back({"by_eigenvalues", &by_eigenvalues_});
-  view.push_back({"refreshed", &refreshed_});
   view.push_back({"t", &t_});
   return view;
 }
@@ -119,11 +116,9 @@ StepReport Kfac::step(Objective& f, Vector& x) {
   Combination chosen;
   bool found = false;
   for (int c = 0; c < (search ? 3 : 1); ++c) {
-    RefreshReport refreshed;
-    const bool renew = search || curvature_.refresh_is_due(t_);
-    if (renew) {
+    if (search || curvature_.refresh_is_due(t_)) {
       if (c > 0) curvature_.swap_inverses();
-      refreshed = curvature_.refresh(f, x, t_, candidates[c], penalty_weight(f));
+      curvature_.refresh(f, x, t_, candidates[c], penalty_weight(f));
     }
     curvature_.apply(gradient_, proposal_);
     vectors_.col(0) = -proposal_;
@@ -133,11 +128,6 @@ StepReport Kfac::step(Objective& f, Vector& x) {
       chosen = now;
       gamma_ = candidates[c];
       best_ = vectors_.col(0);
-      if (renew) {
-        condition_ = refreshed.condition;
-        by_eigenvalues_ = static_cast<double>(refreshed.by_eigenvalues);
-        refreshed_ = t_;
-      }
     } else {
       curvature_.swap_inverses();  // back to the better one
     }
@@ -185,9 +175,7 @@ StepReport Kfac::step(Objective& f, Vector& x) {
   report.tell("predicted_decrease", -chosen.model);
   report.tell("actual_decrease", actual);
   report.tell("momentum", chosen.mu);
-  report.tell("condition", condition_);
-  report.tell("staleness", static_cast<double>(t_ - refreshed_));
-  report.tell("by_eigenvalues", by_eigenvalues_);
+  curvature_.tell(report, t_);
   report.tell("accepted", accepted ? 1.0 : 0.0);
   return report;
 }

@@ -49,6 +49,7 @@ class Kfac final : public Optimizer {
 
   StepReport step(Objective& f, Vector& x) override;
   StateView state() override;
+  std::vector<PreconditionerReport> preconditioners() const override { return curvature_.preconditioners(t_); }
 
  private:
   /// What the model says about the best combination of a proposal and the last step.
@@ -72,9 +73,6 @@ class Kfac final : public Optimizer {
   Vector last_step_;
   double damping_;
   double gamma_ = 0;
-  double condition_ = 0;
-  double by_eigenvalues_ = 0;
-  std::int64_t refreshed_ = 0;
   std::int64_t t_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "hesse/optim/structured/kfac_fixed.h"
 
+#include "hesse/core/error.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/objective/l2_objective.h"
 #include "hesse/optim/first_order/elementwise.h"
@@ -22,9 +23,6 @@ void visit_options(KfacFixedOptions& o, OptionVisitor& v) {
 StateView KfacFixed::state() {
   StateView view = curvature_.state();
   view.push_back({"velocity", &velocity_});
-  view.push_back({"condition", &condition_});
-  view.push_back({"by_eigenvalues", &by_eigenvalues_});
-  view.push_back({"refreshed", &refreshed_});
   view.push_back({"t", &t_});
   return view;
 }
@@ -38,10 +36,7 @@ StepReport KfacFixed::step(Objective& f, Vector& x) {
   if (curvature_.refresh_is_due(t_)) {
     const auto* const l2 = find<L2Objective>(f);
     const double eta = l2 != nullptr ? l2->lambda() : 0.0;
-    const RefreshReport refreshed = curvature_.refresh(f, x, t_, curvature_.gamma_for(options_.damping, eta), eta);
-    condition_ = refreshed.condition;
-    by_eigenvalues_ = static_cast<double>(refreshed.by_eigenvalues);
-    refreshed_ = t_;
+    curvature_.refresh(f, x, t_, curvature_.gamma_for(options_.damping, eta), eta);
   }
   curvature_.apply(gradient_, preconditioned_);
   // In single precision an inverse of next to no damping may be out of range.
@@ -68,20 +63,22 @@ StepReport KfacFixed::step(Objective& f, Vector& x) {
   report.step_norm = length;
   report.tell("damping", options_.damping);
   report.tell("kl_scale", clip);
-  report.tell("condition", condition_);
-  report.tell("staleness", static_cast<double>(t_ - refreshed_));
-  report.tell("by_eigenvalues", by_eigenvalues_);
+  curvature_.tell(report, t_);
   return report;
 }
 
 namespace {
 
-OptimizerEntry fixed_entry(const char* name, const char* summary, const char* source, KroneckerForm form) {
+template <KroneckerForm Form>
+OptimizerEntry fixed_entry(const char* name, const char* summary, const char* source) {
   KfacFixedOptions defaults;
-  defaults.form = form;
+  defaults.form = Form;
   return registry_entry<KfacFixedOptions, std::unique_ptr<Optimizer>, const OptimizerContext&>(
       name, summary, source,
       [](const KfacFixedOptions& options, const OptimizerContext& context) -> std::unique_ptr<Optimizer> {
+        if (Form == KroneckerForm::ekfac && options.form != Form) {
+          fail("ekfac: with another form it is another method; take kfac-fixed with that form");
+        }
         return std::make_unique<KfacFixed>(context.objective, options, context.seed);
       },
       defaults);
@@ -90,13 +87,14 @@ OptimizerEntry fixed_entry(const char* name, const char* summary, const char* so
 }  // namespace
 
 OptimizerEntry kfac_fixed_entry() {
-  return fixed_entry("kfac-fixed", "Kronecker-factored natural gradient with a given learning rate and a KL bound",
-                     "Ba, Grosse and Martens (2017); Pauloski et al. (2020)", KroneckerForm::factored);
+  return fixed_entry<KroneckerForm::factored>(
+      "kfac-fixed", "Kronecker-factored natural gradient with a given learning rate and a KL bound",
+      "Ba, Grosse and Martens (2017); Pauloski et al. (2020)");
 }
 
 OptimizerEntry ekfac_entry() {
-  return fixed_entry("ekfac", "The same in the factors' eigenbases, scaled by second moments",
-                     "George et al. (2018), Algorithm 1", KroneckerForm::ekfac);
+  return fixed_entry<KroneckerForm::ekfac>("ekfac", "The same in the factors' eigenbases, scaled by second moments",
+                                           "George et al. (2018), Algorithm 1");
 }
 
 }  // namespace hesse

@@ -33,6 +33,7 @@ class KfacFixed final : public Optimizer {
 
   StepReport step(Objective& f, Vector& x) override;
   StateView state() override;
+  std::vector<PreconditionerReport> preconditioners() const override { return curvature_.preconditioners(t_); }
   double* learning_rate() override { return &options_.lr; }
   double* momentum() override { return &options_.momentum; }
 
@@ -42,9 +43,6 @@ class KfacFixed final : public Optimizer {
   Vector gradient_;
   Vector preconditioned_;
   Vector velocity_;
-  double condition_ = 0;
-  double by_eigenvalues_ = 0;
-  std::int64_t refreshed_ = 0;
   std::int64_t t_ = 0;
 };
 

@@ -52,6 +52,10 @@ KroneckerCurvature::KroneckerCurvature(Objective& f, const KroneckerOptions& opt
   factors_ = structure.kronecker_layers();
   if (factors_.empty()) fail("K-FAC: no layer of the network is a linear map, and only those have Kronecker factors");
   inverse_.factors = make_kronecker_preconditioner(options_.form, factors_, precision_);
+  for (const KroneckerFactors& k : factors_) {
+    const std::string entry = f.layout().describe_entry(k.begin);
+    names_.push_back(entry.substr(0, entry.find('[')));
+  }
   for (std::size_t l = 0; l < factors_.size(); ++l) {
     KroneckerFactors& k = factors_[l];
     k.A.setZero(k.columns(), k.columns());
@@ -158,7 +162,7 @@ void KroneckerCurvature::observe(Objective& f, const Vector& x, std::int64_t k) 
   }
 }
 
-RefreshReport KroneckerCurvature::refresh(Objective& f, const Vector& x, std::int64_t k, double gamma, double eta) {
+void KroneckerCurvature::refresh(Objective& f, const Vector& x, std::int64_t k, double gamma, double eta) {
   if (!inverse_.factors) inverse_.factors = make_kronecker_preconditioner(options_.form, factors_, precision_);
   const bool relative = options_.damping_scale == DampingScale::relative;
   gammas_.assign(factors_.size(), gamma);
@@ -171,13 +175,13 @@ RefreshReport KroneckerCurvature::refresh(Objective& f, const Vector& x, std::in
       at += rest_[i].size;
     }
   }
-  const RefreshReport report = inverse_.factors->refresh(factors_, gammas_, find<WorkSharing>(f));
+  inverse_.factors->refresh(factors_, gammas_, find<WorkSharing>(f));
+  inverse_.renewed = k;
   if (const auto* bases = inverse_.factors->bases()) {
     FactorRequest now = request(f, k);
     now.decay = 0;
     charge_work(f, structure_of(f).kronecker_moments(x, now, *bases, *inverse_.factors->moments()));
   }
-  return report;
 }
 
 void KroneckerCurvature::apply(const Vector& v, Vector& out) {
@@ -193,6 +197,28 @@ void KroneckerCurvature::apply(const Vector& v, Vector& out) {
   }
 }
 
+void KroneckerCurvature::tell(StepReport& report, std::int64_t k) const {
+  const Matrix& figures = inverse_.factors->figures();
+  report.tell("condition", figures.row(kCondition).maxCoeff());
+  report.tell("staleness", static_cast<double>(k - inverse_.renewed));
+  report.tell("by_eigenvalues", figures.row(kFallback).sum());
+}
+
+std::vector<PreconditionerReport> KroneckerCurvature::preconditioners(std::int64_t k) const {
+  const Matrix& figures = inverse_.factors->figures();
+  std::vector<PreconditionerReport> all;
+  for (std::size_t l = 0; l < factors_.size(); ++l) {
+    for (const bool of_inputs : {true, false}) {
+      PreconditionerReport& one = all.emplace_back();
+      one.name = fmt::format("{}:{}", names_[l], of_inputs ? 'A' : 'G');
+      one.extent = of_inputs ? factors_[l].columns() : factors_[l].outputs;
+      Eigen::Map<Vector>(one.figures.data(), kPreconditionerFigures) = figures.col(std::ssize(all) - 1);
+      one.figures[kStaleness] = static_cast<double>(k - inverse_.renewed);
+    }
+  }
+  return all;
+}
+
 StateView KroneckerCurvature::state() {
   StateView view;
   for (std::size_t l = 0; l < factors_.size(); ++l) {
@@ -206,6 +232,7 @@ StateView KroneckerCurvature::state() {
   }
   view.push_back({"rest", &rest_squares_});
   view.push_back({"inverse_damping", &inverse_.damping});
+  view.push_back({"renewed", &inverse_.renewed});
   for (StateEntry& entry : inverse_.factors->state()) view.push_back(std::move(entry));
   return view;
 }

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace hesse {
@@ -54,9 +55,9 @@ class KroneckerCurvature {
   /// The gamma that stands for lambda and a penalty of weight eta: sqrt(lambda + eta) (section 6.6), or sqrt(lambda)
   /// where damping is relative; refresh() then adds eta, which is not.
   double gamma_for(double lambda, double eta) const;
-  /// New inverses for the damping gamma^2, or gamma^2 times the mean eigenvalue of each block, plus eta, where it is
-  /// relative. For ekfac it takes moments in the new bases.
-  RefreshReport refresh(Objective& f, const Vector& x, std::int64_t k, double gamma, double eta);
+  /// New inverses for step k and the damping gamma^2, or gamma^2 times the mean eigenvalue of each block, plus eta,
+  /// where it is relative. For ekfac it takes moments in the new bases.
+  void refresh(Objective& f, const Vector& x, std::int64_t k, double gamma, double eta);
 
   /// out = F^-1 v with the damped model F. Parameters outside the factored layers (gains, embeddings) have a diagonal
   /// model, the running mean of n s^2 with s the mean gradient of n samples for targets that the model draws
@@ -74,6 +75,12 @@ class KroneckerCurvature {
   const std::vector<KroneckerFactors>& factors() const { return factors_; }
   StateView state();
 
+  /// Tells the largest condition of a damped factor, the steps from the last renewal to step k, and how many factors
+  /// were inverted by their eigenvalues.
+  void tell(StepReport& report, std::int64_t k) const;
+  /// Each factor's, "layer1.weight:A" and "layer1.weight:G" for each layer, at step k.
+  std::vector<PreconditionerReport> preconditioners(std::int64_t k) const;
+
  private:
   FactorRequest request(const Objective& f, std::int64_t k) const;
   double decay(std::int64_t k) const;
@@ -85,9 +92,11 @@ class KroneckerCurvature {
   std::uint64_t seed_;
   Precision precision_;
   std::vector<KroneckerFactors> factors_;
+  std::vector<std::string> names_;  ///< of the layers' weights
   struct Inverse {
     std::unique_ptr<KroneckerPreconditioner> factors;
-    Vector damping;  ///< of the diagonal model, of each stretch
+    Vector damping;            ///< of the diagonal model, of each stretch
+    std::int64_t renewed = 0;  ///< at this step
   };
   Inverse inverse_;
   Inverse other_;  ///< made when first asked for

@@ -64,7 +64,15 @@ void add_state(StateView& view, const std::string& name, std::vector<Vector>& ve
   for (std::size_t l = 0; l < vectors.size(); ++l) view.push_back({name + std::to_string(l + 1), &vectors[l]});
 }
 
-/// What one side's task found, gathered in order afterwards.
+Matrix unknown_figures(std::size_t layers) {
+  Matrix figures = Matrix::Constant(kPreconditionerFigures, 2 * static_cast<Index>(layers), StepReport::kUnknown);
+  figures.row(kCondition).setOnes();  // of the identity, which they are at first
+  figures.row(kFallback).setZero();
+  figures.row(kFailed).setZero();
+  return figures;
+}
+
+/// What the sides' tasks found, gathered in order afterwards.
 RefreshReport gather(const std::vector<InverseReport>& each) {
   RefreshReport report;
   for (const InverseReport& r : each) {
@@ -73,6 +81,18 @@ RefreshReport gather(const std::vector<InverseReport>& each) {
     report.condition = std::max(report.condition, r.condition);
   }
   return report;
+}
+
+/// The same one by one.
+void note(const std::vector<Side>& sides, const std::vector<InverseReport>& each, Matrix& figures) {
+  for (std::size_t t = 0; t < sides.size(); ++t) {
+    auto of_side = figures.col(2 * static_cast<Index>(sides[t].layer) + (sides[t].of_inputs ? 0 : 1));
+    const bool stays = each[t].status == InverseStatus::non_finite;
+    of_side[kFailed] = stays ? 1 : 0;
+    if (stays) continue;
+    of_side[kFallback] = each[t].status == InverseStatus::by_eigenvalues ? 1 : 0;
+    of_side[kCondition] = each[t].condition;
+  }
 }
 
 /// The inverses of all factors, of which `processes` do their parts.
@@ -108,6 +128,7 @@ class Factored final : public KroneckerPreconditioner {
       A_.push_back(Matrix::Identity(f.columns(), f.columns()));
       G_.push_back(Matrix::Identity(f.outputs, f.outputs));
     }
+    figures_ = unknown_figures(layers.size());
   }
 
   RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma,
@@ -115,6 +136,7 @@ class Factored final : public KroneckerPreconditioner {
     invert(processes, sides_, factors, gamma, A_, G_, reports_);
     typed_A_.update(A_);
     typed_G_.update(G_);
+    note(sides_, reports_, figures_);
     return gather(reports_);
   }
 
@@ -129,6 +151,7 @@ class Factored final : public KroneckerPreconditioner {
     StateView view;
     add_state(view, "inverse_A", A_);
     add_state(view, "inverse_G", G_);
+    view.push_back({"figures", &figures_});
     return view;
   }
 
@@ -155,6 +178,7 @@ class Eigenbasis final : public KroneckerPreconditioner {
       values_G_.push_back(Vector::Ones(f.outputs));
     }
     damping_ = Vector::Ones(static_cast<Index>(layers.size()));
+    figures_ = unknown_figures(layers.size());
   }
 
   RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma,
@@ -180,6 +204,7 @@ class Eigenbasis final : public KroneckerPreconditioner {
       if (!with_moments_) scales_[l].noalias() = values_G_[l] * values_A_[l].transpose();
     }
     update_bases();
+    note(sides_, reports_, figures_);
     return gather(reports_);
   }
 
@@ -212,6 +237,7 @@ class Eigenbasis final : public KroneckerPreconditioner {
     }
     add_state(view, "scales", scales_);
     view.push_back({"damping", &damping_});
+    view.push_back({"figures", &figures_});
     return view;
   }
 
@@ -289,6 +315,7 @@ class Tridiagonal final : public KroneckerPreconditioner {
     }
     sides_ = sides_of(layers);
     reports_.resize(sides_.size());
+    figures_ = unknown_figures(layers.size());
   }
 
   RefreshReport refresh(const std::vector<KroneckerFactors>& factors, const std::vector<double>& gamma,
@@ -296,7 +323,11 @@ class Tridiagonal final : public KroneckerPreconditioner {
     invert(processes, sides_, factors, gamma, inverse_A_, inverse_G_, reports_);
     const RefreshReport report = gather(reports_);
     // One factor that is not finite spoils its neighbours too: everything stays.
-    if (report.non_finite > 0) return report;
+    if (report.non_finite > 0) {
+      figures_.row(kFailed).setOnes();
+      return report;
+    }
+    note(sides_, reports_, figures_);
     share_work(
         processes, std::ssize(sides_),
         [&](Index task) { return cubic(size_of(sides_[static_cast<std::size_t>(task)], factors), kByConditioning); },
@@ -358,6 +389,7 @@ class Tridiagonal final : public KroneckerPreconditioner {
     add_state(view, "s_G", s_G_);
     add_state(view, "Psi_A", Psi_A_);
     add_state(view, "Psi_G", Psi_G_);
+    view.push_back({"figures", &figures_});
     return view;
   }
 

@@ -57,6 +57,14 @@ class KroneckerPreconditioner {
   virtual std::vector<Matrix>* moments() { return nullptr; }
 
   virtual StateView state() = 0;
+
+  /// Of each factor, that of A and then that of G layer by layer, what its present inverse came to: the condition as it
+  /// is damped, and whether it was inverted by its eigenvalues (kFallback) or stayed for want of a finite factor
+  /// (kFailed). kPreconditionerFigures x factors, part of state(); the other figures are not known.
+  const Matrix& figures() const { return figures_; }
+
+ protected:
+  Matrix figures_;
 };
 
 /// `layers` tells shapes alone. Products run in `precision`, inverses are computed in double.

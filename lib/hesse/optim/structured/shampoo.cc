@@ -16,8 +16,6 @@ namespace {
 using Map = Eigen::Map<Matrix>;
 using ConstMap = Eigen::Map<const Matrix>;
 
-enum LastRenewal { kResidual, kCondition, kStaleness, kFallbacks, kFailures, kFigures };
-
 HESSE_MULTIVERSION void mean_update(Index n, const double* __restrict g, double* __restrict m, double beta) {
   for (Index i = 0; i < n; ++i) m[i] = beta * m[i] + (1 - beta) * g[i];
 }
@@ -115,8 +113,8 @@ Shampoo::Shampoo(const ShampooOptions& options) : options_(options) {
 }
 
 StateView Shampoo::state() {
-  return {{"statistics", &statistics_},       {"roots", &roots_},       {"bases", &bases_},       {"mean", &mean_},
-          {"graft_squares", &graft_squares_}, {"velocity", &velocity_}, {"last_renewal", &last_}, {"t", &t_}};
+  return {{"statistics", &statistics_},       {"roots", &roots_},       {"bases", &bases_},     {"mean", &mean_},
+          {"graft_squares", &graft_squares_}, {"velocity", &velocity_}, {"figures", &figures_}, {"t", &t_}};
 }
 
 template <class T>
@@ -175,6 +173,8 @@ void Shampoo::plan(const Objective& f) {
       double work = 0;
       for (std::size_t i = 0; i < order; ++i) {
         Factor factor;
+        factor.name =
+            count == 1 ? fmt::format("{}:{}", from.name, i + 1) : fmt::format("{}[{}]:{}", from.name, which + 1, i + 1);
         factor.piece = pieces_.size();
         factor.mode = i;
         factor.extent = piece.shape[i];
@@ -408,7 +408,10 @@ StepReport Shampoo::step(Objective& f, Vector& x) {
       options_.graft == Graft::adagrad || options_.graft == Graft::rmsprop || options_.graft == Graft::adam;
   if (has_squares && graft_squares_.size() != n) graft_squares_ = Vector::Zero(n);
   if (options_.momentum > 0 && velocity_.size() != n) velocity_ = Vector::Zero(n);
-  if (last_.size() != kFigures) last_ = Vector::Zero(kFigures);
+  if (figures_.cols() != std::ssize(factors_)) {
+    figures_ = Matrix::Zero(kPreconditionerFigures, std::ssize(factors_));
+    figures_.row(kCondition).setOnes();  // of the identity, which they are at first
+  }
   for (Vector* each : {&direction_, &graft_}) each->resize(n);
   std::visit([&](auto& buffers) { buffers.resize(n, factor_entries_); }, buffers_);
   workspaces_.reserve([&](Workspace& w) {
@@ -440,15 +443,15 @@ StepReport Shampoo::step(Objective& f, Vector& x) {
   double renewed = 0;
   if (preconditions && (t_ - options_.start) % options_.period == 0) {
     renew_all(find<WorkSharing>(f));
-    last_.setZero();
-    for (const Factor& factor : factors_) {
+    for (std::size_t i = 0; i < factors_.size(); ++i) {
+      const Factor& factor = factors_[i];
       const InverseRootReport& root = factor.report;
-      const bool failed = root.status != RootStatus::ok;
-      if (std::isfinite(root.residual)) last_[kResidual] = std::max(last_[kResidual], root.residual);
-      last_[kCondition] = std::max(last_[kCondition], root.condition);
-      last_[kStaleness] = std::max(last_[kStaleness], factor.stale);
-      last_[kFallbacks] += root.fallback ? 1 : 0;
-      last_[kFailures] += failed && root.status != RootStatus::zero ? 1 : 0;
+      auto figures = figures_.col(static_cast<Index>(i));
+      figures[kRootResidual] = root.residual;
+      figures[kCondition] = root.condition;
+      figures[kStaleness] = factor.stale;
+      figures[kFallback] = root.fallback ? 1 : 0;
+      figures[kFailed] = root.status != RootStatus::ok && root.status != RootStatus::zero ? 1 : 0;
       renewed += factor.renewed ? 1 : 0;
     }
     renewed /= static_cast<double>(std::max<std::size_t>(1, factors_.size()));
@@ -489,12 +492,21 @@ StepReport Shampoo::step(Objective& f, Vector& x) {
   }
   report.step_size = options_.lr;
   report.step_norm = std::sqrt(squares);
-  report.tell("root_residual", last_[kResidual]);
-  report.tell("condition", last_[kCondition]);
-  report.tell("staleness", last_[kStaleness]);
+  double residual = 0;
+  double condition = 0;
+  double stale = 0;
+  for (Index i = 0; i < figures_.cols(); ++i) {
+    // Where there is no root, there is no residual.
+    if (std::isfinite(figures_(kRootResidual, i))) residual = std::max(residual, figures_(kRootResidual, i));
+    condition = std::max(condition, figures_(kCondition, i));
+    stale = std::max(stale, figures_(kStaleness, i));
+  }
+  report.tell("root_residual", residual);
+  report.tell("condition", condition);
+  report.tell("staleness", stale);
   report.tell("renewed", renewed);
-  report.tell("root_fallbacks", last_[kFallbacks]);
-  report.tell("root_failures", last_[kFailures]);
+  report.tell("root_fallbacks", figures_.row(kFallback).sum());
+  report.tell("root_failures", figures_.row(kFailed).sum());
   report.tell("graft_ratio", direction_total > 0 ? std::sqrt(graft_total / direction_total) : 1.0);
   return report;
 }

@@ -35,8 +35,10 @@
 #include "hesse/linalg/inverse_root.h"
 #include "hesse/objective/work_sharing.h"
 #include "hesse/optim/optimizer.h"
+#include "hesse/optim/structured/preconditioner_reports.h"
 #include "hesse/optim/structured/tensor_modes.h"
 
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -85,12 +87,14 @@ class Shampoo final : public Optimizer {
   explicit Shampoo(const ShampooOptions& options);
   StepReport step(Objective& f, Vector& x) override;
   StateView state() override;
+  std::vector<PreconditionerReport> preconditioners() const override { return reports_of(factors_, figures_); }
   double* learning_rate() override { return &options_.lr; }
   double* momentum() override { return options_.momentum > 0 ? &options_.momentum : &options_.beta1; }
 
  private:
   /// One preconditioner: of one index of one piece.
   struct Factor {
+    std::string name;
     std::size_t piece = 0;
     std::size_t mode = 0;
     Index extent = 0;
@@ -163,7 +167,7 @@ class Shampoo final : public Optimizer {
   Vector mean_;
   Vector graft_squares_;
   Vector velocity_;
-  Vector last_;  ///< what the last renewal told: residual, condition, staleness, fallbacks, failures
+  Matrix figures_;  ///< kPreconditionerFigures x factors, of the last renewal
   std::int64_t t_ = 0;
 };
 

@@ -25,8 +25,6 @@ namespace {
 using Map = Eigen::Map<Matrix>;
 using ConstMap = Eigen::Map<const Matrix>;
 
-enum LastRenewal { kStaleness, kCondition, kFailures, kFigures };
-
 /// d <- Adam's step for the gradient `factor` d. The expressions are those of Adam, which the same compiler rounds
 /// alike.
 template <class T>
@@ -52,6 +50,14 @@ HESSE_MULTIVERSION double descend(Index n, const double* __restrict d, double* _
 }
 HESSE_MULTIVERSION double descend(Index n, const float* __restrict d, double* __restrict x, double shrink) {
   return update_entries(n, x, [&](Index i) { return static_cast<double>(d[i]) - shrink * x[i]; });
+}
+
+/// The greatest over the least of eigenvalues, no less than the rounding of T.
+template <class T>
+double condition_of(ConstVectorView values) {
+  const double greatest = values.maxCoeff();
+  const double least = std::numeric_limits<T>::epsilon() * greatest;
+  return greatest > 0 ? greatest / std::max(values.minCoeff(), least) : 1.0;
 }
 
 }  // namespace
@@ -91,6 +97,7 @@ void Soap::plan(const Objective& f) {
         const Index extent = block.shape[mode];
         if (extent > options_.max_dim) continue;
         Factor factor;
+        factor.name = fmt::format("{}:{}", from.name, mode + 1);
         factor.block = blocks_.size();
         factor.mode = mode;
         factor.extent = extent;
@@ -162,15 +169,20 @@ void Soap::set_up_bases(WorkSharing* processes) {
         Vector values;
         Matrix vectors;
         factor.failed = !symmetric_eigen(ConstMap(statistics_.data() + factor.offset, n, n), values, vectors);
+        factor.stale = 0;
+        factor.condition = 1;
         if (factor.failed) {
           Q.setIdentity();
         } else {
           Q = vectors.rowwise().reverse();
+          factor.condition = condition_of<double>(values);
         }
       },
       [&](Index i, Results& results) {
         Factor& factor = factors_[static_cast<std::size_t>(i)];
         results.add(factor.failed);
+        results.add(factor.stale);
+        results.add(factor.condition);
         results.add(bases_.data() + factor.offset, factor.extent * factor.extent);
       });
 }
@@ -219,9 +231,7 @@ void Soap::renew(Factor& factor, Buffers<T>& buffers) {
   estimates = next.diagonal().template cast<double>();
   next.diagonal().setZero();
   factor.stale = static_cast<double>(next.norm());
-  const double greatest = estimates.maxCoeff();
-  const double least = std::numeric_limits<T>::epsilon() * greatest;
-  factor.condition = greatest > 0 ? greatest / std::max(estimates.minCoeff(), least) : 1.0;
+  factor.condition = condition_of<T>(estimates);
   if (options_.staleness > 0 && factor.stale <= options_.staleness) return;
   std::iota(factor.order.begin(), factor.order.end(), Index{0});
   // Ties in the order that they have, as a stable sort would, which allocates.
@@ -300,6 +310,15 @@ void Soap::step_block(Block& block, const SoapCoefficients& c, Vector& x, Buffer
   move(rotate(block, d, Transpose::no, buffers));
 }
 
+void Soap::note_figures() {
+  for (std::size_t i = 0; i < factors_.size(); ++i) {
+    auto figures = figures_.col(static_cast<Index>(i));
+    figures[kCondition] = factors_[i].condition;
+    figures[kStaleness] = factors_[i].stale;
+    figures[kFailed] = factors_[i].failed ? 1 : 0;
+  }
+}
+
 template <class T>
 void Soap::step_in(Buffers<T>& buffers, Vector& x, WorkSharing* processes, StepReport& report) {
   prepare(buffers, report.gradient_norm);
@@ -309,6 +328,7 @@ void Soap::step_in(Buffers<T>& buffers, Vector& x, WorkSharing* processes, StepR
   if (t_ == 1) {
     accumulate(0, buffers);
     set_up_bases(processes);
+    note_figures();
     report.step_norm = 0;
     renewed = 1;
   } else {
@@ -327,20 +347,16 @@ void Soap::step_in(Buffers<T>& buffers, Vector& x, WorkSharing* processes, StepR
     if ((t_ - 1) % options_.period == 0) {
       renew_all(buffers, processes);
       for_each_item(block_work_, [&](Index i) { follow_basis(blocks_[static_cast<std::size_t>(i)], buffers); });
-      last_.setZero();
-      for (const Factor& factor : factors_) {
-        last_[kStaleness] = std::max(last_[kStaleness], factor.stale);
-        last_[kCondition] = std::max(last_[kCondition], factor.condition);
-        last_[kFailures] += factor.failed ? 1 : 0;
-        renewed += factor.renewed ? 1 : 0;
-      }
+      note_figures();
+      for (const Factor& factor : factors_) renewed += factor.renewed ? 1 : 0;
       renewed /= static_cast<double>(std::max<std::size_t>(1, factors_.size()));
     }
   }
-  report.tell("staleness", last_[kStaleness]);
-  report.tell("condition", last_[kCondition]);
+  const bool any = !factors_.empty();
+  report.tell("staleness", any ? figures_.row(kStaleness).maxCoeff() : 0.0);
+  report.tell("condition", any ? figures_.row(kCondition).maxCoeff() : 0.0);
   report.tell("renewed", renewed);
-  report.tell("basis_failures", last_[kFailures]);
+  report.tell("basis_failures", figures_.row(kFailed).sum());
   report.tell("share_with_basis", static_cast<double>(with_basis_) / static_cast<double>(std::max<Index>(1, x.size())));
 }
 
@@ -354,7 +370,11 @@ StepReport Soap::step(Objective& f, Vector& x) {
   for (Vector* each : {&statistics_, &bases_}) {
     if (each->size() != factor_entries_) *each = Vector::Zero(factor_entries_);
   }
-  if (last_.size() != kFigures) last_ = Vector::Zero(kFigures);
+  if (figures_.cols() != std::ssize(factors_)) {
+    figures_ = Matrix::Zero(kPreconditionerFigures, std::ssize(factors_));
+    figures_.row(kRootResidual).setConstant(StepReport::kUnknown);
+    figures_.row(kFallback).setConstant(StepReport::kUnknown);
+  }
   std::visit([&](auto& buffers) { step_in(buffers, x, find<WorkSharing>(f), report); }, buffers_);
   return report;
 }

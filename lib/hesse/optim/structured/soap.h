@@ -26,8 +26,10 @@
 #include "hesse/linalg/orthonormalize.h"
 #include "hesse/objective/work_sharing.h"
 #include "hesse/optim/optimizer.h"
+#include "hesse/optim/structured/preconditioner_reports.h"
 #include "hesse/optim/structured/tensor_modes.h"
 
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -59,15 +61,17 @@ class Soap final : public Optimizer {
   explicit Soap(const SoapOptions& options) : options_(options) {}
   StepReport step(Objective& f, Vector& x) override;
   StateView state() override {
-    return {{"m", &m_}, {"v", &v_}, {"statistics", &statistics_}, {"bases", &bases_}, {"last_renewal", &last_},
+    return {{"m", &m_}, {"v", &v_}, {"statistics", &statistics_}, {"bases", &bases_}, {"figures", &figures_},
             {"t", &t_}};
   }
+  std::vector<PreconditionerReport> preconditioners() const override { return reports_of(factors_, figures_); }
   double* learning_rate() override { return &options_.lr; }
   double* momentum() override { return &options_.beta1; }
 
  private:
   /// One index of one block that has a basis.
   struct Factor {
+    std::string name;
     std::size_t block = 0;
     std::size_t mode = 0;
     Index extent = 0;
@@ -116,6 +120,7 @@ class Soap final : public Optimizer {
   template <class T>
   void accumulate(double beta, Buffers<T>& buffers);
   void set_up_bases(WorkSharing* processes);
+  void note_figures();
   template <class T>
   void step_block(Block& block, const SoapCoefficients& c, Vector& x, Buffers<T>& buffers);
   template <class T>
@@ -143,7 +148,7 @@ class Soap final : public Optimizer {
   Vector v_;
   Vector statistics_;
   Vector bases_;
-  Vector last_;         ///< what the last renewal told: staleness, condition, failures
+  Matrix figures_;      ///< kPreconditionerFigures x factors, of the last renewal
   std::int64_t t_ = 0;  ///< steps, with the one that sets up
 };
 
