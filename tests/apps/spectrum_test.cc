@@ -260,4 +260,17 @@ TEST_CASE("memory is told of objectives that are no networks too") {
        {"--problem rosenbrock:n=300000 --top 20 --bottom 0 --tolerance 0.5", "--problem quadratic:n=2500 --all"}) {
     check_memory(folder, std::string("spectrum --json ") + what);
   }
+  // 20 cameras that all see the same 5000 points: a Jacobian of 19 MB, and as much in an operator.
+  std::string file = "20 5000 100000\n";
+  for (int point = 0; point < 5000; ++point) {
+    for (int camera = 0; camera < 20; ++camera) file += fmt::format("{} {} {} {}\n", camera, point, point % 70, camera);
+  }
+  for (int camera = 0; camera < 20; ++camera) file += fmt::format("0\n0.1\n0\n{}\n0\n0\n500\n0\n0\n", 0.01 * camera);
+  for (int point = 0; point < 5000; ++point) file += fmt::format("{}\n{}\n-5\n", point % 71 * 0.01, point % 97 * 0.01);
+  write_file(folder / "cameras.txt", file);
+  for (const char* curvature : {"hessian", "gauss-newton"}) {
+    check_memory(folder, fmt::format("spectrum --json --problem bundle-adjustment:file={} --curvature {} --top 2 "
+                                     "--bottom 0 --tolerance 0.5",
+                                     (folder / "cameras.txt").string(), curvature));
+  }
 }

@@ -1,7 +1,7 @@
 #include "hesse/curvature/memory.h"
 
 #include "hesse/linalg/block_lanczos.h"
-#include "hesse/nn/network_objective.h"
+#include "hesse/objective/evaluation_memory.h"
 
 #include <algorithm>
 
@@ -17,7 +17,7 @@ double vectors(Index n, double count) { return kNumber * static_cast<double>(n) 
 double evaluation_bytes(Objective& f, Index vectors_at_once) {
   // The point and the gradient, here and in the objective.
   double bytes = vectors(f.size(), 4);
-  if (auto* const network = find<NetworkObjective>(f)) bytes += network->operator_bytes(vectors_at_once);
+  if (auto* const known = find<EvaluationMemory>(f)) bytes += known->operator_bytes(vectors_at_once);
   return bytes;
 }
 

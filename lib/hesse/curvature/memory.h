@@ -15,7 +15,8 @@
 namespace hesse {
 
 /// Of values, gradients and a curvature operator of f for products with as many vectors at once, 0 where there are
-/// none. Of a network it is known; of other objectives only that they hold the point and the gradient.
+/// none. Networks and residuals in blocks know it (objective/evaluation_memory.h); of other objectives it is only known
+/// that they hold the point and the gradient.
 double evaluation_bytes(Objective& f, Index vectors_at_once);
 
 /// Of extreme_eigenpairs(), its result included. With `single_search` this is what its basis may grow to; where the

@@ -19,6 +19,7 @@
 #include "hesse/nn/loss.h"
 #include "hesse/nn/network.h"
 #include "hesse/objective/curvature_forms.h"
+#include "hesse/objective/evaluation_memory.h"
 #include "hesse/objective/finite_sum.h"
 #include "hesse/objective/kronecker_structure.h"
 #include "hesse/objective/objective.h"
@@ -53,7 +54,8 @@ class NetworkObjective : public Objective,
                          public FiniteSum,
                          public KroneckerStructure,
                          public CurvatureForms,
-                         public SampledGradient {
+                         public SampledGradient,
+                         public EvaluationMemory {
  public:
   virtual const Network& network() const = 0;
   virtual const Dataset& data() const = 0;
@@ -68,10 +70,6 @@ class NetworkObjective : public Objective,
   virtual Matrix outputs(const Vector& x, std::size_t layers) = 0;
   /// Outputs of the network.
   Matrix outputs(const Vector& x) { return outputs(x, network().layers().size()); }
-
-  /// Bytes that evaluations and a curvature operator on the selected samples hold, once it has multiplied a block of so
-  /// many vectors.
-  virtual double operator_bytes(Index vectors) const = 0;
 
   /// The targets that Curvature::fisher_sampled draws are a function of (seed, draw).
   virtual void set_label_draw(std::uint64_t draw) = 0;

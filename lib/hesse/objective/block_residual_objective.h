@@ -20,10 +20,12 @@
 #include "hesse/core/parallel.h"
 #include "hesse/core/vector_ops.h"
 #include "hesse/objective/dual.h"
+#include "hesse/objective/evaluation_memory.h"
 #include "hesse/objective/least_squares.h"
 #include "hesse/objective/objective.h"
 #include "hesse/objective/recycled.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -37,7 +39,7 @@ namespace hesse {
 
 /// Half the sum of squares of residuals that each see a few blocks of variables.
 template <class Functor>
-class BlockResidualObjective final : public Objective, public BlockLeastSquares {
+class BlockResidualObjective final : public Objective, public BlockLeastSquares, public EvaluationMemory {
  public:
   static constexpr std::size_t kBlocks = Functor::kVariables.size();
   static constexpr int kResiduals = Functor::kResiduals;
@@ -142,6 +144,17 @@ class BlockResidualObjective final : public Objective, public BlockLeastSquares 
   CostWeights cost_weights() const override { return {1.0 / (1 + kColumns), 1.0, 2.0, 0.25}; }
   double linearisation_cost(const Vector& x, Curvature kind) const override {
     return kind != Curvature::hessian && !is_differentiated(x) ? 1.0 : 0.0;
+  }
+
+  /// The residuals for a value and for a gradient, the Jacobian, and the larger of the two operators: a copy of the
+  /// Jacobian, or a product's parts before they are added up. Vectors are multiplied one by one.
+  double operator_bytes(Index vectors) const override {
+    const auto residuals = static_cast<double>(residual_count());
+    const auto variables = static_cast<double>(size());
+    const double jacobian = residuals * kColumns;
+    const double parts = residuals / kResiduals * kColumns + 3 * variables;
+    const double numbers = jacobian + 2 * residuals + variables;
+    return sizeof(double) * (numbers + (vectors > 0 ? std::max(jacobian + residuals + 2 * variables, parts) : 0.0));
   }
 
   std::string explain_non_finite(const Vector& x) override {
