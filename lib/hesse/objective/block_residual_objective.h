@@ -25,7 +25,6 @@
 #include "hesse/objective/objective.h"
 #include "hesse/objective/recycled.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -146,15 +145,14 @@ class BlockResidualObjective final : public Objective, public BlockLeastSquares,
     return kind != Curvature::hessian && !is_differentiated(x) ? 1.0 : 0.0;
   }
 
-  /// The residuals for a value and for a gradient, the Jacobian, and the larger of the two operators: a copy of the
-  /// Jacobian, or a product's parts before they are added up. Vectors are multiplied one by one.
+  /// The residuals for a value and for a gradient, the Jacobian, and the parts of a Hessian product before they are added
+  /// up; the Gauss-Newton matrix has a copy of the Jacobian in their place. Vectors are multiplied one by one.
   double operator_bytes(Index vectors) const override {
     const auto residuals = static_cast<double>(residual_count());
     const auto variables = static_cast<double>(size());
-    const double jacobian = residuals * kColumns;
     const double parts = residuals / kResiduals * kColumns + 3 * variables;
-    const double numbers = jacobian + 2 * residuals + variables;
-    return sizeof(double) * (numbers + (vectors > 0 ? std::max(jacobian + residuals + 2 * variables, parts) : 0.0));
+    const double evaluations = residuals * kColumns + 2 * residuals + variables;
+    return sizeof(double) * (evaluations + (vectors > 0 ? parts : 0.0));
   }
 
   std::string explain_non_finite(const Vector& x) override {
