@@ -260,7 +260,7 @@ TEST_CASE("memory is told of objectives that are no networks too") {
        {"--problem rosenbrock:n=300000 --top 20 --bottom 0 --tolerance 0.5", "--problem quadratic:n=2500 --all"}) {
     check_memory(folder, std::string("spectrum --json ") + what);
   }
-  // 20 cameras that all see the same 5000 points: a Jacobian of 19 MB, and as much in an operator.
+  // 20 cameras that all see the same 5000 points: a Jacobian of 19 MB, and half of that or all in an operator.
   std::string file = "20 5000 100000\n";
   for (int point = 0; point < 5000; ++point) {
     for (int camera = 0; camera < 20; ++camera) file += fmt::format("{} {} {} {}\n", camera, point, point % 70, camera);

@@ -39,6 +39,15 @@ class Throwing final : public Objective {
   int calls_ = 0;
 };
 
+/// Begins a run or goes on with it, until it is interrupted after so many steps.
+RunStatus run_for(int most, const RunSettings& settings, const std::filesystem::path& folder) {
+  Problem problem = problems().make(parse_spec(settings.problem), {settings.precision});
+  int steps = 0;
+  RunHooks hooks;
+  hooks.interrupted = [&] { return ++steps >= most; };
+  return run(settings, problem, folder, hooks).status;
+}
+
 /// Runs whole, and interrupted after each of `stops` steps and gone on with; the files are the same to the last bit.
 void check_interrupted_curvature(const RunSettings& settings, const ScratchFolder& folder,
                                  std::initializer_list<int> stops, std::initializer_list<const char*> files) {
@@ -47,11 +56,7 @@ void check_interrupted_curvature(const RunSettings& settings, const ScratchFolde
   CHECK(run(settings, whole, folder / "whole").status == RunStatus::finished);
   for (const int stop : stops) {
     const auto name = folder / fmt::format("stopped-{}", stop);
-    Problem problem = make();
-    int steps = 0;
-    RunHooks hooks;
-    hooks.interrupted = [&] { return ++steps >= stop; };
-    CHECK(run(settings, problem, name, hooks).status == RunStatus::interrupted);
+    CHECK(run_for(stop, settings, name) == RunStatus::interrupted);
     CHECK(read_trace(name / kCurvatureFile).column("step").back() == stop);
     Problem again = make();
     CHECK(run(settings, again, name).status == RunStatus::finished);
@@ -186,13 +191,11 @@ TEST_CASE("each preconditioner of a run has a line at every row of its trace how
   settings.budget = "4epochs";
   settings.trace_rows = 2;
   Problem problem = problems().make(parse_spec(settings.problem), {settings.precision});
-  for (const int part : {7, 6, 100}) {
-    int steps = 0;
-    RunHooks hooks;
-    hooks.interrupted = [&] { return ++steps >= part; };
-    Problem again = problems().make(parse_spec(settings.problem), {settings.precision});
-    run(settings, again, folder / "run", hooks);
-  }
+  // What another run has left in the folder is none of this one.
+  std::filesystem::create_directories(folder / "run");
+  write_file(folder / "run" / kPreconditionersFile, "step\nno step\n");
+  for (const int part : {7, 6}) CHECK(run_for(part, settings, folder / "run") == RunStatus::interrupted);
+  CHECK(run(settings, problem, folder / "run").status == RunStatus::finished);
   const RecordedRun recorded = read_run(folder / "run");
   const Table table = read_csv_table(folder / "run" / kPreconditionersFile);
   const std::vector<double> steps = numbers_of(table, "step", "table");

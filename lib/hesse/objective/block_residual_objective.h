@@ -145,8 +145,8 @@ class BlockResidualObjective final : public Objective, public BlockLeastSquares,
     return kind != Curvature::hessian && !is_differentiated(x) ? 1.0 : 0.0;
   }
 
-  /// The residuals for a value and for a gradient, the Jacobian, and the parts of a Hessian product before they are added
-  /// up; the Gauss-Newton matrix has a copy of the Jacobian in their place. Vectors are multiplied one by one.
+  /// The residuals for a value and for a gradient, the Jacobian, and the parts of a Hessian product before they are
+  /// added up; the Gauss-Newton matrix has a copy of the Jacobian in their place. Vectors are multiplied one by one.
   double operator_bytes(Index vectors) const override {
     const auto residuals = static_cast<double>(residual_count());
     const auto variables = static_cast<double>(size());

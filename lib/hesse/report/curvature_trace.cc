@@ -11,6 +11,7 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <set>
@@ -208,7 +209,8 @@ void CurvatureTrace::begin(const Progress& progress, const Vector& x, Optimizer&
   }
   std::set<std::int64_t> steps;
   for (const auto& row : trace_.rows) steps.insert(static_cast<std::int64_t>(row[0]));
-  const auto kept = [&](std::int64_t step) { return steps.contains(step); };
+  std::function<bool(std::int64_t)> kept;
+  if (!steps.empty()) kept = [&](std::int64_t step) { return steps.contains(step); };
   if (with_density_) begin_step_lines(density_path_, kDensityHeader, kept);
   if (with_layers_) begin_step_lines(layers_path_, kLayersHeader, kept);
   if (trace_.rows.empty()) record(progress.step, x, optimizer);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -62,7 +63,9 @@ void PreconditionerTrace::record(std::int64_t step) {
   recorded_ = step;
   if (all.empty()) return;
   if (!std::exchange(begun_, true)) {
-    begin_step_lines(path_, kHeader, [&](std::int64_t before) { return before <= resumed_at_; });
+    std::function<bool(std::int64_t)> kept;
+    if (resumed_at_ > 0) kept = [&](std::int64_t before) { return before <= resumed_at_; };
+    begin_step_lines(path_, kHeader, kept);
   }
   append_step_lines(path_, lines_of(step, all));
 }

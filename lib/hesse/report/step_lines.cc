@@ -17,7 +17,7 @@ void begin_step_lines(const std::filesystem::path& path, const std::string& head
   if (!writes_records()) return;
   std::string kept = header;
   std::error_code error;
-  if (std::filesystem::exists(path, error)) {
+  if (keeps && std::filesystem::exists(path, error)) {
     const std::string old = read_file(path);
     std::size_t begin = std::min(old.find('\n'), old.size() - 1) + 1;
     for (std::size_t end = old.find('\n', begin); end != std::string::npos; end = old.find('\n', begin)) {

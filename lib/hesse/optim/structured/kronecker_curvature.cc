@@ -4,6 +4,7 @@
 #include "hesse/core/vector_ops.h"
 #include "hesse/objective/counting_objective.h"
 #include "hesse/objective/sampled_gradient.h"
+#include "hesse/optim/structured/preconditioner_reports.h"
 
 #include <algorithm>
 #include <cmath>
@@ -54,7 +55,9 @@ KroneckerCurvature::KroneckerCurvature(Objective& f, const KroneckerOptions& opt
   inverse_.factors = make_kronecker_preconditioner(options_.form, factors_, precision_);
   for (const KroneckerFactors& k : factors_) {
     const std::string entry = f.layout().describe_entry(k.begin);
-    names_.push_back(entry.substr(0, entry.find('[')));
+    const std::string weight = entry.substr(0, entry.find('['));
+    named_.push_back({weight + ":A", k.columns()});
+    named_.push_back({weight + ":G", k.outputs});
   }
   for (std::size_t l = 0; l < factors_.size(); ++l) {
     KroneckerFactors& k = factors_[l];
@@ -205,17 +208,8 @@ void KroneckerCurvature::tell(StepReport& report, std::int64_t k) const {
 }
 
 std::vector<PreconditionerReport> KroneckerCurvature::preconditioners(std::int64_t k) const {
-  const Matrix& figures = inverse_.factors->figures();
-  std::vector<PreconditionerReport> all;
-  for (std::size_t l = 0; l < factors_.size(); ++l) {
-    for (const bool of_inputs : {true, false}) {
-      PreconditionerReport& one = all.emplace_back();
-      one.name = fmt::format("{}:{}", names_[l], of_inputs ? 'A' : 'G');
-      one.extent = of_inputs ? factors_[l].columns() : factors_[l].outputs;
-      Eigen::Map<Vector>(one.figures.data(), kPreconditionerFigures) = figures.col(std::ssize(all) - 1);
-      one.figures[kStaleness] = static_cast<double>(k - inverse_.renewed);
-    }
-  }
+  std::vector<PreconditionerReport> all = reports_of(named_, inverse_.factors->figures());
+  for (PreconditionerReport& one : all) one.figures[kStaleness] = static_cast<double>(k - inverse_.renewed);
   return all;
 }
 

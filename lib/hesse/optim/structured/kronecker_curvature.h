@@ -92,7 +92,11 @@ class KroneckerCurvature {
   std::uint64_t seed_;
   Precision precision_;
   std::vector<KroneckerFactors> factors_;
-  std::vector<std::string> names_;  ///< of the layers' weights
+  struct NamedFactor {
+    std::string name;
+    Index extent;
+  };
+  std::vector<NamedFactor> named_;  ///< A and then G of each layer, as figures() has them
   struct Inverse {
     std::unique_ptr<KroneckerPreconditioner> factors;
     Vector damping;            ///< of the diagonal model, of each stretch
